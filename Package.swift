@@ -1,0 +1,67 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+func module(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let cryptoExtras: Target.Dependency = .product(name: "CryptoExtras", package: "swift-crypto")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+
+// Lowest floor first; a target imports only floors above it in this list (docs/architecture.md).
+let package = Package(
+    name: "swift-scp",
+    platforms: [.macOS(.v15)],
+    products: [
+        .library(name: "SSHClient", targets: ["SSHClient"]),
+        .library(name: "SCP", targets: ["SCP"]),
+        .library(name: "FileTransfer", targets: ["FileTransfer"]),
+        .executable(name: "scp", targets: ["SCPCommand"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    ],
+    targets: [
+        module("SSHWire", [nioCore]),
+        module("SSHCrypto", ["SSHWire", nioCore, crypto, cryptoExtras]),
+        module("SSHKeys", ["SSHWire", "SSHCrypto", nioCore, crypto, cryptoExtras]),
+        module("SSHConnection", ["SSHWire", "SSHCrypto", "SSHKeys", nioCore, crypto]),
+        module("SSHTransport", ["SSHWire", "SSHConnection", nioCore, nioPosix]),
+        module(
+            "SSHClient",
+            ["SSHWire", "SSHCrypto", "SSHKeys", "SSHConnection", "SSHTransport", nioCore, nioPosix, logging]),
+        module("SCP", ["SSHWire", nioCore]),
+        module("FileTransfer", ["SSHWire", "SCP", "SSHClient", nioCore]),
+        .executableTarget(
+            name: "SCPCommand",
+            dependencies: ["SSHWire", "SSHClient", "SCP", "FileTransfer", nioCore],
+            swiftSettings: settings),
+
+        tests("SSHWireTests", ["SSHWire", nioCore]),
+        tests("SSHCryptoTests", ["SSHCrypto", "SSHWire", nioCore, crypto]),
+        tests("SSHKeysTests", ["SSHKeys", "SSHWire", nioCore, crypto]),
+        tests("SSHConnectionTests", ["SSHConnection", "SSHCrypto", "SSHKeys", "SSHWire", nioCore, crypto]),
+        tests("SSHTransportTests", ["SSHTransport", "SSHConnection", "SSHWire", nioCore, nioPosix, nioEmbedded]),
+        tests("SSHClientTests", ["SSHClient", "SSHKeys", "SSHWire", nioCore]),
+        tests("SCPTests", ["SCP", "SSHWire", nioCore]),
+        tests("FileTransferTests", ["FileTransfer", "SCP", "SSHWire", nioCore]),
+        tests("SCPCommandTests", ["SCPCommand"]),
+        tests("InteropTests", ["SSHClient", "SSHWire", nioCore]),
+    ],
+    swiftLanguageModes: [.v6]
+)

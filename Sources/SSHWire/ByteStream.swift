@@ -1,0 +1,19 @@
+public import NIOCore
+
+/// A two-way, flow-controlled stream of bytes: an SSH channel, or a pair of pipes.
+///
+/// Bytes cross it in batches, not packets: a read returns all that has come, a write takes a block of any size.
+public protocol ByteStream: Sendable {
+    /// Returns what has arrived, waiting until there is something; nil after the peer's end of data.
+    ///
+    /// - Throws: what ended the stream before its time.
+    func read() async throws -> ByteBuffer?
+
+    /// Sends bytes in order. Returns at once while the stream's buffer has room, else when it has again.
+    ///
+    /// - Throws: what ended the stream, if it has ended.
+    func write(_ bytes: ByteBuffer) async throws
+
+    /// Tells the peer that no more bytes follow; reading goes on.
+    func finishWriting() async throws
+}
