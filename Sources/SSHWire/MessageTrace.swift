@@ -3,7 +3,20 @@ package import NIOCore
 /// Describes any payload for a trace (`scp -vvv`), field by field, with secrets and bulk data left out.
 package struct MessageTrace: Sendable {
     /// Which exchange the numbers 30 to 49 belong to now (RFC 4250 section 4.1.1 gives them to the method).
-    package enum KeyExchangeFamily: Sendable { case ecdh, dh, groupExchange }
+    package enum KeyExchangeFamily: Sendable {
+        case ecdh, dh, groupExchange
+
+        /// The family of a method, by its name.
+        package init(method: String) {
+            if method.hasPrefix("diffie-hellman-group-exchange") {
+                self = .groupExchange
+            } else if method.hasPrefix("diffie-hellman") {
+                self = .dh
+            } else {
+                self = .ecdh
+            }
+        }
+    }
     /// Which authentication method the numbers 60 to 79 belong to now.
     package enum AuthenticationFamily: Sendable { case publicKey, password, keyboardInteractive }
 

@@ -1,0 +1,353 @@
+package import NIOCore
+package import SSHWire
+
+/// The channels of a connection (RFC 4254 section 5), both roles, sans-I/O.
+///
+/// Messages come in as payloads and go out as payloads; data leaves only as the peer's windows admit it.
+struct ChannelTable {
+    private let configuration: ConnectionConfiguration
+    private var channels: [Channel?] = []
+    private var count = 0
+    /// Where the next round of sending starts, so that no channel starves another.
+    private var nextToSend = 0
+    private var events = CircularBuffer<ConnectionEvent>()
+    /// Messages to be sent, in order.
+    private var outgoing = CircularBuffer<ByteBuffer>()
+    /// Holds the first bytes of each data packet; kept to be written anew without an allocation.
+    private var dataHead = ByteBuffer()
+
+    init(configuration: ConnectionConfiguration) {
+        self.configuration = configuration
+    }
+
+    mutating func nextEvent() -> ConnectionEvent? { events.popFirst() }
+    mutating func nextMessage() -> ByteBuffer? { outgoing.popFirst() }
+
+    private mutating func send(_ message: some Message) throws(ConnectionError) {
+        do { outgoing.append(try message.encoded()) } catch { throw .violation("\(error)") }
+    }
+
+    // MARK: Look-up
+
+    private func index(_ number: UInt32) -> Int? {
+        guard number < UInt32(channels.count), channels[Int(number)] != nil else { return nil }
+        return Int(number)
+    }
+
+    private func peerIndex(_ number: UInt32, _ message: String) throws(ConnectionError) -> Int {
+        guard let index = index(number) else { throw .violation("\(message) for channel \(number), which is not open") }
+        return index
+    }
+
+    private mutating func allocate(type: String, stage: Channel.Stage) throws(ConnectionError) -> ChannelID {
+        guard count < configuration.mostChannels else { throw .violation("\(count) channels are open, no more may be") }
+        let slot = channels.firstIndex { $0 == nil } ?? channels.endIndex
+        let id = ChannelID(number: UInt32(slot))
+        let channel = Channel(id: id, type: type, stage: stage, window: configuration.windows)
+        if slot == channels.endIndex { channels.append(channel) } else { channels[slot] = channel }
+        count += 1
+        return id
+    }
+
+    /// Forgets a channel that is closed; its number may be used again.
+    mutating func release(_ id: ChannelID) {
+        guard let index = index(id.number) else { return }
+        channels[index] = nil
+        count -= 1
+    }
+
+    // MARK: What this side does
+
+    mutating func open(_ type: ChannelType) throws(ConnectionError) -> ChannelID {
+        let id = try allocate(type: type.name, stage: .requested)
+        try send(
+            ChannelOpen(
+                type: type, senderChannel: id.number, initialWindowSize: UInt32(configuration.windows.initial),
+                maximumPacketSize: configuration.maximumPacketSize))
+        return id
+    }
+
+    mutating func accept(_ id: ChannelID) throws(ConnectionError) {
+        guard let index = index(id.number), channels[index]?.stage == .offered else { return }
+        channels[index]?.stage = .open
+        var message = ChannelOpenConfirmation()
+        message.recipientChannel = channels[index]?.remoteNumber ?? 0
+        message.senderChannel = id.number
+        message.initialWindowSize = UInt32(configuration.windows.initial)
+        message.maximumPacketSize = configuration.maximumPacketSize
+        try send(message)
+    }
+
+    mutating func reject(_ id: ChannelID, _ reason: ChannelOpenFailureReason, _ text: String) throws(ConnectionError) {
+        guard let index = index(id.number), let channel = channels[index], channel.stage == .offered else { return }
+        try send(ChannelOpenFailure(recipientChannel: channel.remoteNumber, reason: reason, text: text))
+        release(id)
+    }
+
+    mutating func request(_ id: ChannelID, _ kind: ChannelRequestKind, wantReply: Bool) throws(ConnectionError) {
+        guard let index = index(id.number), let channel = channels[index], channel.stage == .open, !channel.closeSent
+        else { throw .closed }
+        if wantReply { channels[index]?.repliesAwaited += 1 }
+        try send(ChannelRequest(recipientChannel: channel.remoteNumber, kind: kind, wantReply: wantReply))
+    }
+
+    mutating func reply(_ id: ChannelID, success: Bool) throws(ConnectionError) {
+        guard let index = index(id.number), let channel = channels[index], channel.stage == .open, !channel.closeSent
+        else { return }
+        if success {
+            try send(ChannelSuccess(recipientChannel: channel.remoteNumber))
+        } else {
+            try send(ChannelFailure(recipientChannel: channel.remoteNumber))
+        }
+    }
+
+    mutating func write(_ id: ChannelID, _ bytes: ByteBuffer) throws(ConnectionError) {
+        guard let index = index(id.number), let channel = channels[index] else { throw .closed }
+        guard !channel.eofWanted, !channel.closeWanted, !channel.closeSent else { throw .closed }
+        if bytes.readableBytes > 0 { channels[index]?.enqueue(bytes) }
+    }
+
+    mutating func finishWriting(_ id: ChannelID) {
+        guard let index = index(id.number) else { return }
+        channels[index]?.eofWanted = true
+    }
+
+    mutating func close(_ id: ChannelID) {
+        guard let index = index(id.number) else { return }
+        channels[index]?.closeWanted = true
+    }
+
+    /// Bytes written to a channel that have not left it yet.
+    func unsentBytes(_ id: ChannelID) -> Int {
+        index(id.number).flatMap { channels[$0]?.unsentBytes } ?? 0
+    }
+
+    /// Whether the peer's window is what holds a channel's data back.
+    func isStalled(_ id: ChannelID) -> Bool {
+        index(id.number).flatMap { channels[$0]?.isStalled } ?? false
+    }
+
+    /// Takes the data received on a channel since the last call; nil when there is none.
+    mutating func takeReceived(_ id: ChannelID) -> ByteBuffer? {
+        guard let index = index(id.number), let data = channels[index]?.received, data.readableBytes > 0 else {
+            return nil
+        }
+        channels[index]?.received = ByteBuffer()
+        return data
+    }
+
+    mutating func takeReceivedErrors(_ id: ChannelID) -> ByteBuffer? {
+        guard let index = index(id.number), let data = channels[index]?.receivedErrors, data.readableBytes > 0 else {
+            return nil
+        }
+        channels[index]?.receivedErrors = ByteBuffer()
+        return data
+    }
+
+    /// Data was read by its reader: grants the peer as much again, early.
+    mutating func consumed(_ id: ChannelID, _ count: Int) throws(ConnectionError) {
+        guard let index = index(id.number), let grant = channels[index]?.window.read(count), grant > 0,
+            let channel = channels[index], channel.stage == .open, !channel.eofReceived, !channel.closeSent
+        else { return }
+        try send(ChannelWindowAdjust(recipientChannel: channel.remoteNumber, bytesToAdd: grant))
+    }
+
+    // MARK: Sending data
+
+    /// Passes the next data packet, and what may follow the last one, to `send`; false when nothing may go now.
+    mutating func pump(
+        _ send: (_ head: ByteBuffer, _ body: ByteBuffer?) throws(ConnectionError) -> Void
+    ) throws(ConnectionError) -> Bool {
+        guard count > 0 else { return false }
+        for offset in 0..<channels.count {
+            let index = (nextToSend + offset) % channels.count
+            guard channels[index] != nil else { continue }
+            if let data = channels[index]?.nextData(atMost: 32 * 1024), let number = channels[index]?.remoteNumber {
+                dataHead.clear()
+                dataHead.writeInteger(ChannelData.number)
+                dataHead.writeInteger(number)
+                dataHead.writeInteger(UInt32(data.readableBytes))
+                try send(dataHead, data)
+                nextToSend = index + 1
+                return true
+            }
+            if try finish(index) { return true }
+        }
+        return false
+    }
+
+    /// Sends EOF and CLOSE once all data before them has gone.
+    private mutating func finish(_ index: Int) throws(ConnectionError) -> Bool {
+        guard let channel = channels[index], channel.stage == .open, !channel.closeSent else { return false }
+        if channel.eofWanted && !channel.eofSent && channel.unsentBytes == 0 {
+            channels[index]?.eofSent = true
+            try send(ChannelEOF(recipientChannel: channel.remoteNumber))
+            return true
+        }
+        if channel.closeWanted && (channel.unsentBytes == 0 || channel.closeReceived) {
+            channels[index]?.closeSent = true
+            channels[index]?.dropUnsent()
+            try send(ChannelClose(recipientChannel: channel.remoteNumber))
+            if channel.closeReceived { events.append(.channelClosed(channel.id)) }
+            return true
+        }
+        return false
+    }
+
+    // MARK: What the peer does
+
+    /// Handles a message numbered 90 to 100.
+    ///
+    /// - Parameter accepts: whether the peer may open a channel of this type.
+    mutating func receive(
+        _ payload: ByteBuffer, number: UInt8, accepts: (ChannelType) -> Bool, answersRequests: Bool
+    ) throws(ConnectionError) {
+        switch number {
+        case ChannelData.number: try receivedData(payload)
+        case ChannelExtendedData.number: try receivedExtendedData(payload)
+        case ChannelWindowAdjust.number: try receivedAdjust(payload)
+        case ChannelOpen.number: try receivedOpen(payload, accepts)
+        case ChannelOpenConfirmation.number: try receivedConfirmation(payload)
+        case ChannelOpenFailure.number: try receivedOpenFailure(payload)
+        case ChannelEOF.number:
+            let index = try peerIndex(try ChannelEOF(decoding: payload).recipientChannel, ChannelEOF.name)
+            guard let channel = channels[index], channel.stage == .open, !channel.eofReceived, !channel.closeReceived
+            else { throw .violation("SSH_MSG_CHANNEL_EOF out of place") }
+            channels[index]?.eofReceived = true
+            events.append(.channelEOF(channel.id))
+        case ChannelClose.number: try receivedClose(payload)
+        case ChannelRequest.number: try receivedRequest(payload, answers: answersRequests)
+        case ChannelSuccess.number:
+            try receivedReply(try ChannelSuccess(decoding: payload).recipientChannel, success: true)
+        case ChannelFailure.number:
+            try receivedReply(try ChannelFailure(decoding: payload).recipientChannel, success: false)
+        default:
+            throw .unexpected(message: number, during: "the connection protocol")
+        }
+    }
+
+    /// The hot path of a download: data is appended to what the channel holds, and announced once.
+    private mutating func receivedData(_ payload: ByteBuffer) throws(ConnectionError) {
+        let message = try ChannelData(decoding: payload)
+        let index = try peerIndex(message.recipientChannel, ChannelData.name)
+        try account(message.data, index, ChannelData.name)
+        guard channels[index]?.closeWanted == false, let held = channels[index]?.received.readableBytes else { return }
+        channels[index]?.received.writeImmutableBuffer(message.data)
+        if held == 0, message.data.readableBytes > 0 {
+            events.append(.channelReadable(ChannelID(number: message.recipientChannel)))
+        }
+    }
+
+    private mutating func receivedExtendedData(_ payload: ByteBuffer) throws(ConnectionError) {
+        let message = try ChannelExtendedData(decoding: payload)
+        let index = try peerIndex(message.recipientChannel, ChannelExtendedData.name)
+        try account(message.data, index, ChannelExtendedData.name)
+        guard channels[index]?.closeWanted == false, let held = channels[index]?.receivedErrors.readableBytes else {
+            return
+        }
+        // Other types than standard error are defined nowhere; they count against the window and go no further.
+        if message.dataType == ChannelExtendedData.standardError {
+            channels[index]?.receivedErrors.writeImmutableBuffer(message.data)
+            if held == 0 { events.append(.channelReadable(ChannelID(number: message.recipientChannel))) }
+        } else {
+            try consumed(ChannelID(number: message.recipientChannel), message.data.readableBytes)
+        }
+    }
+
+    private mutating func account(_ data: ByteBuffer, _ index: Int, _ name: String) throws(ConnectionError) {
+        guard let channel = channels[index], channel.stage == .open, !channel.eofReceived, !channel.closeReceived else {
+            throw .violation("\(name) out of place")
+        }
+        guard data.readableBytes <= Int(configuration.maximumPacketSize) else {
+            throw .violation("\(name) with \(data.readableBytes) bytes, at most \(configuration.maximumPacketSize) fit")
+        }
+        guard channels[index]?.window.received(data.readableBytes) == true else {
+            throw .violation("\(name) with \(data.readableBytes) bytes, the window has \(channel.window.remaining)")
+        }
+    }
+
+    private mutating func receivedAdjust(_ payload: ByteBuffer) throws(ConnectionError) {
+        let message = try ChannelWindowAdjust(decoding: payload)
+        let index = try peerIndex(message.recipientChannel, ChannelWindowAdjust.name)
+        guard let channel = channels[index], channel.stage == .open else {
+            throw .violation("SSH_MSG_CHANNEL_WINDOW_ADJUST out of place")
+        }
+        let window = channel.sendWindow + Int(message.bytesToAdd)
+        guard window <= Int(UInt32.max) else { throw .violation("a window of \(window) bytes") }
+        channels[index]?.sendWindow = window
+    }
+
+    private mutating func receivedOpen(_ payload: ByteBuffer, _ accepts: (ChannelType) -> Bool) throws(ConnectionError) {
+        let message = try ChannelOpen(decoding: payload)
+        func refuse(_ reason: ChannelOpenFailureReason, _ text: String) throws(ConnectionError) {
+            try send(ChannelOpenFailure(recipientChannel: message.senderChannel, reason: reason, text: text))
+        }
+        guard accepts(message.type) else { return try refuse(.administrativelyProhibited, "not offered here") }
+        guard count < configuration.mostChannels else { return try refuse(.resourceShortage, "too many channels") }
+        guard message.maximumPacketSize > 0 else { return try refuse(.resourceShortage, "packets of no size") }
+        let id = try allocate(type: message.type.name, stage: .offered)
+        channels[Int(id.number)]?.opened(
+            remoteNumber: message.senderChannel, window: message.initialWindowSize,
+            packetSize: message.maximumPacketSize)
+        channels[Int(id.number)]?.stage = .offered
+        events.append(.channelOffered(id, message.type))
+    }
+
+    private mutating func receivedConfirmation(_ payload: ByteBuffer) throws(ConnectionError) {
+        let message = try ChannelOpenConfirmation(decoding: payload)
+        let index = try peerIndex(message.recipientChannel, ChannelOpenConfirmation.name)
+        guard let channel = channels[index], channel.stage == .requested else {
+            throw .violation("channel \(message.recipientChannel) confirmed twice")
+        }
+        guard message.maximumPacketSize > 0 else { throw .violation("a channel for packets of no size") }
+        channels[index]?.opened(
+            remoteNumber: message.senderChannel, window: message.initialWindowSize,
+            packetSize: message.maximumPacketSize)
+        events.append(.channelOpened(channel.id))
+    }
+
+    private mutating func receivedOpenFailure(_ payload: ByteBuffer) throws(ConnectionError) {
+        let message = try ChannelOpenFailure(decoding: payload)
+        let index = try peerIndex(message.recipientChannel, ChannelOpenFailure.name)
+        guard let channel = channels[index], channel.stage == .requested else {
+            throw .violation("channel \(message.recipientChannel) refused after it was open")
+        }
+        release(channel.id)
+        events.append(
+            .channelRefused(
+                channel.id, ChannelOpenFailureReason(rawValue: message.reason),
+                Printable.text(message.text.readableBytesView)))
+    }
+
+    private mutating func receivedClose(_ payload: ByteBuffer) throws(ConnectionError) {
+        let index = try peerIndex(try ChannelClose(decoding: payload).recipientChannel, ChannelClose.name)
+        guard let channel = channels[index], channel.stage == .open, !channel.closeReceived else {
+            throw .violation("SSH_MSG_CHANNEL_CLOSE out of place")
+        }
+        channels[index]?.closeReceived = true
+        channels[index]?.closeWanted = true
+        channels[index]?.dropUnsent()
+        if channel.closeSent { events.append(.channelClosed(channel.id)) }
+    }
+
+    private mutating func receivedRequest(_ payload: ByteBuffer, answers: Bool) throws(ConnectionError) {
+        let message = try ChannelRequest(decoding: payload)
+        let index = try peerIndex(message.recipientChannel, ChannelRequest.name)
+        guard let channel = channels[index], channel.stage == .open, !channel.closeReceived else {
+            throw .violation("SSH_MSG_CHANNEL_REQUEST out of place")
+        }
+        events.append(.channelRequest(channel.id, message.kind, wantReply: message.wantReply))
+        if message.wantReply && !answers && !channel.closeSent {
+            try send(ChannelFailure(recipientChannel: channel.remoteNumber))
+        }
+    }
+
+    private mutating func receivedReply(_ number: UInt32, success: Bool) throws(ConnectionError) {
+        let index = try peerIndex(number, success ? ChannelSuccess.name : ChannelFailure.name)
+        guard let channel = channels[index], channel.repliesAwaited > 0 else {
+            throw .violation("an answer on channel \(number) to no request")
+        }
+        channels[index]?.repliesAwaited -= 1
+        events.append(.channelReply(channel.id, success: success))
+    }
+}

@@ -1,0 +1,100 @@
+package import NIOCore
+package import SSHKeys
+package import SSHWire
+
+extension Connection {
+    // MARK: Client
+
+    /// The key of ``ConnectionEvent/hostKey(_:)`` is the right one: go on.
+    package mutating func acceptHostKey() throws(ConnectionError) {
+        try guarded { (connection) throws(ConnectionError) in try connection.transport.acceptHostKey() }
+        try resume()
+    }
+
+    /// Asks to be let in. One request is under way at a time.
+    package mutating func authenticate(user: String, _ method: AuthenticationMethod) throws(ConnectionError) {
+        try guarded { (connection) throws(ConnectionError) in
+            guard connection.role == .client, connection.sessionID != nil,
+                connection.clientAuthentication.state == .idle
+            else { throw .violation("an authentication request out of turn") }
+            try connection.send(UserAuthRequest(user: user, method: method))
+            connection.clientAuthentication.sent(method)
+            connection.transport.describeAuthentication(method)
+        }
+    }
+
+    /// Answers ``ConnectionEvent/informationRequested(_:)``, one answer a prompt.
+    package mutating func answer(_ answers: [ByteBuffer]) throws(ConnectionError) {
+        try guarded { (connection) throws(ConnectionError) in
+            try connection.send(UserAuthInfoResponse(answers: answers))
+        }
+    }
+
+    // MARK: Server
+
+    /// Lets the client in.
+    package mutating func acceptAuthentication() throws(ConnectionError) {
+        try judge { (connection) throws(ConnectionError) in
+            connection.serverAuthentication.accepted()
+            try connection.send(UserAuthSuccess())
+        }
+    }
+
+    /// Refuses the request, or takes it as one step of several.
+    ///
+    /// - Parameter methods: what the client may try now.
+    package mutating func rejectAuthentication(
+        methods: [String], partialSuccess: Bool = false
+    ) throws(ConnectionError) {
+        try judge { (connection) throws(ConnectionError) in
+            connection.serverAuthentication.answered()
+            try connection.send(UserAuthFailure(methods: methods, partialSuccess: partialSuccess))
+        }
+    }
+
+    /// Tells the client that the key it asked about would do.
+    package mutating func acknowledgePublicKey(_ key: PublicKey, algorithm: String) throws(ConnectionError) {
+        try judge { (connection) throws(ConnectionError) in
+            connection.serverAuthentication.answered()
+            try connection.send(UserAuthPublicKeyOK(algorithm: algorithm, key: key.blob))
+        }
+    }
+
+    /// Puts questions to the client (RFC 4256).
+    package mutating func requestInformation(_ request: UserAuthInfoRequest) throws(ConnectionError) {
+        try judge { (connection) throws(ConnectionError) in
+            connection.serverAuthentication.questioned()
+            try connection.send(request)
+        }
+    }
+
+    /// Shows the client a text before it is let in.
+    package mutating func sendBanner(_ text: String) throws(ConnectionError) {
+        try guarded { (connection) throws(ConnectionError) in try connection.send(UserAuthBanner(text: text)) }
+    }
+
+    private mutating func judge(
+        _ body: (inout Connection) throws(ConnectionError) -> Void
+    ) throws(ConnectionError) {
+        try guarded { (connection) throws(ConnectionError) in
+            guard connection.serverAuthentication.isJudging else { throw .violation("no request awaits a verdict") }
+            try body(&connection)
+        }
+        try resume()
+    }
+
+    // MARK: Incoming
+
+    mutating func receivedAuthentication(_ payload: ByteBuffer, _ number: UInt8) throws(ConnectionError) {
+        let event: ConnectionEvent?
+        switch role {
+        case .client:
+            event = try clientAuthentication.receive(payload, number: number)
+        case .server:
+            guard let sessionID = transport.sessionID, let hostKey = transport.hostKey else { return }
+            event = try serverAuthentication.receive(
+                payload, number: number, sessionID: sessionID, hostKey: hostKey.blob)
+        }
+        if let event { transport.emit(event) }
+    }
+}

@@ -1,0 +1,105 @@
+package import NIOCore
+package import SSHWire
+
+extension Connection {
+    /// Asks the peer for a channel; ``ConnectionEvent/channelOpened(_:)`` or `channelRefused` follows.
+    package mutating func openChannel(_ type: ChannelType = .session) throws(ConnectionError) -> ChannelID {
+        var id = ChannelID(number: 0)
+        try guarded { (connection) throws(ConnectionError) in
+            guard connection.isAuthenticated else { throw .violation("a channel before authentication") }
+            id = try connection.channels.open(type)
+        }
+        return id
+    }
+
+    /// Grants what ``ConnectionEvent/channelOffered(_:_:)`` asked for.
+    package mutating func acceptChannel(_ id: ChannelID) throws(ConnectionError) { try channels.accept(id) }
+
+    package mutating func rejectChannel(
+        _ id: ChannelID, _ reason: ChannelOpenFailureReason, _ text: String
+    ) throws(ConnectionError) {
+        try channels.reject(id, reason, text)
+    }
+
+    /// Sends a request to an open channel; where `wantReply` is set, ``ConnectionEvent/channelReply(_:success:)``
+    /// follows, in the order of the requests.
+    package mutating func request(
+        _ id: ChannelID, _ kind: ChannelRequestKind, wantReply: Bool
+    ) throws(ConnectionError) {
+        try channels.request(id, kind, wantReply: wantReply)
+    }
+
+    package mutating func replyToRequest(_ id: ChannelID, success: Bool) throws(ConnectionError) {
+        try channels.reply(id, success: success)
+    }
+
+    /// Queues data for a channel; it leaves as the peer's window admits it.
+    package mutating func write(_ id: ChannelID, _ bytes: ByteBuffer) throws(ConnectionError) {
+        try channels.write(id, bytes)
+    }
+
+    /// EOF follows the data queued so far.
+    package mutating func finishWriting(_ id: ChannelID) { channels.finishWriting(id) }
+
+    /// CLOSE follows the data queued so far; what still comes in is dropped.
+    package mutating func close(_ id: ChannelID) { channels.close(id) }
+
+    /// Forgets a channel after ``ConnectionEvent/channelClosed(_:)``.
+    package mutating func release(_ id: ChannelID) { channels.release(id) }
+
+    /// Bytes queued for a channel that the peer's window or the socket has not taken yet.
+    package func unsentBytes(_ id: ChannelID) -> Int { channels.unsentBytes(id) }
+
+    /// Whether a channel's data waits for the peer's window alone.
+    package func isStalled(_ id: ChannelID) -> Bool { channels.isStalled(id) }
+
+    /// Takes the data that came on a channel.
+    package mutating func takeReceived(_ id: ChannelID) -> ByteBuffer? { channels.takeReceived(id) }
+
+    /// Takes the standard error that came on a channel.
+    package mutating func takeReceivedErrors(_ id: ChannelID) -> ByteBuffer? { channels.takeReceivedErrors(id) }
+
+    /// Tells that taken data was read by whom it is for; the peer may then send as much again.
+    package mutating func consumed(_ id: ChannelID, _ count: Int) throws(ConnectionError) {
+        guard failure == nil else { return }
+        try channels.consumed(id, count)
+    }
+
+    /// Sends a request about the whole connection; where `wantReply` is set, a
+    /// ``ConnectionEvent/globalReply(_:)`` follows, in the order of the requests.
+    package mutating func globalRequest(
+        _ name: String, wantReply: Bool, _ fields: ByteBuffer = ByteBuffer()
+    ) throws(ConnectionError) {
+        try guarded { (connection) throws(ConnectionError) in
+            if wantReply { connection.globalRepliesAwaited += 1 }
+            try connection.send(GlobalRequest(request: name, wantReply: wantReply, fields: fields))
+        }
+    }
+
+    /// Sends a message that changes nothing, to be seen by whoever watches the wire.
+    package mutating func ignore() throws(ConnectionError) {
+        try guarded { (connection) throws(ConnectionError) in try connection.send(Ignore()) }
+    }
+
+    mutating func receivedConnection(_ payload: ByteBuffer, _ number: UInt8) throws(ConnectionError) {
+        switch number {
+        case GlobalRequest.number:
+            let request = try GlobalRequest(decoding: payload)
+            transport.emit(.globalRequest(request))
+            // None is served yet: whoever wants an answer, a keepalive above all, gets the plain refusal.
+            if request.wantReply { try send(RequestFailure()) }
+        case RequestSuccess.number, RequestFailure.number:
+            guard globalRepliesAwaited > 0 else { throw .violation("an answer to no global request") }
+            globalRepliesAwaited -= 1
+            let fields = number == RequestSuccess.number ? try RequestSuccess(decoding: payload).fields : nil
+            transport.emit(.globalReply(fields))
+        case 90...100:
+            let accepted = acceptedChannelTypes
+            try channels.receive(
+                payload, number: number, accepts: { accepted.contains($0.name) }, answersRequests: role == .server)
+        default:
+            let sequence = transport.inbound.counter.sequenceNumber &- 1
+            try send(Unimplemented(sequenceNumber: sequence))
+        }
+    }
+}

@@ -1,0 +1,31 @@
+package import SSHCrypto
+package import SSHKeys
+
+/// How a connection behaves; the same for both roles unless said.
+package struct ConnectionConfiguration: Sendable {
+    /// What follows `SSH-2.0-` in our identification.
+    package var softwareVersion = "swift-scp_0.1"
+    /// What is offered, best first.
+    package var algorithms = AlgorithmProposal.defaults
+    /// New keys after this many bytes in either direction; nil for the cipher's own limit.
+    package var rekeyBytes: UInt64?
+    /// New keys after this many seconds; nil for never by time.
+    package var rekeySeconds: Int64?
+    /// The server's keys.
+    package var hostKeys: [PrivateKey] = []
+    /// How large our receive windows start and may grow, in bytes.
+    package var windows = ReceiveWindow.Policy()
+    /// The most data of a packet we accept, in bytes.
+    package var maximumPacketSize: UInt32 = 32 * 1024
+    /// The most channels open at once.
+    package var mostChannels = 1024
+
+    package init() {}
+
+    /// The bytes after which a cipher's key is to be replaced, by RFC 4344 section 3.2: 2^(L/4) blocks of L bits,
+    /// and a gigabyte for ciphers without such blocks.
+    func rekeyLimit(for cipher: CipherAlgorithm) -> UInt64 {
+        if let rekeyBytes { return rekeyBytes }
+        return cipher.blockSize >= 16 ? 1 << 36 : 1 << 30
+    }
+}

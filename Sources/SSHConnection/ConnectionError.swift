@@ -1,0 +1,76 @@
+package import SSHCrypto
+package import SSHKeys
+public import SSHWire
+
+/// Why an SSH connection could not go on.
+///
+/// Each is found by one side alone; where the peer is at fault it is told with ``disconnectReason`` before the end.
+public enum ConnectionError: Error, Sendable {
+    /// The peer's first lines are not those of an SSH server; `line` is the first of them.
+    case notSSH(line: String)
+    /// The peer speaks another version of the protocol.
+    case unsupportedVersion(String)
+    /// The two sides share no algorithm of a kind; the text lists both offers.
+    case noCommonAlgorithm(String)
+    /// A packet could not be decrypted, authenticated or framed.
+    case packetCorrupt(String)
+    /// A message could not be decoded.
+    case malformed(message: String, fault: WireError)
+    /// A message came that the protocol does not allow now.
+    case unexpected(message: UInt8, during: String)
+    /// A message broke another rule of the protocol.
+    case violation(String)
+    /// The key exchange's own arithmetic or the host key's signature failed.
+    case keyExchangeFailed(String)
+    /// The peer ended the connection and said why.
+    case disconnected(reason: DisconnectReason, text: String)
+    /// The host key was refused on this side.
+    case hostKeyRejected
+    /// The connection is over; nothing can be done on it any more.
+    case closed
+}
+
+extension ConnectionError {
+    /// What a peer at fault is told; nil where there is nobody to tell.
+    package var disconnectReason: DisconnectReason? {
+        switch self {
+        case .notSSH, .disconnected, .closed: nil
+        case .unsupportedVersion: .protocolVersionNotSupported
+        case .noCommonAlgorithm, .keyExchangeFailed: .keyExchangeFailed
+        case .packetCorrupt: .macError
+        case .malformed, .unexpected, .violation: .protocolError
+        case .hostKeyRejected: .hostKeyNotVerifiable
+        }
+    }
+}
+
+extension ConnectionError: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .notSSH(let line): "not an SSH server: it said \"\(line)\""
+        case .unsupportedVersion(let version): "protocol version not supported: \"\(version)\""
+        case .noCommonAlgorithm(let text): text
+        case .packetCorrupt(let text): "corrupted packet: \(text)"
+        case .malformed(let message, let fault): "malformed \(message): \(fault)"
+        case .unexpected(let message, let phase): "unexpected message \(message) during \(phase)"
+        case .violation(let text): "protocol error: \(text)"
+        case .keyExchangeFailed(let text): "key exchange failed: \(text)"
+        case .disconnected(let reason, let text): "received disconnect: \(reason.rawValue): \(text)"
+        case .hostKeyRejected: "host key verification failed"
+        case .closed: "connection closed"
+        }
+    }
+}
+
+extension Message {
+    /// Decodes a payload, with this layer's error.
+    init(decoding payload: ByteBuffer) throws(ConnectionError) {
+        do { self = try Self(payload: payload) } catch { throw .malformed(message: Self.name, fault: error) }
+    }
+}
+
+/// Which end of the connection this is.
+package enum Role: Sendable {
+    case client
+    case server
+}

@@ -1,0 +1,68 @@
+package import NIOCore
+package import SSHCrypto
+package import SSHKeys
+package import SSHWire
+
+/// What a connection has to tell whoever drives it.
+package enum ConnectionEvent: Sendable {
+    /// A line a server sent before its identification.
+    case preamble(String)
+    /// The peer's identification.
+    case identification(String)
+    /// Client: the server proved that it holds this key. Nothing goes on until `acceptHostKey` or `fail`.
+    case hostKey(PublicKey)
+    /// The first keys are in use both ways. Client: the authentication service has been asked for; authenticate now.
+    case ready(NegotiatedAlgorithms)
+    /// Later keys are in use.
+    case rekeyed
+    case extensions(ExtensionInfo)
+
+    // Authentication, client
+    case banner(ByteBuffer)
+    case authenticated
+    case authenticationFailed(methods: [String], partialSuccess: Bool)
+    case publicKeyAcceptable(algorithm: String, key: ByteBuffer)
+    case passwordChangeRequested(prompt: ByteBuffer)
+    case informationRequested(UserAuthInfoRequest)
+
+    // Authentication, server
+    /// To be answered by `acceptAuthentication`, `rejectAuthentication` or `acknowledgePublicKey`.
+    case authenticationRequested(AuthenticationAttempt)
+    case informationGiven([ByteBuffer])
+
+    // Channels
+    /// To be answered by `acceptChannel` or `rejectChannel`.
+    case channelOffered(ChannelID, ChannelType)
+    case channelOpened(ChannelID)
+    case channelRefused(ChannelID, ChannelOpenFailureReason, String)
+    /// To be answered by `replyToRequest` where `wantReply` is set.
+    case channelRequest(ChannelID, ChannelRequestKind, wantReply: Bool)
+    case channelReply(ChannelID, success: Bool)
+    /// Data or standard error came since it was last taken.
+    case channelReadable(ChannelID)
+    case channelEOF(ChannelID)
+    /// Closed both ways; the number is free again.
+    case channelClosed(ChannelID)
+
+    /// A request that the connection does not answer itself; to be answered by `replyToGlobalRequest` where asked.
+    case globalRequest(GlobalRequest)
+    case globalReply(ByteBuffer?)
+    /// A debug message the peer wants shown.
+    case debug(String)
+}
+
+/// One request of a client to be let in, its signature already verified where it carries one.
+package struct AuthenticationAttempt: Sendable {
+    package enum Proof: Sendable {
+        case none
+        /// The key would be used; nothing is proved.
+        case publicKeyOffered(PublicKey, algorithm: String)
+        /// The client holds the key: its signature over this session is good.
+        case publicKey(PublicKey, algorithm: String)
+        case password(ByteBuffer, new: ByteBuffer?)
+        case keyboardInteractive
+        case other(String)
+    }
+    package let user: String
+    package let proof: Proof
+}

@@ -1,0 +1,117 @@
+import NIOCore
+import SSHCrypto
+import SSHKeys
+import SSHWire
+
+/// Where the exchange of keys stands (RFC 4253 sections 7 and 9).
+///
+/// A state holds only what it may use, so that a message out of turn has nowhere to go.
+enum KeyExchangeState {
+    /// None under way.
+    case idle
+    /// Our KEXINIT is sent, the peer's awaited.
+    case initSent(KexInitPayload)
+    /// Both KEXINITs are known; the method's messages pass.
+    case running(Exchange)
+    /// Client, first exchange: the host key awaits its verdict.
+    case awaitingVerdict(FreshKeys)
+    /// Our NEWKEYS is sent, the peer's awaited.
+    case newKeysSent(FreshKeys)
+
+    var name: String {
+        switch self {
+        case .idle: "no key exchange"
+        case .initSent: "key exchange before the peer's KEXINIT"
+        case .running: "key exchange"
+        case .awaitingVerdict: "host key verification"
+        case .newKeysSent: "key exchange before the peer's NEWKEYS"
+        }
+    }
+
+    /// A KEXINIT with the payload it was sent or received as, which enters the exchange hash.
+    struct KexInitPayload {
+        let message: KexInit
+        let payload: ByteBuffer
+    }
+
+    /// An exchange between the two KEXINITs and our NEWKEYS.
+    struct Exchange {
+        enum Method {
+            case client(any ClientKeyExchange)
+            case server(any ServerKeyExchange, hostKey: PrivateKey)
+        }
+        var method: Method
+        let algorithm: KeyExchangeAlgorithm
+        let negotiated: NegotiatedAlgorithms
+        let clientInit: ByteBuffer
+        let serverInit: ByteBuffer
+        /// The peer guessed another method and its first packet is to be dropped.
+        var dropsNextPacket: Bool
+    }
+
+    /// The outcome of an exchange: what both directions are to use.
+    struct FreshKeys {
+        let negotiated: NegotiatedAlgorithms
+        let derivation: KeyDerivation
+        let hostKey: PublicKey?
+
+        /// The cipher, MAC and keys of one direction.
+        func direction(clientToServer: Bool) throws(ConnectionError) -> Direction {
+            let names = clientToServer ? negotiated.clientToServer : negotiated.serverToClient
+            guard let cipher = CipherAlgorithm.named(names.cipher) else {
+                throw .keyExchangeFailed("cipher \(names.cipher) was chosen and does not exist")
+            }
+            let mac = names.mac.flatMap(MACAlgorithm.named)
+            let keys = derivation.directionKeys(clientToServer: clientToServer, cipher: cipher, mac: mac)
+            return Direction(cipher: cipher, mac: mac, keys: keys)
+        }
+    }
+
+    struct Direction {
+        let cipher: CipherAlgorithm
+        let mac: MACAlgorithm?
+        let keys: DirectionKeys
+    }
+}
+
+extension KexInit {
+    /// A KEXINIT that offers `proposal`, with a random cookie.
+    init(_ proposal: AlgorithmProposal, markers: [String]) {
+        self.init()
+        var random = SystemRandomNumberGenerator()
+        cookie = ByteBuffer()
+        cookie.writeInteger(random.next() as UInt64)
+        cookie.writeInteger(random.next() as UInt64)
+        kexAlgorithms = proposal.kex + markers
+        serverHostKeyAlgorithms = proposal.hostKeys
+        encryptionClientToServer = proposal.ciphersClientToServer
+        encryptionServerToClient = proposal.ciphersServerToClient
+        macClientToServer = proposal.macsClientToServer
+        macServerToClient = proposal.macsServerToClient
+        compressionClientToServer = proposal.compressionClientToServer
+        compressionServerToClient = proposal.compressionServerToClient
+    }
+
+    var proposal: AlgorithmProposal {
+        var proposal = AlgorithmProposal()
+        proposal.kex = kexAlgorithms
+        proposal.hostKeys = serverHostKeyAlgorithms
+        proposal.ciphersClientToServer = encryptionClientToServer
+        proposal.ciphersServerToClient = encryptionServerToClient
+        proposal.macsClientToServer = macClientToServer
+        proposal.macsServerToClient = macServerToClient
+        proposal.compressionClientToServer = compressionClientToServer
+        proposal.compressionServerToClient = compressionServerToClient
+        return proposal
+    }
+}
+
+/// The names that go into the list of key exchange methods without being one.
+enum KeyExchangeMarker {
+    /// RFC 8308 section 2.1.
+    static let clientWantsExtensions = "ext-info-c"
+    static let serverWantsExtensions = "ext-info-s"
+    /// OpenSSH's PROTOCOL section 1.10: strict key exchange.
+    static let strictClient = "kex-strict-c-v00@openssh.com"
+    static let strictServer = "kex-strict-s-v00@openssh.com"
+}

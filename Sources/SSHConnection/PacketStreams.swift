@@ -1,0 +1,89 @@
+import NIOCore
+import SSHCrypto
+import SSHWire
+
+/// The packets of one direction counted: sequence numbers and the volume since the last key exchange.
+struct PacketCounter {
+    /// The number of the next packet (RFC 4253 section 6.4); it wraps.
+    private(set) var sequenceNumber: UInt32 = 0
+    /// Bytes since the keys in use came into use.
+    private(set) var bytesSinceKeys: UInt64 = 0
+    private(set) var packetsSinceKeys: UInt64 = 0
+
+    mutating func count(bytes: Int) {
+        sequenceNumber &+= 1
+        bytesSinceKeys += UInt64(bytes)
+        packetsSinceKeys += 1
+    }
+
+    /// New keys came into use; strict key exchange starts the numbers anew.
+    mutating func keysChanged(resettingSequence: Bool) {
+        bytesSinceKeys = 0
+        packetsSinceKeys = 0
+        if resettingSequence { sequenceNumber = 0 }
+    }
+}
+
+/// Payloads in, packets for the socket out.
+struct OutboundPackets {
+    private var sealer: any PacketSealer = PlaintextSealer()
+    private(set) var counter = PacketCounter()
+    /// Packets that wait to be written.
+    var output = ByteBuffer()
+    var observer: (any ConnectionObserver)?
+    /// What the method-specific numbers mean now, for the observer.
+    var trace = MessageTrace()
+
+    mutating func send(head: ByteBuffer, body: ByteBuffer?) throws(ConnectionError) {
+        let start = output.writerIndex
+        let number = counter.sequenceNumber
+        do {
+            try sealer.seal(head: head, body: body, sequenceNumber: number, into: &output)
+        } catch {
+            throw .packetCorrupt("\(error)")
+        }
+        let size = output.writerIndex - start
+        counter.count(bytes: size)
+        if let observer {
+            var payload = head
+            if let body { payload.writeImmutableBuffer(body) }
+            observer.packet(.sent, sequenceNumber: number, size: size, payload: payload, trace: trace)
+        }
+    }
+
+    mutating func use(_ sealer: any PacketSealer, resettingSequence: Bool) {
+        self.sealer = sealer
+        counter.keysChanged(resettingSequence: resettingSequence)
+    }
+}
+
+/// Bytes from the socket in, payloads out.
+struct InboundPackets {
+    private var opener: any PacketOpener = PlaintextOpener()
+    private(set) var counter = PacketCounter()
+    /// The payload of the packet taken last.
+    private(set) var payload = ByteBuffer()
+    var observer: (any ConnectionObserver)?
+    /// What the method-specific numbers mean now, for the observer.
+    var trace = MessageTrace()
+
+    /// Takes one packet from `input` into ``payload``; false while there is none whole.
+    mutating func next(_ input: inout ByteBuffer) throws(ConnectionError) -> Bool {
+        let number = counter.sequenceNumber
+        let before = input.readableBytes
+        do {
+            guard try opener.open(&input, sequenceNumber: number, into: &payload) != nil else { return false }
+        } catch {
+            throw .packetCorrupt("\(error)")
+        }
+        let size = before - input.readableBytes
+        counter.count(bytes: size)
+        observer?.packet(.received, sequenceNumber: number, size: size, payload: payload, trace: trace)
+        return true
+    }
+
+    mutating func use(_ opener: any PacketOpener, resettingSequence: Bool) {
+        self.opener = opener
+        counter.keysChanged(resettingSequence: resettingSequence)
+    }
+}
