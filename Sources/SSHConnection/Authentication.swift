@@ -1,7 +1,7 @@
-package import NIOCore
+import NIOCore
 import SSHCrypto
-package import SSHKeys
-package import SSHWire
+import SSHKeys
+import SSHWire
 
 /// What a public key signature of an authentication request covers (RFC 4252 section 7).
 package enum AuthenticationSignature {

@@ -1,4 +1,4 @@
-package import NIOCore
+import NIOCore
 import SSHWire
 
 /// A channel of this connection, by our own number for it.

@@ -1,5 +1,5 @@
-package import NIOCore
-package import SSHWire
+import NIOCore
+import SSHWire
 
 /// The channels of a connection (RFC 4254 section 5), both roles, sans-I/O.
 ///

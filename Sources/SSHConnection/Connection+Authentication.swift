@@ -1,6 +1,6 @@
-package import NIOCore
-package import SSHKeys
-package import SSHWire
+import NIOCore
+import SSHKeys
+import SSHWire
 
 extension Connection {
     // MARK: Client

@@ -1,5 +1,5 @@
-package import NIOCore
-package import SSHWire
+import NIOCore
+import SSHWire
 
 extension Connection {
     /// Asks the peer for a channel; ``ConnectionEvent/channelOpened(_:)`` or `channelRefused` follows.

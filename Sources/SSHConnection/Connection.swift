@@ -1,7 +1,7 @@
-package import NIOCore
-package import SSHCrypto
-package import SSHKeys
-package import SSHWire
+import NIOCore
+import SSHCrypto
+import SSHKeys
+import SSHWire
 
 /// An SSH connection (RFC 4251), either end of it: bytes in, events and bytes out, no socket, clock or file.
 ///

@@ -1,5 +1,5 @@
-package import SSHCrypto
-package import SSHKeys
+import SSHCrypto
+import SSHKeys
 
 /// How a connection behaves; the same for both roles unless said.
 package struct ConnectionConfiguration: Sendable {

@@ -1,6 +1,6 @@
-package import SSHCrypto
-package import SSHKeys
-public import SSHWire
+import SSHCrypto
+import SSHKeys
+import SSHWire
 
 /// Why an SSH connection could not go on.
 ///

@@ -1,5 +1,5 @@
-package import NIOCore
-package import SSHWire
+import NIOCore
+import SSHWire
 
 /// Which way a packet went.
 package enum PacketDirection: String, Sendable {

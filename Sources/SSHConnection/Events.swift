@@ -1,7 +1,7 @@
-package import NIOCore
-package import SSHCrypto
-package import SSHKeys
-package import SSHWire
+import NIOCore
+import SSHCrypto
+import SSHKeys
+import SSHWire
 
 /// What a connection has to tell whoever drives it.
 package enum ConnectionEvent: Sendable {

@@ -1,4 +1,4 @@
-package import NIOCore
+import NIOCore
 
 // The authentication protocol: RFC 4252, RFC 4256, and OpenSSH's PROTOCOL section 3.
 

@@ -1,4 +1,4 @@
-public import NIOCore
+import NIOCore
 
 /// A two-way, flow-controlled stream of bytes: an SSH channel, or a pair of pipes.
 ///

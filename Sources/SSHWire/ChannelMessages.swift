@@ -1,4 +1,4 @@
-package import NIOCore
+import NIOCore
 
 // The connection protocol's channels: RFC 4254 sections 5 and 6.
 

@@ -1,4 +1,4 @@
-public import NIOCore
+import NIOCore
 
 // RFC 4251 section 5: data type representations used in the SSH protocols.
 

@@ -1,4 +1,4 @@
-package import NIOCore
+import NIOCore
 
 /// One pass over the fields of a message.
 ///

@@ -1,4 +1,4 @@
-package import NIOCore
+import NIOCore
 
 // The messages of a key exchange: RFC 4253 sections 7 and 8, RFC 5656, RFC 8731, RFC 4419.
 

@@ -1,4 +1,4 @@
-package import NIOCore
+import NIOCore
 
 /// An SSH message: its number and its fields, listed once for encoding, decoding and traces.
 package protocol Message: Sendable {

@@ -1,4 +1,4 @@
-package import NIOCore
+import NIOCore
 
 /// Describes any payload for a trace (`scp -vvv`), field by field, with secrets and bulk data left out.
 package struct MessageTrace: Sendable {

@@ -1,4 +1,4 @@
-package import NIOCore
+import NIOCore
 
 // Requests of the connection protocol: global ones (RFC 4254 section 4) and those to a channel (sections 5.4, 6).
 

@@ -1,4 +1,4 @@
-package import NIOCore
+import NIOCore
 
 // The transport layer's own messages: RFC 4253 section 11, RFC 8308, and OpenSSH's PROTOCOL section 1.
 
