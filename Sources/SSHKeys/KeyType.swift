@@ -72,10 +72,11 @@ public struct SignatureAlgorithm: Hashable, Sendable {
     public let keyType: KeyType
 
     /// Every algorithm this package can verify, best first.
-    public static let all: [SignatureAlgorithm] = defaults + [
-        // SHA-1: only for a peer that knows nothing else, and only when named.
-        SignatureAlgorithm(name: "ssh-rsa", keyType: .rsa)
-    ]
+    public static let all: [SignatureAlgorithm] =
+        defaults + [
+            // SHA-1: only for a peer that knows nothing else, and only when named.
+            SignatureAlgorithm(name: "ssh-rsa", keyType: .rsa)
+        ]
 
     /// The algorithms offered when the user names none, best first.
     public static let defaults: [SignatureAlgorithm] = [
@@ -93,10 +94,5 @@ public struct SignatureAlgorithm: Hashable, Sendable {
     /// The algorithm of that name, or nil.
     public static func named(_ name: String) -> SignatureAlgorithm? {
         all.first { $0.name == name }
-    }
-
-    /// The algorithms a key of that type can be used with, best first.
-    package static func suitable(for type: KeyType) -> [SignatureAlgorithm] {
-        all.filter { $0.keyType == type }
     }
 }

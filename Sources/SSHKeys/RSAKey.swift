@@ -128,3 +128,22 @@ struct RSAPrivateNumbers {
         return result
     }
 }
+
+extension RSAPrivateNumbers {
+    /// Reads an RSAPrivateKey of RFC 8017 appendix A.1.2, with two primes.
+    init(pkcs1 bytes: [UInt8]) throws(KeyError) {
+        var outer = DERReader(bytes, what: "RSA private key")
+        var reader = try outer.sequence("RSAPrivateKey")
+        guard try reader.integer("version", upTo: 1) == 0 else {
+            throw .unsupported(what: "RSA private key", name: "more than two primes")
+        }
+        n = try reader.integer("modulus")
+        e = try reader.integer("publicExponent")
+        d = try reader.integer("privateExponent")
+        p = try reader.integer("prime1")
+        q = try reader.integer("prime2")
+        _ = try reader.integer("exponent1")
+        _ = try reader.integer("exponent2")
+        coefficient = try reader.integer("coefficient")
+    }
+}
