@@ -36,6 +36,15 @@ func makePipe(_ ends: inout [Int32]) -> Bool {
     return succeeded
 }
 
+/// Opens a descriptor that no child inherits unasked.
+func openUninherited(_ open: () -> Int32) -> Int32 {
+    spawning.withLock { _ in
+        let descriptor = open()
+        if descriptor >= 0 { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
+        return descriptor
+    }
+}
+
 /// The test process's environment with `changes` made to it; a nil value takes a variable out.
 func mergedEnvironment(_ changes: [String: String?]) -> [String] {
     var result: [String] = []
