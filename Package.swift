@@ -52,16 +52,17 @@ let package = Package(
             dependencies: ["SSHWire", "SSHClient", "SCP", "FileTransfer", nioCore],
             swiftSettings: settings),
 
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
         tests("SSHWireTests", ["SSHWire", nioCore]),
         tests("SSHCryptoTests", ["SSHCrypto", "SSHWire", nioCore, crypto]),
         tests("SSHKeysTests", ["SSHKeys", "SSHWire", nioCore, crypto]),
         tests("SSHConnectionTests", ["SSHConnection", "SSHCrypto", "SSHKeys", "SSHWire", nioCore, crypto]),
         tests("SSHTransportTests", ["SSHTransport", "SSHConnection", "SSHWire", nioCore, nioPosix, nioEmbedded]),
-        tests("SSHClientTests", ["SSHClient", "SSHKeys", "SSHWire", nioCore]),
+        tests("SSHClientTests", ["SSHClient", "SSHKeys", "SSHWire", "TestSupport", nioCore]),
         tests("SCPTests", ["SCP", "SSHWire", nioCore]),
-        tests("FileTransferTests", ["FileTransfer", "SCP", "SSHWire", nioCore]),
-        tests("SCPCommandTests", ["SCPCommand"]),
-        tests("InteropTests", ["SSHClient", "SSHWire", nioCore]),
+        tests("FileTransferTests", ["FileTransfer", "SCP", "SSHWire", "TestSupport", nioCore]),
+        tests("SCPCommandTests", ["SCPCommand", "TestSupport"]),
+        tests("InteropTests", ["SSHClient", "SSHWire", "TestSupport", nioCore]),
     ],
     swiftLanguageModes: [.v6]
 )

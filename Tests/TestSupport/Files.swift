@@ -1,0 +1,141 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// The value of an environment variable of the test process.
+package func environmentValue(_ name: String) -> String? {
+    getenv(name).map { String(cString: $0) }
+}
+
+/// The path of an installed program, or nil: looked for in `PATH` and in the places for daemons, which `PATH` often lacks.
+package func findProgram(_ name: String) -> String? {
+    let path = environmentValue("PATH") ?? "/usr/local/bin:/usr/bin:/bin"
+    let places = path.split(separator: ":").map(String.init) + ["/usr/local/sbin", "/usr/sbin", "/sbin"]
+    return places.map { "\($0)/\(name)" }.first { access($0, X_OK) == 0 }
+}
+
+/// The path of an installed program; throws and names it where there is none.
+package func requireProgram(_ name: String) throws -> String {
+    guard let path = findProgram(name) else {
+        throw TestSupportError("\(name) is not installed: Scripts/setup.sh installs what the tests need")
+    }
+    return path
+}
+
+/// Our own `scp`: `$SCP_BINARY`, else the one built beside the tests.
+package func scpBinary() throws -> String {
+    let path: String
+    if let given = environmentValue("SCP_BINARY"), !given.isEmpty {
+        path = given
+    } else {
+        path = try testProductDirectory() + "/scp"
+    }
+    guard access(path, X_OK) == 0 else {
+        throw TestSupportError("no scp at \(path): `swift build` makes it, SCP_BINARY names another")
+    }
+    return path
+}
+
+private func testProductDirectory() throws -> String {
+    #if os(Linux)
+        var buffer = [CChar](repeating: 0, count: 4096)
+        let count = readlink("/proc/self/exe", &buffer, buffer.count - 1)
+        guard count > 0 else { throw SystemError("readlink /proc/self/exe") }
+        let image = String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    #else
+        var info = Dl_info()
+        guard dladdr(#dsohandle, &info) != 0, let name = info.dli_fname else {
+            throw TestSupportError("where the tests are is not known")
+        }
+        let image = String(cString: name)
+    #endif
+    // Inside a bundle (macOS), the products lie beside the bundle.
+    var parts = image.split(separator: "/", omittingEmptySubsequences: false).dropLast()
+    if let bundle = parts.firstIndex(where: { $0.hasSuffix(".xctest") }) { parts = parts[..<bundle] }
+    return parts.joined(separator: "/")
+}
+
+/// All bytes of a file.
+package func readFile(_ path: String) throws -> [UInt8] {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw SystemError("open \(path)") }
+    defer { close(descriptor) }
+    var result: [UInt8] = []
+    var chunk = [UInt8](repeating: 0, count: 65536)
+    while true {
+        let count = read(descriptor, &chunk, chunk.count)
+        if count < 0 {
+            if errno == EINTR { continue }
+            throw SystemError("read \(path)")
+        }
+        if count == 0 { return result }
+        result += chunk[..<count]
+    }
+}
+
+/// A file's bytes as text; what is no UTF-8 is replaced.
+package func readText(_ path: String) throws -> String {
+    String(decoding: try readFile(path), as: UTF8.self)
+}
+
+/// Makes or overwrites a file.
+package func writeFile(_ path: String, _ bytes: some Sequence<UInt8>, mode: mode_t = 0o600) throws {
+    let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
+    guard descriptor >= 0 else { throw SystemError("open \(path)") }
+    defer { close(descriptor) }
+    try writeAll(descriptor, Array(bytes)[...])
+    // The mode given to open is cut by the umask.
+    guard fchmod(descriptor, mode) == 0 else { throw SystemError("fchmod \(path)") }
+}
+
+/// Makes or overwrites a file that holds `text`.
+package func writeFile(_ path: String, text: String, mode: mode_t = 0o600) throws {
+    try writeFile(path, text.utf8, mode: mode)
+}
+
+func writeAll(_ descriptor: Int32, _ bytes: ArraySlice<UInt8>) throws {
+    var rest = bytes
+    while !rest.isEmpty {
+        let count = rest.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+        if count < 0 {
+            if errno == EINTR { continue }
+            throw SystemError("write")
+        }
+        rest = rest.dropFirst(count)
+    }
+}
+
+/// An empty directory, removed with all it holds when the last reference goes, and in any case after the tests.
+package final class TemporaryDirectory: Sendable {
+    /// Its absolute path, without a slash at the end.
+    package let path: String
+
+    package init(_ label: String = "scp-test") throws {
+        let base = environmentValue("TMPDIR").flatMap { $0.isEmpty ? nil : $0 } ?? "/tmp"
+        var template = Array("\(base)/\(label).XXXXXX".utf8CString)
+        guard mkdtemp(&template) != nil else { throw SystemError("mkdtemp in \(base)") }
+        path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        Warden.shared.watch(directory: path)
+    }
+
+    /// The path of a name in it.
+    package func file(_ name: String) -> String { "\(path)/\(name)" }
+
+    /// Makes a directory in it and returns its path.
+    @discardableResult
+    package func makeDirectory(_ name: String, mode: mode_t = 0o755) throws -> String {
+        let path = file(name)
+        guard mkdir(path, mode) == 0 else { throw SystemError("mkdir \(path)") }
+        return path
+    }
+
+    deinit {
+        let child = try? ChildProcess("/bin/rm", ["-rf", path])
+        _ = child?.wait(timeout: .seconds(30))
+        Warden.shared.forget(directory: path)
+    }
+}
