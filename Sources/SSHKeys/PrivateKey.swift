@@ -1,6 +1,6 @@
 import Crypto
 import CryptoExtras
-public import NIOCore
+import NIOCore
 import SSHWire
 
 /// A private key that signs in this process.

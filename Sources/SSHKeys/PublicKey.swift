@@ -1,4 +1,4 @@
-public import NIOCore
+import NIOCore
 import SSHWire
 
 /// A public key of any type this package knows.

@@ -1,6 +1,6 @@
 import Crypto
 import CryptoExtras
-public import NIOCore
+import NIOCore
 import SSHWire
 
 extension PublicKey {
