@@ -129,7 +129,9 @@ struct ServerAuthentication {
         }
     }
 
-    private func prove(_ request: UserAuthRequest, sessionID: [UInt8], hostKey: ByteBuffer) -> AuthenticationAttempt.Proof {
+    private func prove(_ request: UserAuthRequest, sessionID: [UInt8], hostKey: ByteBuffer)
+        -> AuthenticationAttempt.Proof
+    {
         switch request.method {
         case .none:
             return .none

@@ -277,7 +277,8 @@ struct ChannelTable {
         channels[index]?.sendWindow = window
     }
 
-    private mutating func receivedOpen(_ payload: ByteBuffer, _ accepts: (ChannelType) -> Bool) throws(ConnectionError) {
+    private mutating func receivedOpen(_ payload: ByteBuffer, _ accepts: (ChannelType) -> Bool) throws(ConnectionError)
+    {
         let message = try ChannelOpen(decoding: payload)
         func refuse(_ reason: ChannelOpenFailureReason, _ text: String) throws(ConnectionError) {
             try send(ChannelOpenFailure(recipientChannel: message.senderChannel, reason: reason, text: text))

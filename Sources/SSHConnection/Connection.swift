@@ -7,7 +7,7 @@ import SSHWire
 ///
 /// Feed what the socket gives to ``receive(_:)``, act on every ``nextEvent()``, and write what ``takeOutput(limit:)``
 /// returns. The first error is the last: after it the connection only hands out what is left to be written.
-package struct Connection: Sendable {
+package struct Connection {
     package let role: Role
     var transport: TransportLayer
     var channels: ChannelTable

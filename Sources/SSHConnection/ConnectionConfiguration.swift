@@ -29,3 +29,13 @@ package struct ConnectionConfiguration: Sendable {
         return cipher.blockSize >= 16 ? 1 << 36 : 1 << 30
     }
 }
+
+extension AlgorithmProposal {
+    /// What is offered unless somebody asks for other algorithms.
+    package static var defaults: AlgorithmProposal {
+        AlgorithmProposal(
+            kex: KeyExchangeAlgorithm.defaults.map(\.name), hostKeys: SignatureAlgorithm.defaults.map(\.name),
+            ciphers: CipherAlgorithm.defaults.map(\.name), macs: MACAlgorithm.defaults.map(\.name),
+            compression: ["none"])
+    }
+}

@@ -1,3 +1,4 @@
+import NIOCore
 import SSHCrypto
 import SSHKeys
 import SSHWire
@@ -65,7 +66,9 @@ extension ConnectionError: CustomStringConvertible {
 extension Message {
     /// Decodes a payload, with this layer's error.
     init(decoding payload: ByteBuffer) throws(ConnectionError) {
-        do { self = try Self(payload: payload) } catch { throw .malformed(message: Self.name, fault: error) }
+        do throws(WireError) { self = try Self(payload: payload) } catch {
+            throw .malformed(message: Self.name, fault: error)
+        }
     }
 }
 

@@ -11,7 +11,8 @@ package enum PacketDirection: String, Sendable {
 package protocol ConnectionObserver: Sendable {
     /// A packet passed: its whole size on the wire in bytes, and its payload in the clear, with what
     /// describes it without its secrets.
-    func packet(_ direction: PacketDirection, sequenceNumber: UInt32, size: Int, payload: ByteBuffer, trace: MessageTrace)
+    func packet(
+        _ direction: PacketDirection, sequenceNumber: UInt32, size: Int, payload: ByteBuffer, trace: MessageTrace)
     /// A step of the story, in words.
     ///
     /// - Parameter level: the number of `-v` from which on it is told.

@@ -76,13 +76,13 @@ enum KeyExchangeState {
 
 extension KexInit {
     /// A KEXINIT that offers `proposal`, with a random cookie.
-    init(_ proposal: AlgorithmProposal, markers: [String]) {
+    init(_ proposal: AlgorithmProposal, markers: [KeyExchangeMarker]) {
         self.init()
         var random = SystemRandomNumberGenerator()
         cookie = ByteBuffer()
         cookie.writeInteger(random.next() as UInt64)
         cookie.writeInteger(random.next() as UInt64)
-        kexAlgorithms = proposal.kex + markers
+        kexAlgorithms = proposal.kex + markers.map(\.rawValue)
         serverHostKeyAlgorithms = proposal.hostKeys
         encryptionClientToServer = proposal.ciphersClientToServer
         encryptionServerToClient = proposal.ciphersServerToClient
@@ -93,25 +93,10 @@ extension KexInit {
     }
 
     var proposal: AlgorithmProposal {
-        var proposal = AlgorithmProposal()
-        proposal.kex = kexAlgorithms
-        proposal.hostKeys = serverHostKeyAlgorithms
-        proposal.ciphersClientToServer = encryptionClientToServer
-        proposal.ciphersServerToClient = encryptionServerToClient
-        proposal.macsClientToServer = macClientToServer
-        proposal.macsServerToClient = macServerToClient
-        proposal.compressionClientToServer = compressionClientToServer
-        proposal.compressionServerToClient = compressionServerToClient
-        return proposal
+        AlgorithmProposal(
+            kex: kexAlgorithms, hostKeys: serverHostKeyAlgorithms,
+            ciphersClientToServer: encryptionClientToServer, ciphersServerToClient: encryptionServerToClient,
+            macsClientToServer: macClientToServer, macsServerToClient: macServerToClient,
+            compressionClientToServer: compressionClientToServer, compressionServerToClient: compressionServerToClient)
     }
-}
-
-/// The names that go into the list of key exchange methods without being one.
-enum KeyExchangeMarker {
-    /// RFC 8308 section 2.1.
-    static let clientWantsExtensions = "ext-info-c"
-    static let serverWantsExtensions = "ext-info-s"
-    /// OpenSSH's PROTOCOL section 1.10: strict key exchange.
-    static let strictClient = "kex-strict-c-v00@openssh.com"
-    static let strictServer = "kex-strict-s-v00@openssh.com"
 }

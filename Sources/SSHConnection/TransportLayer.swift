@@ -210,12 +210,12 @@ struct TransportLayer {
     // MARK: Key exchange
 
     private mutating func sendKexInit() throws(ConnectionError) {
-        var markers: [String] = []
+        var markers: [KeyExchangeMarker] = []
         if isFirstExchange {
             markers =
                 role == .client
-                ? [KeyExchangeMarker.clientWantsExtensions, KeyExchangeMarker.strictClient]
-                : [KeyExchangeMarker.strictServer]
+                ? [.extInfoClient, .strictClient]
+                : [.strictServer]
         }
         let message = KexInit(configuration.algorithms, markers: markers)
         let payload: ByteBuffer
@@ -234,7 +234,7 @@ struct TransportLayer {
         observer?.note(1, "SSH2_MSG_KEXINIT received")
         let (client, server) = role == .client ? (ours, theirs) : (theirs, ours)
         if isFirstExchange {
-            clientReadsExtensions = client.message.kexAlgorithms.contains(KeyExchangeMarker.clientWantsExtensions)
+            clientReadsExtensions = client.message.kexAlgorithms.contains(KeyExchangeMarker.extInfoClient.rawValue)
             try agreeOnStrictness(client.message, server.message)
         }
 
@@ -255,7 +255,8 @@ struct TransportLayer {
                 algorithm: algorithm, negotiated: choice, clientInit: client.payload, serverInit: server.payload,
                 dropsNextPacket: theirs.message.firstKexPacketFollows
                     && AlgorithmNegotiation.guessIsWrong(
-                        client: client.message.proposal, server: server.message.proposal)))
+                        client: client.message.proposal, server: server.message.proposal)
+            ))
     }
 
     private mutating func makeMethod(
@@ -281,8 +282,8 @@ struct TransportLayer {
 
     private mutating func agreeOnStrictness(_ client: KexInit, _ server: KexInit) throws(ConnectionError) {
         isStrict =
-            client.kexAlgorithms.contains(KeyExchangeMarker.strictClient)
-            && server.kexAlgorithms.contains(KeyExchangeMarker.strictServer)
+            client.kexAlgorithms.contains(KeyExchangeMarker.strictClient.rawValue)
+            && server.kexAlgorithms.contains(KeyExchangeMarker.strictServer.rawValue)
         guard isStrict else { return }
         observer?.note(3, "will use strict KEX ordering")
         guard inbound.counter.sequenceNumber == 1 else {
@@ -336,7 +337,7 @@ struct TransportLayer {
         input.writeSSHString(running.serverInit)
         input.writeSSHString(hostKey)
         input.writeImmutableBuffer(tail)
-        return running.algorithm.hash.digest(input.readableBytesView)
+        return running.algorithm.hash.digest(input)
     }
 
     private mutating func finishAsClient(
