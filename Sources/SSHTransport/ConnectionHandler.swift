@@ -1,0 +1,257 @@
+import NIOCore
+import SSHConnection
+import SSHWire
+
+/// Drives a ``Connection`` from a NIO channel: bytes of the socket in and out, events to whom they concern.
+///
+/// All of it runs on the channel's event loop. Output is collected over one turn of the loop and leaves in one write.
+final class ConnectionHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    /// How much is sealed before it is given to the socket, in bytes.
+    private static let writeBatch = 256 << 10
+    private(set) var connection: Connection
+    private var context: ChannelHandlerContext?
+    private var channels: [ChannelID: SSHChannel] = [:]
+    private var opening: [ChannelID: (SSHChannel, CheckedContinuation<SSHChannel, any Error>)] = [:]
+    private let events: AsyncStream<ConnectionEvent>.Continuation
+    private let transport: Transport
+    private var failure: TransportError?
+    private var keepalive: Keepalive?
+    private var isFlushing = false
+
+    init(_ connection: Connection, transport: Transport, events: AsyncStream<ConnectionEvent>.Continuation) {
+        self.connection = connection
+        self.transport = transport
+        self.events = events
+    }
+
+    // MARK: The socket
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        if context.channel.isActive { start() }
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+
+    func channelActive(context: ChannelHandlerContext) {
+        start()
+        context.fireChannelActive()
+    }
+
+    private func start() { attempt { () throws(ConnectionError) in try connection.start() } }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard failure == nil else { return }
+        keepalive?.heard()
+        do {
+            try connection.receive(unwrapInboundIn(data))
+        } catch {
+            deliverEvents()
+            return end(.connection(error))
+        }
+        deliverEvents()
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        flush()
+        context.fireChannelReadComplete()
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable { flush() }
+        context.fireChannelWritabilityChanged()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        end(.closedByPeer)
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if let error = error as? IOError {
+            end(.broken(SystemError.text(error.errnoCode)))
+        } else {
+            end(.broken("\(error)"))
+        }
+    }
+
+    /// Gives what the connection has for the peer to the socket, as long as the socket takes it.
+    private func flush() {
+        guard let context, !isFlushing else { return }
+        isFlushing = true
+        defer { isFlushing = false }
+        var wrote = false
+        do {
+            while context.channel.isWritable, let output = try connection.takeOutput(limit: Self.writeBatch) {
+                context.write(wrapOutboundOut(output), promise: nil)
+                wrote = true
+            }
+        } catch {
+            end(.connection(error))
+        }
+        if wrote { context.flush() }
+        deliverEvents()
+        for channel in channels.values { channel.sent(unsent: connection.unsentBytes(channel.id)) }
+    }
+
+    /// Runs a step of the connection, tells its events and sends its output.
+    private func attempt(_ body: () throws(ConnectionError) -> Void) {
+        guard failure == nil else { return }
+        do {
+            try body()
+        } catch {
+            return end(.connection(error))
+        }
+        deliverEvents()
+        flush()
+    }
+
+    /// Ends everything once: the peer is told what it is to know, everybody here learns why.
+    private func end(_ reason: TransportError) {
+        guard failure == nil else { return }
+        failure = reason
+        keepalive?.stop()
+        if let context, context.channel.isActive {
+            while let output = try? connection.takeOutput(limit: .max) {
+                context.write(wrapOutboundOut(output), promise: nil)
+            }
+            context.flush()
+            context.close(promise: nil)
+        }
+        for channel in channels.values { channel.ended(reason) }
+        for (channel, continuation) in opening.values {
+            channel.ended(reason)
+            continuation.resume(throwing: reason)
+        }
+        channels = [:]
+        opening = [:]
+        transport.ended(reason)
+        events.finish()
+    }
+
+    // MARK: What callers ask for
+
+    /// Runs a step of the connection for somebody on another thread.
+    func perform<R: Sendable>(_ body: (inout Connection) throws(ConnectionError) -> R) throws(TransportError) -> R {
+        if let failure { throw failure }
+        do {
+            let result = try body(&connection)
+            deliverEvents()
+            flush()
+            return result
+        } catch {
+            if connection.failure != nil { end(.connection(error)) }
+            throw .connection(error)
+        }
+    }
+
+    func openChannel(
+        _ type: ChannelType, errorOutput: @escaping @Sendable (ByteBuffer) -> Void,
+        _ continuation: CheckedContinuation<SSHChannel, any Error>
+    ) {
+        do {
+            if let failure { throw failure }
+            let id = try connection.openChannel(type)
+            let channel = SSHChannel(id: id, transport: transport, errorOutput: errorOutput)
+            opening[id] = (channel, continuation)
+            flush()
+        } catch {
+            continuation.resume(throwing: error)
+        }
+    }
+
+    /// Moves what was written to a channel into the connection.
+    func drain(_ channel: SSHChannel) {
+        guard failure == nil, channels[channel.id] === channel else { return }
+        let (data, finishes, closes) = channel.takeOutgoing()
+        // A channel the peer has closed takes no more; its writer learns that from the close.
+        for bytes in data { try? connection.write(channel.id, bytes) }
+        if finishes { connection.finishWriting(channel.id) }
+        if closes { connection.close(channel.id) }
+        flush()
+    }
+
+    func consumed(_ channel: SSHChannel, _ count: Int) {
+        guard channels[channel.id] === channel else { return }
+        attempt { () throws(ConnectionError) in try connection.consumed(channel.id, count) }
+    }
+
+    func request(
+        _ channel: SSHChannel, _ kind: ChannelRequestKind, _ continuation: CheckedContinuation<Bool, any Error>
+    ) {
+        guard failure == nil, channels[channel.id] === channel else {
+            return continuation.resume(throwing: failure ?? .channelClosed)
+        }
+        do {
+            try connection.request(channel.id, kind, wantReply: true)
+            channel.awaitsReply(continuation)
+            flush()
+        } catch {
+            continuation.resume(throwing: TransportError.connection(error))
+        }
+    }
+
+    func close(_ reason: DisconnectReason, _ text: String) {
+        guard failure == nil else { return }
+        connection.disconnect(reason, text)
+        end(.connection(.closed))
+    }
+
+    /// Sends a question whenever the peer has been silent for `interval` seconds; ends after `most` without an answer.
+    func keepAlive(interval: Int, most: Int) {
+        guard let context, failure == nil, interval > 0 else { return }
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        keepalive = Keepalive(eventLoop: context.eventLoop, interval: interval, most: most) { verdict in
+            switch verdict {
+            case .ask:
+                bound.value.attempt { () throws(ConnectionError) in
+                    try bound.value.connection.globalRequest("keepalive@openssh.com", wantReply: true)
+                }
+            case .giveUp:
+                bound.value.end(.unresponsive(seconds: interval * most))
+            }
+        }
+    }
+
+    /// Lets the connection see the clock, for keys that are replaced by time.
+    func tick(_ now: Int64) { attempt { () throws(ConnectionError) in try connection.clock(now) } }
+
+    // MARK: Events
+
+    private func deliverEvents() {
+        while let event = connection.nextEvent() {
+            switch event {
+            case .channelReadable(let id): deliverData(id)
+            case .channelEOF(let id): channels[id]?.receivedEOF()
+            case .channelReply(let id, let success): channels[id]?.receivedReply(success)
+            case .channelRequest(let id, .exitStatus(let status), _): channels[id]?.received(.status(status))
+            case .channelRequest(let id, .exitSignal(let name, _, _), _): channels[id]?.received(.signal(name))
+            case .channelOpened(let id):
+                guard let (channel, continuation) = opening.removeValue(forKey: id) else { break }
+                channels[id] = channel
+                continuation.resume(returning: channel)
+            case .channelRefused(let id, let reason, let text):
+                guard let (_, continuation) = opening.removeValue(forKey: id) else { break }
+                continuation.resume(throwing: TransportError.channelRefused(reason, text))
+            case .channelClosed(let id):
+                deliverData(id)
+                connection.release(id)
+                channels.removeValue(forKey: id)?.ended(nil)
+            default:
+                if case .dropped = events.yield(event) { return end(.flooded) }
+            }
+        }
+    }
+
+    private func deliverData(_ id: ChannelID) {
+        guard let channel = channels[id] else { return }
+        if let data = connection.takeReceived(id) { channel.received(data) }
+        if let data = connection.takeReceivedErrors(id) {
+            channel.receivedErrors(data)
+            try? connection.consumed(id, data.readableBytes)
+        }
+    }
+}

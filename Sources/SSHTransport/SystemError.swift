@@ -1,0 +1,16 @@
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+
+/// The operating system's words for its error numbers.
+package enum SystemError {
+    /// For example "Connection refused" for ECONNREFUSED.
+    package static func text(_ number: CInt) -> String {
+        guard let words = strerror(number) else { return "error \(number)" }
+        return String(cString: words)
+    }
+}

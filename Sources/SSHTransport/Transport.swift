@@ -1,0 +1,116 @@
+import NIOConcurrencyHelpers
+import NIOCore
+import SSHConnection
+import SSHWire
+
+/// An SSH connection on a NIO channel, for callers on any thread.
+package final class Transport: Sendable {
+    private let channel: any NIOCore.Channel
+    private let handler: NIOLockedValueBox<NIOLoopBound<ConnectionHandler>?> = .init(nil)
+    private let failureBox = NIOLockedValueBox<TransportError?>(nil)
+    /// What concerns no single channel, in order; it ends with the connection.
+    package let events: AsyncStream<ConnectionEvent>
+
+    /// The most events that may wait for their reader; a peer that causes more is cut off.
+    private static let mostEvents = 4096
+
+    private init(channel: any NIOCore.Channel, events: AsyncStream<ConnectionEvent>) {
+        self.channel = channel
+        self.events = events
+    }
+
+    /// Starts the protocol on a channel. Call it on the channel's event loop.
+    ///
+    /// - Throws: what NIO says when the channel is already gone.
+    package static func start(
+        on channel: any NIOCore.Channel, role: Role, configuration: ConnectionConfiguration,
+        observer: (any ConnectionObserver)? = nil
+    ) throws -> Transport {
+        let (events, continuation) = AsyncStream.makeStream(
+            of: ConnectionEvent.self, bufferingPolicy: .bufferingOldest(mostEvents))
+        let transport = Transport(channel: channel, events: events)
+        let connection = Connection(role: role, configuration: configuration, observer: observer)
+        let handler = ConnectionHandler(connection, transport: transport, events: continuation)
+        transport.handler.withLockedValue { $0 = NIOLoopBound(handler, eventLoop: channel.eventLoop) }
+        try channel.pipeline.syncOperations.addHandler(handler)
+        if let seconds = configuration.rekeySeconds {
+            let bound = NIOLoopBound(handler, eventLoop: channel.eventLoop)
+            let delay = TimeAmount.seconds(max(1, min(seconds, 60)))
+            let task = channel.eventLoop.scheduleRepeatedTask(initialDelay: delay, delay: delay) { _ in
+                bound.value.tick(Int64(NIODeadline.now().uptimeNanoseconds / 1_000_000_000))
+            }
+            channel.closeFuture.whenComplete { _ in task.cancel() }
+        }
+        return transport
+    }
+
+    /// Why the connection ended; nil while it lives.
+    package var failure: TransportError? { failureBox.withLockedValue { $0 } }
+
+    func ended(_ reason: TransportError) {
+        failureBox.withLockedValue { if $0 == nil { $0 = reason } }
+        // The handler and this object hold each other while the connection lives.
+        handler.withLockedValue { $0 = nil }
+    }
+
+    /// Runs `body` on the event loop with the handler; `otherwise` when the connection is over.
+    private func onLoop(
+        _ body: @escaping @Sendable (ConnectionHandler) -> Void,
+        otherwise: @escaping @Sendable (TransportError) -> Void = { _ in }
+    ) {
+        guard let bound = handler.withLockedValue({ $0 }) else {
+            return otherwise(failure ?? .closedByPeer)
+        }
+        channel.eventLoop.execute { body(bound.value) }
+    }
+
+    /// Runs a step of the connection on its event loop.
+    ///
+    /// - Throws: `TransportError`.
+    package func perform<R: Sendable>(
+        _ body: @escaping @Sendable (inout Connection) throws(ConnectionError) -> R
+    ) async throws -> R {
+        try await withCheckedThrowingContinuation { continuation in
+            onLoop({ handler in
+                do throws(TransportError) {
+                    continuation.resume(returning: try handler.perform(body))
+                } catch {
+                    continuation.resume(throwing: error)
+                }
+            }, otherwise: { continuation.resume(throwing: $0) })
+        }
+    }
+
+    /// Opens a channel.
+    ///
+    /// - Parameter errorOutput: receives what the remote program writes to its standard error.
+    /// - Throws: `TransportError.channelRefused` when the peer does not want to, or what ended the connection.
+    package func openChannel(
+        _ type: ChannelType = .session, errorOutput: @escaping @Sendable (ByteBuffer) -> Void = { _ in }
+    ) async throws -> SSHChannel {
+        try await withCheckedThrowingContinuation { continuation in
+            onLoop(
+                { $0.openChannel(type, errorOutput: errorOutput, continuation) },
+                otherwise: { continuation.resume(throwing: $0) })
+        }
+    }
+
+    /// Asks a silent peer every `interval` seconds whether it is there, at most `most` times without an answer.
+    package func keepAlive(interval: Int, most: Int) { onLoop { $0.keepAlive(interval: interval, most: most) } }
+
+    /// Says goodbye and closes the socket.
+    package func close(_ reason: DisconnectReason = .byApplication, _ text: String = "disconnected by user") async {
+        onLoop { $0.close(reason, text) }
+        try? await channel.closeFuture.get()
+    }
+
+    // MARK: For channels
+
+    func drain(_ channel: SSHChannel) { onLoop { $0.drain(channel) } }
+    func consumed(_ channel: SSHChannel, _ count: Int) { onLoop { $0.consumed(channel, count) } }
+    func request(
+        _ channel: SSHChannel, _ kind: ChannelRequestKind, _ continuation: CheckedContinuation<Bool, any Error>
+    ) {
+        onLoop({ $0.request(channel, kind, continuation) }, otherwise: { continuation.resume(throwing: $0) })
+    }
+}

@@ -1,0 +1,34 @@
+import SSHConnection
+import SSHWire
+
+/// Why a connection, or a channel of it, cannot be used any more.
+public enum TransportError: Error, Sendable {
+    /// The peer closed the connection without a word.
+    case closedByPeer
+    /// The operating system reported a fault of the connection.
+    case broken(String)
+    /// The protocol came to its end.
+    case connection(ConnectionError)
+    /// The peer did not open a channel.
+    case channelRefused(ChannelOpenFailureReason, String)
+    /// The channel is closed.
+    case channelClosed
+    /// The peer does not answer any more.
+    case unresponsive(seconds: Int)
+    /// The peer says more than anybody reads.
+    case flooded
+}
+
+extension TransportError: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .closedByPeer: "Connection closed by remote host"
+        case .broken(let text): text
+        case .connection(let error): "\(error)"
+        case .channelRefused(let reason, let text): "channel open failed (\(reason.rawValue)): \(text)"
+        case .channelClosed: "channel closed"
+        case .unresponsive: "Timeout, server not responding"
+        case .flooded: "too many messages outside of any channel"
+        }
+    }
+}
