@@ -1,7 +1,7 @@
-import Testing
 import TestSupport
+import Testing
 
-@Suite("Running programs")
+@Suite("Running programs", .timeLimit(.minutes(2)))
 struct HarnessProcessTests {
     @Test("Both outputs and the status come back")
     func outputs() async throws {

@@ -1,3 +1,5 @@
+import Synchronization
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
@@ -5,7 +7,6 @@
 #elseif canImport(Darwin)
     import Darwin
 #endif
-import Synchronization
 
 /// How a child process ended.
 package enum ExitStatus: Equatable, Sendable, CustomStringConvertible {
@@ -56,7 +57,9 @@ package final class ChildProcess: Sendable {
             if let status { return status }
             var info = siginfo_t()
             // Looked at before it is reaped: until then no other process can have its number.
-            guard waitid(P_PID, id_t(pid), &info, WEXITED | WNOHANG | WNOWAIT) == 0, info.si_signo != 0 else { return nil }
+            guard waitid(P_PID, id_t(pid), &info, WEXITED | WNOHANG | WNOWAIT) == 0, info.si_signo != 0 else {
+                return nil
+            }
             Warden.shared.forget(pid: pid)
             var word: Int32 = 0
             while waitpid(pid, &word, 0) < 0 && errno == EINTR {}

@@ -22,9 +22,9 @@ package enum Loopback: String, CaseIterable, Sendable, CustomStringConvertible {
     /// The address as a URL and `scp`'s arguments have it: an IPv6 address in brackets.
     package var bracketed: String { self == .ipv6 ? "[::1]" : rawValue }
 
-    /// Whether this machine has it; a container may lack IPv6.
-    package var isAvailable: Bool {
-        guard let descriptor = try? listeningSocket(port: 0) else { return false }
+    /// Those that this machine has; a container may lack IPv6.
+    package static let available: [Loopback] = allCases.filter { address in
+        guard let descriptor = try? address.listeningSocket(port: 0) else { return false }
         close(descriptor)
         return true
     }

@@ -36,12 +36,15 @@ package final class Peer: Sendable {
     package var destination: String { "\(user)@\(address.bracketed)" }
 
     /// Options with which the installed `ssh`, `scp` and `sftp`, and ours, reach this server: nothing comes from the user's
-    /// own configuration, and nothing is asked.
-    package func clientOptions(key: KeyType = .ed25519) -> [String] {
+    /// own configuration, and nothing is asked unless `asking` is set.
+    ///
+    /// - Parameter port: another port than the server's, as that of a relay to it.
+    package func clientOptions(key: KeyType = .ed25519, port: Int? = nil, asking: Bool = false) -> [String] {
         [
-            "-F", "none", "-o", "Port=\(port)", "-o", "UserKnownHostsFile=\(knownHosts)",
+            "-F", "none", "-o", "Port=\(port ?? self.port)", "-o", "HostKeyAlias=\(Self.alias)", "-o",
+            "UserKnownHostsFile=\(knownHosts)",
             "-o", "GlobalKnownHostsFile=none", "-o", "StrictHostKeyChecking=yes", "-o", "IdentityAgent=none",
-            "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-i", keys.clientKey(key),
+            "-o", "IdentitiesOnly=yes", "-o", "BatchMode=\(asking ? "no" : "yes")", "-i", keys.clientKey(key),
         ]
     }
 
@@ -61,8 +64,12 @@ package final class Peer: Sendable {
         self.process = process
         self.logPath = logPath
         knownHosts = directory.file("known_hosts")
-        try writeFile(knownHosts, text: keys.knownHosts(host: address.rawValue, port: port, hostKeys))
+        let names = "\(Self.alias),[\(address)]:\(port)"
+        try writeFile(knownHosts, text: keys.knownHosts(names, hostKeys))
     }
+
+    /// The name by which the options here look the host keys up, whatever port they connect to.
+    private static let alias = "test-peer"
 }
 
 /// The command line of a server, for a port.

@@ -36,12 +36,11 @@ package struct TestKeys: Sendable {
     /// The path of an `authorized_keys` file with the client keys of all types.
     package var authorizedKeys: String { directory.file("authorized_keys") }
 
-    /// `known_hosts` lines for a host and port with the given host keys.
-    package func knownHosts(host: String, port: Int, _ types: [KeyType]) throws -> String {
-        let name = port == 22 ? host : "[\(host)]:\(port)"
-        return try types.map { type in
+    /// `known_hosts` lines with the given host keys for names separated by commas.
+    package func knownHosts(_ names: String, _ types: [KeyType]) throws -> String {
+        try types.map { type in
             let fields = try readText(hostKey(type) + ".pub").split(separator: " ")
-            return "\(name) \(fields.prefix(2).joined(separator: " "))\n"
+            return "\(names) \(fields.prefix(2).joined(separator: " "))\n"
         }.joined()
     }
 
