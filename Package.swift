@@ -46,7 +46,7 @@ let package = Package(
             "SSHClient",
             ["SSHWire", "SSHCrypto", "SSHKeys", "SSHConnection", "SSHTransport", nioCore, nioPosix, logging]),
         module("SCP", ["SSHWire", nioCore]),
-        module("FileTransfer", ["SSHWire", "SCP", "SSHClient", nioCore]),
+        module("FileTransfer", ["SSHWire", "SCP", nioCore, nioPosix]),
         .executableTarget(
             name: "SCPCommand",
             dependencies: ["SSHWire", "SSHClient", "SCP", "FileTransfer", nioCore],
@@ -59,7 +59,7 @@ let package = Package(
         tests("SSHTransportTests", ["SSHTransport", "SSHConnection", "SSHWire", nioCore, nioPosix, nioEmbedded]),
         tests("SSHClientTests", ["SSHClient", "SSHKeys", "SSHWire", nioCore]),
         tests("SCPTests", ["SCP", "SSHWire", nioCore]),
-        tests("FileTransferTests", ["FileTransfer", "SCP", "SSHWire", nioCore]),
+        tests("FileTransferTests", ["FileTransfer", "SCP", "SSHWire", nioCore, nioPosix]),
         tests("SCPCommandTests", ["SCPCommand"]),
         tests("InteropTests", ["SSHClient", "SSHWire", nioCore]),
     ],
