@@ -46,7 +46,7 @@ let package = Package(
             "SSHClient",
             ["SSHWire", "SSHCrypto", "SSHKeys", "SSHConnection", "SSHTransport", nioCore, nioPosix, logging]),
         module("SCP", ["SSHWire", nioCore]),
-        module("FileTransfer", ["SSHWire", "SCP", "SSHClient", nioCore]),
+        module("FileTransfer", ["SSHWire", "SCP", nioCore, nioPosix]),
         .executableTarget(
             name: "SCPCommand",
             dependencies: ["SSHWire", "SSHClient", "SCP", "FileTransfer", nioCore],
@@ -60,9 +60,9 @@ let package = Package(
         tests("SSHTransportTests", ["SSHTransport", "SSHConnection", "SSHWire", nioCore, nioPosix, nioEmbedded]),
         tests("SSHClientTests", ["SSHClient", "SSHKeys", "SSHWire", "TestSupport", nioCore]),
         tests("SCPTests", ["SCP", "SSHWire", nioCore]),
-        tests("FileTransferTests", ["FileTransfer", "SCP", "SSHWire", "TestSupport", nioCore]),
+        tests("FileTransferTests", ["FileTransfer", "SCP", "SSHWire", "TestSupport", nioCore, nioPosix]),
         tests("SCPCommandTests", ["SCPCommand", "TestSupport"]),
-        tests("InteropTests", ["SSHClient", "SSHWire", "TestSupport", nioCore]),
+        tests("InteropTests", ["SSHClient", "FileTransfer", "SSHWire", "TestSupport", nioCore]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,0 +1,45 @@
+internal import SSHWire
+
+/// A path of the local file system: bytes, which need not be Unicode.
+public struct LocalPath: Hashable, Sendable {
+    public let bytes: [UInt8]
+
+    public init(_ bytes: [UInt8]) { self.bytes = bytes }
+    public init(_ text: String) { bytes = Array(text.utf8) }
+
+    private static let slash = UInt8(ascii: "/")
+
+    /// The path without slashes at its end, of which the root keeps one.
+    public var trimmed: LocalPath {
+        var end = bytes.count
+        while end > 1, bytes[end - 1] == Self.slash { end -= 1 }
+        return LocalPath(Array(bytes[..<end]))
+    }
+
+    /// What follows the last slash, those at the end aside; empty for the root.
+    public var lastComponent: [UInt8] {
+        let path = trimmed.bytes
+        guard let slash = path.lastIndex(of: Self.slash) else { return path }
+        return Array(path[(slash + 1)...])
+    }
+
+    /// The directory the last component is in: `.` for a path without a slash.
+    public var parent: LocalPath {
+        let path = trimmed.bytes
+        guard let slash = path.lastIndex(of: Self.slash) else { return LocalPath(".") }
+        return slash == 0 ? LocalPath("/") : LocalPath(Array(path[..<slash])).trimmed
+    }
+
+    /// The path of an entry of this directory.
+    public func appending(_ name: [UInt8]) -> LocalPath {
+        if bytes.isEmpty { return LocalPath(name) }
+        return LocalPath(bytes.last == Self.slash ? bytes + name : bytes + [Self.slash] + name)
+    }
+}
+
+extension LocalPath: CustomStringConvertible, ExpressibleByStringLiteral {
+    public init(stringLiteral value: String) { self.init(value) }
+
+    /// The path made printable.
+    public var description: String { Printable.text(bytes) }
+}

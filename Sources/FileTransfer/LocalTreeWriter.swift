@@ -1,0 +1,201 @@
+/// What a copy carries over besides contents.
+package struct FileAttributes: Sendable {
+    /// Permission bits.
+    package var mode: UInt16
+    package var modified: FileTime?
+    package var accessed: FileTime?
+    /// User and group, where they are known and wanted.
+    package var owner: (user: UInt32, group: UInt32)?
+
+    package init(mode: UInt16, modified: FileTime? = nil, accessed: FileTime? = nil) {
+        self.mode = mode
+        self.modified = modified
+        self.accessed = accessed
+    }
+}
+
+/// Writes files and directory trees to a target, by the rules of OpenSSH's sink.
+///
+/// If the target is a directory, entries go into it under their own names, else the target is the name of each. Below
+/// the target, names are resolved from one open directory to the next. They come from a peer: a symbolic link among
+/// them is followed only if it was there before the transfer.
+package final class LocalTreeWriter {
+    package struct Options: Sendable {
+        /// Sets modes as they come, and times (`-p`); else new files and directories get modes under the process's
+        /// mask, without the set-id and sticky bits, and existing ones keep theirs.
+        package var preserve: Bool
+        /// A target that is no directory is an error.
+        package var targetMustBeDirectory: Bool
+
+        package init(preserve: Bool = false, targetMustBeDirectory: Bool = false) {
+            self.preserve = preserve
+            self.targetMustBeDirectory = targetMustBeDirectory
+        }
+    }
+
+    private struct OpenDirectory {
+        var attributes: FileAttributes
+        var isNew: Bool
+    }
+
+    private let options: Options
+    private let target: LocalPath
+    private let began = FileTime.now()
+    private let mask: UInt16
+    /// Where entries at the top go, and the target's own name there if it is no directory.
+    private let rootPath: LocalPath
+    private let targetName: [UInt8]?
+    private var stack: DirectoryStack?
+    private var open: [OpenDirectory] = []
+
+    /// - Throws: ``FileError`` if the target must be a directory and is not.
+    package init(target: LocalPath, options: Options) throws(FileError) {
+        self.options = options
+        self.target = target
+        mask = options.preserve ? 0 : LocalFileSystem.creationMask | 0o7000
+        let path = target.bytes.isEmpty ? LocalPath(".") : target
+        var isDirectory = false
+        do throws(FileError) {
+            isDirectory = try LocalFileSystem.status(of: path).kind == .directory
+            if !isDirectory, options.targetMustBeDirectory {
+                throw FileError(path: target, operation: .open, errno: notADirectory)
+            }
+        } catch {
+            if options.targetMustBeDirectory { throw error }
+        }
+        rootPath = isDirectory ? path : path.parent
+        targetName = isDirectory ? nil : path.lastComponent
+    }
+
+    /// How many directories are open below the target.
+    package var depth: Int { open.count }
+
+    private func currentStack() throws(FileError) -> DirectoryStack {
+        if let stack { return stack }
+        let new: DirectoryStack
+        do throws(FileError) {
+            new = DirectoryStack(root: try LocalDirectory.open(rootPath))
+        } catch {
+            // What the user named cannot be made, and not just its parent.
+            throw targetName == nil ? error : FileError(path: target, operation: .open, cause: error.cause)
+        }
+        stack = new
+        return new
+    }
+
+    /// Where an entry goes, and whether its name is the user's own choice.
+    private func place(_ name: [UInt8]) throws(FileError) -> (LocalDirectory, name: [UInt8], isTrusted: Bool) {
+        let directory = try currentStack().current()
+        if open.isEmpty, let targetName { return (directory, targetName, true) }
+        return (directory, name, false)
+    }
+
+    /// The path an entry of this name gets.
+    package func path(of name: [UInt8]) -> LocalPath {
+        if open.isEmpty { return targetName == nil ? target.appending(name) : target }
+        return (stack?.path ?? target).appending(name)
+    }
+
+    /// Opens a file to be written: a new one, or one that is there, whose contents are overwritten.
+    package func createFile(_ name: [UInt8], mode: UInt16) throws(FileError) -> NewFile {
+        let (directory, name, isTrusted) = try place(name)
+        let creationMode = mode & 0o777 | 0o200
+        if let file = try directory.createFile(name, mode: creationMode) {
+            return NewFile(file: file, isNew: true, mode: mode, mask: mask, preserve: options.preserve)
+        }
+        let follows = isTrusted ? true : try followsLink(name, in: directory)
+        let file = try directory.openForWriting(name, mode: creationMode, isTrusted: follows)
+        guard isTrusted || file.status.kind == .regular else {
+            throw FileError(path: file.path, operation: .open, cause: .notRegular)
+        }
+        return NewFile(file: file, isNew: false, mode: mode, mask: mask, preserve: options.preserve)
+    }
+
+    /// Whether the name is a link that was there when the transfer began.
+    private func followsLink(_ name: [UInt8], in directory: LocalDirectory) throws(FileError) -> Bool {
+        let status = try directory.status(of: name, followingLinks: false)
+        guard status.kind == .symbolicLink else { return false }
+        guard status.changed <= began else {
+            throw FileError(path: directory.path.appending(name), operation: .open, cause: .linkAppeared)
+        }
+        return true
+    }
+
+    /// Makes a directory, or takes the one that is there, and goes down into it.
+    package func enterDirectory(_ name: [UInt8], attributes: FileAttributes) throws(FileError) {
+        let stack = try currentStack()
+        let (directory, name, isTrusted) = try place(name)
+        let mode = attributes.mode & ~mask
+        let isNew = try directory.makeDirectory(name, mode: mode & 0o777 | 0o700)
+        var follows = false
+        if !isNew { follows = isTrusted ? true : try followsLink(name, in: directory) }
+        let child = try directory.openDirectory(name, followingLinks: follows)
+        // A directory that lets nobody write is filled before it gets its mode.
+        if !isNew, options.preserve, child.status.mode & 0o700 != 0o700 { try? child.setMode(mode | 0o700) }
+        stack.push(child, name: name, followsLink: follows)
+        open.append(OpenDirectory(attributes: attributes, isNew: isNew))
+    }
+
+    /// The current directory, for who copies into it.
+    func currentDirectory() throws(FileError) -> LocalDirectory { try currentStack().current() }
+
+    /// Sets the current directory's attributes and goes up.
+    package func leaveDirectory() throws(FileError) {
+        guard let level = open.popLast(), let stack else { return }
+        defer { stack.pop() }
+        let attributes = level.attributes
+        let mode = attributes.mode & ~mask
+        let needsMode = options.preserve || (level.isNew && mode & 0o700 != 0o700)
+        let hasTimes = options.preserve && attributes.modified != nil
+        guard needsMode || hasTimes || attributes.owner != nil else { return }
+        let directory = try stack.current()
+        if let owner = attributes.owner { directory.setOwner(owner.user, group: owner.group) }
+        if needsMode { try directory.setMode(mode) }
+        if options.preserve, let modified = attributes.modified {
+            try directory.setTimes(accessed: attributes.accessed ?? modified, modified: modified)
+        }
+    }
+}
+
+/// A file that is being written.
+package final class NewFile {
+    package let file: LocalFile
+    let isNew: Bool
+    private let mode: UInt16
+    private let mask: UInt16
+    private let preserve: Bool
+
+    init(file: LocalFile, isNew: Bool, mode: UInt16, mask: UInt16, preserve: Bool) {
+        self.file = file
+        self.isNew = isNew
+        self.mode = mode
+        self.mask = mask
+        self.preserve = preserve
+    }
+
+    /// Sets the file's size in bytes and its attributes, and closes it.
+    ///
+    /// - Throws: ``FileError``: the first thing that went wrong. The rest is done even so.
+    package func finish(size: Int64, attributes: FileAttributes) throws(FileError) {
+        var failure: FileError?
+        func attempt(_ body: () throws(FileError) -> Void) {
+            do throws(FileError) {
+                try body()
+            } catch {
+                failure = failure ?? error
+            }
+        }
+        attempt { () throws(FileError) in try file.truncate(to: size) }
+        if let owner = attributes.owner { file.setOwner(owner.user, group: owner.group) }
+        if file.status.kind == .regular, preserve || (isNew && mode & 0o200 == 0) {
+            attempt { () throws(FileError) in try file.setMode(mode & ~mask) }
+        }
+        if preserve, file.status.kind == .regular, let modified = attributes.modified {
+            attempt { () throws(FileError) in
+                try file.setTimes(accessed: attributes.accessed ?? modified, modified: modified)
+            }
+        }
+        attempt { () throws(FileError) in try file.close() }
+        if let failure { throw failure }
+    }
+}

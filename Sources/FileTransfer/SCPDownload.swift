@@ -1,0 +1,230 @@
+internal import NIOCore
+public import SCP
+public import SSHWire
+
+/// Receives files and directory trees from an SCP source: the client of a download, or `scp -t`.
+///
+/// ```swift
+/// let request = try SCPRequest(path: remotePath, recursive: true)
+/// let download = SCPDownload(stream: channel, options: .init(recursive: true, request: request), observer: observer)
+/// let summary = try await download.run(into: "photos")
+/// ```
+///
+/// The source is not trusted: see ``SCPSink`` for what it may send, and nothing outside the target is touched.
+/// Existing files are overwritten in place; runs of zeros become holes.
+public struct SCPDownload: Sendable {
+    public struct Options: Sendable {
+        /// Takes directories (`-r`).
+        public var recursive: Bool
+        /// Sets modes and times as they are sent (`-p`).
+        public var preserve: Bool
+        /// The target must be a directory that exists (`-d`).
+        public var targetMustBeDirectory: Bool
+        /// What was asked for; nil takes any name (`-T`, and the server's side).
+        public var request: SCPRequest?
+        public var role: SCPRole
+
+        public init(
+            recursive: Bool = false, preserve: Bool = false, targetMustBeDirectory: Bool = false,
+            request: SCPRequest? = nil, role: SCPRole = .client
+        ) {
+            self.recursive = recursive
+            self.preserve = preserve
+            self.targetMustBeDirectory = targetMustBeDirectory
+            self.request = request
+            self.role = role
+        }
+    }
+
+    private let stream: any ByteStream
+    private let options: Options
+    private let observer: any TransferObserver
+
+    public init(
+        stream: any ByteStream, options: Options = Options(), observer: any TransferObserver = SilentObserver()
+    ) {
+        self.stream = stream
+        self.options = options
+        self.observer = observer
+    }
+
+    /// Takes what the source sends until it ends.
+    ///
+    /// - Returns: what was received. What could not be is counted in ``TransferSummary/errors`` and was a warning.
+    /// - Throws: ``FileError`` if the target is not as it must be, ``SCPError`` if the source breaks the protocol or
+    ///   ends before its time, or the stream's error.
+    public func run(into target: LocalPath) async throws -> TransferSummary {
+        let (stream, options, observer) = (stream, options, observer)
+        return try await DiskExecutor.run {
+            var session = DownloadSession(stream: stream, options: options, observer: observer)
+            return try await session.run(into: target)
+        }
+    }
+}
+
+private struct DownloadSession {
+    /// The file whose data is coming.
+    private struct Current {
+        var path: LocalPath
+        var file: NewFile
+        var offset: Int64 = 0
+        var failure: FileError?
+    }
+
+    let stream: any ByteStream
+    let options: SCPDownload.Options
+    let observer: any TransferObserver
+    var sink: SCPSink
+    var summary = TransferSummary()
+    private var current: Current?
+
+    init(stream: any ByteStream, options: SCPDownload.Options, observer: any TransferObserver) {
+        self.stream = stream
+        self.options = options
+        self.observer = observer
+        sink = SCPSink(options: .init(recursive: options.recursive, request: options.request))
+        if observer.wantsTrace {
+            sink.trace = { observer.trace("\($0 == .sent ? "send" : "received") \($1)") }
+        }
+    }
+
+    mutating func run(into target: LocalPath) async throws -> TransferSummary {
+        let writer: LocalTreeWriter
+        do throws(FileError) {
+            writer = try LocalTreeWriter(
+                target: target,
+                options: .init(preserve: options.preserve, targetMustBeDirectory: options.targetMustBeDirectory))
+        } catch {
+            sink.refuseToStart(Self.message(error))
+            try await flush()
+            throw error
+        }
+        do {
+            sink.start()
+            try await flush()
+            try await receiveAll(writer)
+        } catch {
+            // The source may be gone, which is then no news.
+            try? await flush()
+            abandonCurrent(showing: error)
+            throw error
+        }
+        try await stream.finishWriting()
+        return summary
+    }
+
+    private mutating func receiveAll(_ writer: LocalTreeWriter) async throws {
+        while let bytes = try await stream.read() {
+            try Task.checkCancellation()
+            sink.receive(bytes)
+            while let event = try sink.next() { handle(event, writer) }
+            try await flush()
+        }
+        try sink.receiveEnd()
+    }
+
+    private mutating func flush() async throws {
+        if let output = sink.takeOutput() { try await stream.write(output) }
+    }
+
+    private mutating func handle(_ event: SCPSink.Event, _ writer: LocalTreeWriter) {
+        switch event {
+        case .entry(let entry): begin(entry, writer)
+        case .data(let bytes): write(bytes)
+        case .endOfFile(let entry, let failure): finish(entry, sourceFailure: failure)
+        case .endOfDirectory: leaveDirectory(writer)
+        case .warning(let text): warn(Printable.text(text))
+        }
+    }
+
+    private mutating func begin(_ entry: SCPEntry, _ writer: LocalTreeWriter) {
+        do throws(FileError) {
+            let name = entry.name.bytes
+            switch entry.kind {
+            case .directory:
+                try writer.enterDirectory(name, attributes: Self.attributes(entry))
+                summary.directories += 1
+            case .file(let size):
+                let path = writer.path(of: name)
+                current = Current(path: path, file: try writer.createFile(name, mode: entry.mode))
+                observer.fileStarted(path, size: size)
+            }
+            sink.accept()
+        } catch {
+            warn("\(error)")
+            sink.refuse(Self.message(error))
+        }
+    }
+
+    private static func attributes(_ entry: SCPEntry) -> FileAttributes {
+        func time(_ time: SCPTime) -> FileTime {
+            FileTime(seconds: time.seconds, nanoseconds: Int64(time.microseconds) * 1_000)
+        }
+        return FileAttributes(
+            mode: entry.mode, modified: entry.times.map { time($0.modified) },
+            accessed: entry.times.map { time($0.accessed) })
+    }
+
+    private mutating func write(_ bytes: ByteBuffer) {
+        guard var file = current else { return }
+        // After a failure the rest is read all the same: the source goes on to the end of the file.
+        if file.failure == nil {
+            do throws(FileError) {
+                try file.file.file.write(bytes, at: file.offset)
+                summary.bytes += Int64(bytes.readableBytes)
+            } catch {
+                file.failure = error
+            }
+        }
+        file.offset += Int64(bytes.readableBytes)
+        current = file
+        observer.bytesTransferred(bytes.readableBytes)
+    }
+
+    private mutating func finish(_ entry: SCPEntry, sourceFailure: [UInt8]?) {
+        guard let file = current else { return sink.finish() }
+        current = nil
+        var failure = file.failure
+        if failure == nil {
+            var attributes = Self.attributes(entry)
+            // A file that is not what it should be does not get the times of what it should be.
+            if sourceFailure != nil { (attributes.modified, attributes.accessed) = (nil, nil) }
+            do throws(FileError) {
+                try file.file.finish(size: file.offset, attributes: attributes)
+            } catch {
+                failure = error
+            }
+        }
+        if let sourceFailure { warn(Printable.text(sourceFailure)) }
+        if let failure { warn("\(failure)") }
+        let isComplete = failure == nil && sourceFailure == nil
+        if isComplete { summary.files += 1 }
+        observer.fileFinished(file.path, isComplete: isComplete)
+        sink.finish(failure: failure.map(Self.message))
+    }
+
+    private mutating func leaveDirectory(_ writer: LocalTreeWriter) {
+        do throws(FileError) {
+            try writer.leaveDirectory()
+            sink.finish()
+        } catch {
+            warn("\(error)")
+            sink.finish(failure: Self.message(error))
+        }
+    }
+
+    /// Says of a file whose data stopped coming what there is of it.
+    private mutating func abandonCurrent(showing error: any Error) {
+        guard let file = current else { return }
+        current = nil
+        if case SCPError.endedInFile = error {} else { warn("\(file.path): \(file.offset) bytes received") }
+        observer.fileFinished(file.path, isComplete: false)
+    }
+
+    private static func message(_ error: FileError) -> [UInt8] { Array("scp: \(error)".utf8) }
+
+    private mutating func warn(_ text: String) {
+        summary.errors += 1
+        if options.role == .client { observer.warning(text) }
+    }
+}

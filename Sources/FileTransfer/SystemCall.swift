@@ -1,0 +1,86 @@
+#if canImport(Darwin)
+    internal import Darwin
+#elseif canImport(Musl)
+    internal import Musl
+#else
+    internal import Glibc
+#endif
+
+/// Calls of the system with errno as a value and interrupted calls made again.
+enum SystemCall {
+    /// A failed call's errno.
+    struct Failure: Error {
+        var number: Int32
+        func on(_ path: LocalPath, _ operation: FileError.Operation) -> FileError {
+            FileError(path: path, operation: operation, errno: number)
+        }
+    }
+
+    /// Calls until it is not interrupted; -1 is a failure.
+    @discardableResult
+    static func run<T: SignedInteger>(_ body: () -> T) throws(Failure) -> T {
+        while true {
+            let result = body()
+            if result != -1 { return result }
+            let number = errno
+            if number != EINTR { throw Failure(number: number) }
+        }
+    }
+
+    /// Bytes as the C string a call takes. A NUL inside would cut the path short: no such file.
+    static func withPath<T>(
+        _ bytes: [UInt8], _ body: (UnsafePointer<CChar>) throws(Failure) -> T
+    ) throws(Failure) -> T {
+        guard !bytes.contains(0) else { throw Failure(number: ENOENT) }
+        let terminated = bytes.map { CChar(bitPattern: $0) } + [0]
+        var result: Result<T, Failure> = .failure(Failure(number: EINVAL))
+        terminated.withUnsafeBufferPointer { buffer in
+            guard let base = buffer.baseAddress else { return }
+            do throws(Failure) {
+                result = .success(try body(base))
+            } catch {
+                result = .failure(error)
+            }
+        }
+        return try result.get()
+    }
+
+    // Under names that a method of the caller's own does not hide.
+    static func close(_ descriptor: Int32) -> Int32 { systemClose(descriptor) }
+    static func write(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) -> Int {
+        systemWrite(descriptor, bytes.baseAddress, bytes.count)
+    }
+
+    static func open(at directory: Int32, _ name: [UInt8], _ flags: Int32, _ mode: UInt16 = 0) throws(Failure) -> Int32 {
+        try withPath(name) { path throws(Failure) in
+            try run { openat(directory, path, flags | O_CLOEXEC, mode_t(mode)) }
+        }
+    }
+
+    static func status(of descriptor: Int32) throws(Failure) -> FileStatus {
+        var result = stat()
+        try run { fstat(descriptor, &result) }
+        return FileStatus(result)
+    }
+
+    static func status(at directory: Int32, _ name: [UInt8], followingLinks: Bool) throws(Failure) -> FileStatus {
+        var result = stat()
+        try withPath(name) { path throws(Failure) in
+            _ = try run { fstatat(directory, path, &result, followingLinks ? 0 : AT_SYMLINK_NOFOLLOW) }
+        }
+        return FileStatus(result)
+    }
+}
+
+private func systemClose(_ descriptor: Int32) -> Int32 { close(descriptor) }
+private func systemWrite(_ descriptor: Int32, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int {
+    write(descriptor, bytes, count)
+}
+
+#if os(Linux)
+    /// A descriptor that only stands for a place (open(2)); C libraries show the name only to GNU sources.
+    let O_PATH: Int32 = 0o10_000_000
+#endif
+
+/// ENOTDIR, for files that need nothing else of the C library.
+let notADirectory = ENOTDIR
