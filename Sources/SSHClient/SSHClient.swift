@@ -1,1 +1,174 @@
-// placeholder
+import NIOCore
+import NIOPosix
+import SSHConnection
+import SSHCrypto
+import SSHKeys
+import SSHTransport
+import SSHWire
+
+/// A connection to an SSH server, logged in.
+///
+/// ```swift
+/// let client = try await SSHClient.connect(ClientOptions(host: "example.org"), interface: TerminalInterface())
+/// let channel = try await client.exec("uptime")
+/// while let bytes = try await channel.read() { print(String(buffer: bytes)) }
+/// await client.close()
+/// ```
+public final class SSHClient: Sendable {
+    public let options: ClientOptions
+    private let transport: Transport
+    private let watcher: Task<Void, Never>
+
+    /// Seconds a server has for the handshake when the user set none.
+    private static let handshakeLimit = 120
+
+    private init(options: ClientOptions, transport: Transport, watcher: Task<Void, Never>) {
+        self.options = options
+        self.transport = transport
+        self.watcher = watcher
+    }
+
+    /// Connects, verifies the host and logs in.
+    ///
+    /// - Parameters:
+    ///   - interface: asked about unknown hosts and for passwords.
+    ///   - log: told the story of the connection.
+    /// - Throws: `ClientError`; `TransportError` when the connection ends in between.
+    public static func connect(
+        _ options: ClientOptions, interface: any UserInterface, log: ClientLog = ClientLog(verbosity: 0) { _ in }
+    ) async throws -> SSHClient {
+        let verifier = HostVerifier(options: options, interface: interface, log: log)
+        let configuration = try configuration(options, verifier)
+        let dialer = Dialer(options: options, log: log, group: Self.group)
+        let (transport, address) = try await dialer.connect(configuration)
+        let limit = options.connectTimeout ?? handshakeLimit
+        transport.startDeadline(seconds: limit)
+        do {
+            var events = transport.events.makeAsyncIterator()
+            var authenticator = try Authenticator(
+                options: options, interface: interface, log: log, transport: transport)
+            try await handshake(&events, transport, verifier, &authenticator, address: address, log: log)
+            try await authenticator.run(&events)
+        } catch let error as TransportError {
+            throw explain(error, options, limit)
+        } catch {
+            await transport.close(.byApplication, "")
+            throw error
+        }
+        if options.serverAliveInterval > 0 {
+            transport.keepAlive(interval: options.serverAliveInterval, most: options.serverAliveCountMax)
+        }
+        let watcher = Task {
+            for await event in transport.events {
+                if case .debug(let text) = event { interface.tell("Remote: \(text)") }
+            }
+        }
+        return SSHClient(options: options, transport: transport, watcher: watcher)
+    }
+
+    /// One thread serves every connection of a process.
+    private static let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+
+    private static func explain(_ error: TransportError, _ options: ClientOptions, _ limit: Int) -> ClientError {
+        if case .unresponsive = error { return .handshakeTimeout(host: options.host, seconds: limit) }
+        return .lost(host: options.host, port: options.port, reason: error)
+    }
+
+    /// Goes from the first byte to keys in use.
+    private static func handshake(
+        _ events: inout AsyncStream<ConnectionEvent>.Iterator, _ transport: Transport, _ verifier: HostVerifier,
+        _ authenticator: inout Authenticator, address: String, log: ClientLog
+    ) async throws {
+        while let event = await events.next() {
+            switch event {
+            case .hostKey(let key):
+                // A person's time to answer is not the server's.
+                transport.stopDeadline()
+                do throws(ClientError) {
+                    try await verifier.verify(key, address: address)
+                } catch {
+                    try? await transport.perform { (connection) throws(ConnectionError) in
+                        connection.fail(.hostKeyRejected)
+                    }
+                    throw error
+                }
+                try await transport.perform { (connection) throws(ConnectionError) in try connection.acceptHostKey() }
+            case .extensions(let info):
+                authenticator.note(info)
+            case .preamble(let line):
+                log.note(1, "server says: \(line)")
+            case .ready:
+                return
+            default:
+                break
+            }
+        }
+        throw transport.failure ?? .closedByPeer
+    }
+
+    private static func configuration(
+        _ options: ClientOptions, _ verifier: HostVerifier
+    ) throws(ClientError) -> ConnectionConfiguration {
+        var configuration = ConnectionConfiguration()
+        let hostKeys = try AlgorithmList.resolve(
+            options.hostKeyAlgorithms, option: "HostKeyAlgorithms", defaults: SignatureAlgorithm.defaults.map(\.name),
+            all: SignatureAlgorithm.all.map(\.name))
+        configuration.algorithms = AlgorithmProposal(
+            kex: try AlgorithmList.resolve(
+                options.keyExchanges, option: "KexAlgorithms", defaults: KeyExchangeAlgorithm.defaults.map(\.name),
+                all: KeyExchangeAlgorithm.all.map(\.name)),
+            // What the user put in order stays in order.
+            hostKeys: options.hostKeyAlgorithms == nil ? verifier.preferring(hostKeys) : hostKeys,
+            ciphers: try AlgorithmList.resolve(
+                options.ciphers, option: "Ciphers", defaults: CipherAlgorithm.defaults.map(\.name),
+                all: CipherAlgorithm.all.map(\.name)),
+            macs: try AlgorithmList.resolve(
+                options.macs, option: "MACs", defaults: MACAlgorithm.defaults.map(\.name),
+                all: MACAlgorithm.all.map(\.name)),
+            compression: ["none"])
+        configuration.rekeyBytes = options.rekeyBytes
+        configuration.rekeySeconds = options.rekeySeconds
+        return configuration
+    }
+
+    // MARK: Channels
+
+    /// Runs a command on the server, in the user's shell there.
+    ///
+    /// - Parameter errorOutput: receives what the command writes to its standard error.
+    /// - Throws: `TransportError`; `ClientError.requestRefused`.
+    public func exec(
+        _ command: [UInt8], errorOutput: @escaping @Sendable (ByteBuffer) -> Void = { _ in }
+    ) async throws -> SSHChannel {
+        let channel = try await transport.openChannel(errorOutput: errorOutput)
+        guard try await channel.exec(ByteBuffer(bytes: command)) else {
+            channel.close()
+            throw ClientError.requestRefused("to run \"\(Printable.text(command))\"")
+        }
+        return channel
+    }
+
+    /// Runs a command given as text.
+    public func exec(_ command: String) async throws -> SSHChannel { try await exec(Array(command.utf8)) }
+
+    /// Starts a subsystem of the server, such as `sftp`.
+    ///
+    /// - Throws: `TransportError`; `ClientError.requestRefused`.
+    public func subsystem(_ name: String) async throws -> SSHChannel {
+        let channel = try await transport.openChannel()
+        guard try await channel.subsystem(name) else {
+            channel.close()
+            throw ClientError.requestRefused("the subsystem \"\(name)\"")
+        }
+        return channel
+    }
+
+    /// Why the connection ended; nil while it lives.
+    public var failure: TransportError? { transport.failure }
+
+    /// Says goodbye and closes the connection.
+    public func close() async {
+        await transport.close()
+        watcher.cancel()
+    }
+}

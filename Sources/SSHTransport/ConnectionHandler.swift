@@ -19,6 +19,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     private let transport: Transport
     private var failure: TransportError?
     private var keepalive: Keepalive?
+    private var deadline: Scheduled<Void>?
     private var isFlushing = false
 
     init(_ connection: Connection, transport: Transport, events: AsyncStream<ConnectionEvent>.Continuation) {
@@ -114,6 +115,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         guard failure == nil else { return }
         failure = reason
         keepalive?.stop()
+        deadline?.cancel()
         if let context, context.channel.isActive {
             while let output = try? connection.takeOutput(limit: .max) {
                 context.write(wrapOutboundOut(output), promise: nil)
@@ -215,6 +217,16 @@ final class ConnectionHandler: ChannelInboundHandler {
             }
         }
     }
+
+    func startDeadline(seconds: Int) {
+        guard let context, failure == nil else { return }
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        deadline = context.eventLoop.scheduleTask(in: .seconds(Int64(seconds))) {
+            bound.value.end(.unresponsive(seconds: seconds))
+        }
+    }
+
+    func stopDeadline() { deadline?.cancel() }
 
     /// Lets the connection see the clock, for keys that are replaced by time.
     func tick(_ now: Int64) { attempt { () throws(ConnectionError) in try connection.clock(now) } }

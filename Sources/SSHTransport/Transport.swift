@@ -71,13 +71,14 @@ package final class Transport: Sendable {
         _ body: @escaping @Sendable (inout Connection) throws(ConnectionError) -> R
     ) async throws -> R {
         try await withCheckedThrowingContinuation { continuation in
-            onLoop({ handler in
-                do throws(TransportError) {
-                    continuation.resume(returning: try handler.perform(body))
-                } catch {
-                    continuation.resume(throwing: error)
-                }
-            }, otherwise: { continuation.resume(throwing: $0) })
+            onLoop(
+                { handler in
+                    do throws(TransportError) {
+                        continuation.resume(returning: try handler.perform(body))
+                    } catch {
+                        continuation.resume(throwing: error)
+                    }
+                }, otherwise: { continuation.resume(throwing: $0) })
         }
     }
 
@@ -97,6 +98,11 @@ package final class Transport: Sendable {
 
     /// Asks a silent peer every `interval` seconds whether it is there, at most `most` times without an answer.
     package func keepAlive(interval: Int, most: Int) { onLoop { $0.keepAlive(interval: interval, most: most) } }
+
+    /// Ends the connection as unresponsive after `seconds`, unless ``stopDeadline()`` comes first.
+    package func startDeadline(seconds: Int) { onLoop { $0.startDeadline(seconds: seconds) } }
+
+    package func stopDeadline() { onLoop { $0.stopDeadline() } }
 
     /// Says goodbye and closes the socket.
     package func close(_ reason: DisconnectReason = .byApplication, _ text: String = "disconnected by user") async {

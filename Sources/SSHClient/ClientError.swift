@@ -1,0 +1,38 @@
+import SSHKeys
+import SSHTransport
+
+/// Why a connection to a server was not made.
+public enum ClientError: Error, Sendable {
+    /// The name of the host has no address.
+    case unresolvable(host: String, reason: String)
+    /// No address of the host could be connected to; the reason is the last one's.
+    case unreachable(host: String, port: Int, reason: String)
+    /// The server said nothing useful in time.
+    case handshakeTimeout(host: String, seconds: Int)
+    /// The connection ended before it was of use.
+    case lost(host: String, port: Int, reason: TransportError)
+    /// The host key is not to be trusted; the user has been told why.
+    case hostKeyRejected(reason: String)
+    /// The server let nobody in; `methods` are those it would have gone on with.
+    case permissionDenied(user: String, host: String, methods: [String])
+    /// An option's value makes no sense.
+    case badOption(name: String, reason: String)
+    /// The server refused to run a command or subsystem.
+    case requestRefused(String)
+}
+
+extension ClientError: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .unresolvable(let host, let reason): "Could not resolve hostname \(host): \(reason)"
+        case .unreachable(let host, let port, let reason): "connect to host \(host) port \(port): \(reason)"
+        case .handshakeTimeout(let host, let seconds): "connect to host \(host): no SSH handshake within \(seconds) s"
+        case .lost(let host, let port, let reason): "connection to \(host) port \(port): \(reason)"
+        case .hostKeyRejected(let reason): "Host key verification failed: \(reason)"
+        case .permissionDenied(let user, let host, let methods):
+            "\(user)@\(host): Permission denied (\(methods.joined(separator: ",")))."
+        case .badOption(let name, let reason): "\(name): \(reason)"
+        case .requestRefused(let what): "the server refused \(what)"
+        }
+    }
+}

@@ -1,0 +1,40 @@
+import NIOCore
+import SSHConnection
+import SSHWire
+
+/// Tells the story of a connection: `-v` the steps, `-vvv` every packet, field by field.
+public struct ClientLog: Sendable {
+    public let verbosity: Int
+    private let output: @Sendable (String) -> Void
+
+    /// - Parameters:
+    ///   - verbosity: 0 for silence, 1 to 3 as `-v` is repeated.
+    ///   - output: receives lines, without their ends.
+    public init(verbosity: Int, output: @escaping @Sendable (String) -> Void) {
+        self.verbosity = verbosity
+        self.output = output
+    }
+
+    /// Tells one thing from `level` on.
+    public func note(_ level: Int, _ text: @autoclosure () -> String) {
+        if verbosity >= level { output("debug\(level): \(text())") }
+    }
+
+    /// What a connection is to call; nil when nothing would be told.
+    var observer: (any ConnectionObserver)? { verbosity > 0 ? StoryObserver(log: self) : nil }
+}
+
+private struct StoryObserver: ConnectionObserver {
+    let log: ClientLog
+
+    func note(_ level: Int, _ text: @autoclosure () -> String) { log.note(level, text()) }
+
+    func packet(
+        _ direction: PacketDirection, sequenceNumber: UInt32, size: Int, payload: ByteBuffer, trace: MessageTrace
+    ) {
+        guard log.verbosity >= 3 else { return }
+        let lines = trace.describe(payload)
+        log.note(3, "\(direction.rawValue) packet \(sequenceNumber), \(size) bytes: \(lines.first ?? "")")
+        for line in lines.dropFirst() { log.note(3, "    \(line)") }
+    }
+}

@@ -1,0 +1,69 @@
+import NIOCore
+import NIOPosix
+import SSHConnection
+import SSHTransport
+
+/// Makes the TCP connection a server is spoken to on.
+struct Dialer {
+    let options: ClientOptions
+    let log: ClientLog
+    let group: any EventLoopGroup
+
+    /// Tries every address of the host in turn, as often as `ConnectionAttempts` says.
+    ///
+    /// - Returns: the connection, which has already begun to speak, and the numeric address it leads to.
+    /// - Throws: `ClientError.unresolvable` or `.unreachable`.
+    func connect(_ configuration: ConnectionConfiguration) async throws(ClientError) -> (Transport, String) {
+        let addresses = try AddressResolver.resolve(options.host, port: options.port, family: options.addressFamily)
+        var reason = ""
+        for attempt in 1...max(1, options.connectionAttempts) {
+            if attempt > 1 { try? await Task.sleep(for: .seconds(1)) }
+            for address in addresses {
+                let numeric = address.ipAddress ?? options.host
+                log.note(1, "Connecting to \(options.host) [\(numeric)] port \(options.port).")
+                do {
+                    let transport = try await connect(to: address, configuration)
+                    log.note(1, "Connection established.")
+                    return (transport, numeric)
+                } catch {
+                    reason = Self.reason(error)
+                    log.note(1, "connect to address \(numeric) port \(options.port): \(reason)")
+                }
+            }
+        }
+        throw .unreachable(host: options.host, port: options.port, reason: reason)
+    }
+
+    private func connect(
+        to address: SocketAddress, _ configuration: ConnectionConfiguration
+    ) async throws -> Transport {
+        var bootstrap = ClientBootstrap(group: group)
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .channelOption(.socketOption(.so_keepalive), value: options.tcpKeepAlive ? 1 : 0)
+            .channelOption(.writeBufferWaterMark, value: .init(low: 256 << 10, high: 1 << 20))
+            .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 256 << 10))
+            .channelOption(.maxMessagesPerRead, value: 4)
+            // The system's own patience, unless the user has less.
+            .connectTimeout(.seconds(Int64(options.connectTimeout ?? 135)))
+        if let local = options.bindAddress {
+            let family: AddressFamily = if case .v6 = address { .inet6 } else { .inet }
+            if let local = try AddressResolver.resolve(local, port: 0, family: family).first {
+                bootstrap = bootstrap.bind(to: local)
+            }
+        }
+        let observer = log.observer
+        return try await bootstrap.connect(to: address) { channel in
+            channel.eventLoop.makeCompletedFuture {
+                try Transport.start(on: channel, role: .client, configuration: configuration, observer: observer)
+            }
+        }
+    }
+
+    private static func reason(_ error: any Error) -> String {
+        switch error {
+        case let error as IOError: SystemError.text(error.errnoCode)
+        case ChannelError.connectTimeout: "Connection timed out"
+        default: "\(error)"
+        }
+    }
+}

@@ -1,0 +1,142 @@
+import NIOPosix
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// Asks at the terminal that controls this process, whatever its standard streams are; tells on standard error.
+public struct TerminalInterface: UserInterface {
+    public init() {}
+
+    public func ask(_ question: String) async -> String? {
+        await onThread { Terminal.open()?.read(prompt: question, echo: true) }.map {
+            String(decoding: $0, as: UTF8.self)
+        }
+    }
+
+    public func askSecret(_ prompt: String) async -> [UInt8]? {
+        await onThread { Terminal.open()?.read(prompt: prompt, echo: false) }
+    }
+
+    public func tell(_ text: String) { StandardError.write(text + "\n") }
+
+    /// Typing takes its time: it must not hold up a thread that others need.
+    private func onThread(_ body: @escaping @Sendable () -> [UInt8]?) async -> [UInt8]? {
+        (try? await NIOThreadPool.singleton.runIfActive(body)) ?? nil
+    }
+}
+
+/// Writes whole texts to standard error.
+package enum StandardError {
+    package static func write(_ text: String) {
+        var bytes = Array(text.utf8)[...]
+        while !bytes.isEmpty {
+            let count = bytes.withUnsafeBytes { unsafe in
+                #if canImport(Glibc)
+                    Glibc.write(2, unsafe.baseAddress, unsafe.count)
+                #elseif canImport(Musl)
+                    Musl.write(2, unsafe.baseAddress, unsafe.count)
+                #else
+                    Darwin.write(2, unsafe.baseAddress, unsafe.count)
+                #endif
+            }
+            if count < 0 && errno == EINTR { continue }
+            guard count > 0 else { return }
+            bytes = bytes.dropFirst(count)
+        }
+    }
+}
+
+/// The controlling terminal, while a question is put to it.
+private struct Terminal: ~Copyable {
+    private let descriptor: CInt
+
+    private init(descriptor: CInt) { self.descriptor = descriptor }
+
+    static func open() -> Terminal? {
+        #if canImport(Glibc)
+            let descriptor = Glibc.open("/dev/tty", O_RDWR | O_CLOEXEC)
+        #elseif canImport(Musl)
+            let descriptor = Musl.open("/dev/tty", O_RDWR | O_CLOEXEC)
+        #else
+            let descriptor = Darwin.open("/dev/tty", O_RDWR | O_CLOEXEC)
+        #endif
+        return descriptor < 0 ? nil : Terminal(descriptor: descriptor)
+    }
+
+    deinit { close(descriptor) }
+
+    private func write(_ text: String) {
+        let bytes = Array(text.utf8)
+        #if canImport(Glibc)
+            _ = Glibc.write(descriptor, bytes, bytes.count)
+        #elseif canImport(Musl)
+            _ = Musl.write(descriptor, bytes, bytes.count)
+        #else
+            _ = Darwin.write(descriptor, bytes, bytes.count)
+        #endif
+    }
+
+    /// Reads one line. The line is edited here and signals are raised here, so that the terminal is itself again
+    /// before an interrupt ends the process.
+    func read(prompt: String, echo: Bool) -> [UInt8]? {
+        var saved = termios()
+        let isTerminal = tcgetattr(descriptor, &saved) == 0
+        if isTerminal {
+            var changed = saved
+            changed.c_lflag &= ~tcflag_t(ICANON | ECHO | ISIG)
+            tcsetattr(descriptor, TCSAFLUSH, &changed)
+        }
+        defer { if isTerminal { tcsetattr(descriptor, TCSAFLUSH, &saved) } }
+        write(prompt)
+        var line: [UInt8] = []
+        line.reserveCapacity(1024)
+        while true {
+            guard let byte = nextByte() else { return line.isEmpty ? nil : line }
+            switch byte {
+            case 0x0a, 0x0d:
+                write("\n")
+                return line
+            case 0x03:
+                write("\n")
+                if isTerminal { tcsetattr(descriptor, TCSAFLUSH, &saved) }
+                raise(SIGINT)
+                return nil
+            case 0x04 where line.isEmpty:
+                write("\n")
+                return nil
+            case 0x08, 0x7f:
+                if line.popLast() != nil, echo { write("\u{8} \u{8}") }
+            case 0x15:
+                if echo { for _ in line { write("\u{8} \u{8}") } }
+                line.removeAll(keepingCapacity: true)
+            case 0..<0x20:
+                break
+            default:
+                guard line.count < 1024 else { break }
+                line.append(byte)
+                if echo { write(String(decoding: [byte], as: UTF8.self)) }
+            }
+        }
+    }
+
+    private func nextByte() -> UInt8? {
+        var byte: UInt8 = 0
+        while true {
+            #if canImport(Glibc)
+                let count = Glibc.read(descriptor, &byte, 1)
+            #elseif canImport(Musl)
+                let count = Musl.read(descriptor, &byte, 1)
+            #else
+                let count = Darwin.read(descriptor, &byte, 1)
+            #endif
+            if count == 1 { return byte }
+            if count < 0 && errno == EINTR { continue }
+            return nil
+        }
+    }
+}

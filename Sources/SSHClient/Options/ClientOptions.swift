@@ -1,0 +1,85 @@
+/// Everything that decides how a server is reached, trusted and logged in to.
+///
+/// The names and meanings are those of ssh_config(5).
+public struct ClientOptions: Sendable {
+    /// What the user called the host.
+    public var host: String
+    public var port = 22
+    public var user: String
+    public var addressFamily = AddressFamily.any
+    /// Seconds for connecting, and again for the handshake; nil for the system's and our own limits.
+    public var connectTimeout: Int?
+    public var connectionAttempts = 1
+    public var bindAddress: String?
+    public var tcpKeepAlive = true
+    public var serverAliveInterval = 0
+    public var serverAliveCountMax = 3
+
+    /// The name to look up among the known hosts in place of the host's.
+    public var hostKeyAlias: String?
+    public var strictHostKeyChecking = HostKeyChecking.ask
+    public var userKnownHostsFiles: [String]
+    public var globalKnownHostsFiles = ["/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"]
+    public var hashKnownHosts = false
+
+    /// Key files to offer, in order; nil for the usual ones in `~/.ssh`.
+    public var identityFiles: [String]?
+    public var preferredAuthentications = ["publickey", "keyboard-interactive", "password"]
+    public var publicKeyAuthentication = true
+    public var passwordAuthentication = true
+    public var keyboardInteractiveAuthentication = true
+    public var numberOfPasswordPrompts = 3
+    /// Asks nobody anything.
+    public var batchMode = false
+
+    /// Lists of algorithms in ssh_config's form; nil for the defaults.
+    public var ciphers: String?
+    public var macs: String?
+    public var keyExchanges: String?
+    public var hostKeyAlgorithms: String?
+    public var publicKeyAlgorithms: String?
+    /// New keys after so many bytes; nil for the cipher's own limit.
+    public var rekeyBytes: UInt64?
+    /// New keys after so many seconds; nil for never.
+    public var rekeySeconds: Int64?
+
+    /// What `-v` counts: 0 tells nothing, 3 every packet.
+    public var verbosity = 0
+
+    /// The user's home directory.
+    public let home: String
+
+    /// Options for a host, all else as it is without any configuration.
+    ///
+    /// - Parameter account: who is logged in here; the remote user's name by default.
+    public init(host: String, account: LocalAccount = .current) {
+        self.host = host
+        user = account.name
+        home = account.home
+        userKnownHostsFiles = [account.home + "/.ssh/known_hosts", account.home + "/.ssh/known_hosts2"]
+    }
+
+    /// The key files to try.
+    var identities: [String] {
+        identityFiles ?? ["id_rsa", "id_ecdsa", "id_ed25519"].map { "\(home)/.ssh/\($0)" }
+    }
+}
+
+/// Which addresses are connected to.
+public enum AddressFamily: String, Sendable {
+    case any
+    case inet
+    case inet6
+}
+
+/// What happens to a host key that is not known (`StrictHostKeyChecking`).
+public enum HostKeyChecking: Sendable {
+    /// Refused.
+    case yes
+    /// Accepted and written down.
+    case acceptNew
+    /// Accepted and written down, as in `acceptNew`: a changed key is never accepted.
+    case no
+    /// The user decides.
+    case ask
+}

@@ -1,0 +1,88 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// Small files read and appended to in one go: keys, known hosts.
+enum TextFile {
+    /// What a file holds, and who may read it.
+    struct Content {
+        let bytes: [UInt8]
+        let mode: UInt32
+        let owner: UInt32
+        var text: String { String(decoding: bytes, as: UTF8.self) }
+    }
+
+    /// The most such a file may hold, in bytes.
+    private static let largest = 64 << 20
+
+    /// Reads a file.
+    ///
+    /// - Throws: ``Failure`` with the system's error number.
+    static func read(_ path: String) throws(Failure) -> Content {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw Failure(path: path, number: errno) }
+        defer { close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw Failure(path: path, number: errno) }
+        guard status.st_mode & S_IFMT == S_IFREG || status.st_mode & S_IFMT == S_IFIFO else {
+            throw Failure(path: path, number: status.st_mode & S_IFMT == S_IFDIR ? EISDIR : EINVAL)
+        }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(Int(min(max(status.st_size, 0), off_t(largest))) + 1)
+        var block = [UInt8](repeating: 0, count: 64 * 1024)
+        while bytes.count < largest {
+            let count = Self.read(descriptor, &block)
+            if count < 0 && errno == EINTR { continue }
+            guard count >= 0 else { throw Failure(path: path, number: errno) }
+            if count == 0 { break }
+            bytes += block[..<count]
+        }
+        return Content(bytes: bytes, mode: UInt32(status.st_mode), owner: status.st_uid)
+    }
+
+    /// Adds a line to a file in one write, making the file and its directory where there is none.
+    ///
+    /// - Throws: ``Failure``.
+    static func append(line: String, to path: String) throws(Failure) {
+        if let slash = path.lastIndex(of: "/"), slash > path.startIndex { mkdir(String(path[..<slash]), 0o700) }
+        var bytes = Array((line + "\n").utf8)
+        if let content = try? read(path), let last = content.bytes.last, last != 0x0a { bytes.insert(0x0a, at: 0) }
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw Failure(path: path, number: errno) }
+        defer { close(descriptor) }
+        guard Self.write(descriptor, bytes) == bytes.count else { throw Failure(path: path, number: errno) }
+    }
+
+    /// The system's refusal to read or write a file.
+    struct Failure: Error {
+        let path: String
+        let number: CInt
+        var isMissing: Bool { number == ENOENT || number == ENOTDIR }
+    }
+
+    private static func read(_ descriptor: CInt, _ block: inout [UInt8]) -> Int {
+        block.withUnsafeMutableBytes { bytes in
+            #if canImport(Glibc)
+                Glibc.read(descriptor, bytes.baseAddress, bytes.count)
+            #elseif canImport(Musl)
+                Musl.read(descriptor, bytes.baseAddress, bytes.count)
+            #else
+                Darwin.read(descriptor, bytes.baseAddress, bytes.count)
+            #endif
+        }
+    }
+
+    private static func write(_ descriptor: CInt, _ bytes: [UInt8]) -> Int {
+        #if canImport(Glibc)
+            Glibc.write(descriptor, bytes, bytes.count)
+        #elseif canImport(Musl)
+            Musl.write(descriptor, bytes, bytes.count)
+        #else
+            Darwin.write(descriptor, bytes, bytes.count)
+        #endif
+    }
+}
