@@ -51,7 +51,8 @@ enum SystemCall {
         systemWrite(descriptor, bytes.baseAddress, bytes.count)
     }
 
-    static func open(at directory: Int32, _ name: [UInt8], _ flags: Int32, _ mode: UInt16 = 0) throws(Failure) -> Int32 {
+    static func open(at directory: Int32, _ name: [UInt8], _ flags: Int32, _ mode: UInt16 = 0) throws(Failure) -> Int32
+    {
         try withPath(name) { path throws(Failure) in
             try run { openat(directory, path, flags | O_CLOEXEC, mode_t(mode)) }
         }
