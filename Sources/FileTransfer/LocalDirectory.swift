@@ -57,7 +57,7 @@ package final class LocalDirectory {
             return try SystemCall.open(at: base, name, O_RDONLY | flags)
         } catch  where error.number == EACCES {
             #if os(Linux)
-                return try SystemCall.open(at: base, name, O_PATH | flags)
+                return try SystemCall.open(at: base, name, openPath | flags)
             #else
                 return try SystemCall.open(at: base, name, O_SEARCH | flags)
             #endif

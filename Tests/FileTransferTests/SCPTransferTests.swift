@@ -100,6 +100,33 @@ struct SCPTransferTests {
         }
     }
 
+    @Test("makes no file of a target that ends in a slash")
+    func trailingSlash() async throws {
+        try await withTemporaryDirectory { base in
+            try makeTree(.file([1]), at: base / "a")
+            let recorder = Recorder()
+            _ = try await copyThroughSCP([base / "a"], to: LocalPath((base / "b/").bytes), recorder: recorder)
+            #expect(recorder.warnings.first?.hasSuffix("/b/: Is a directory") == true)
+            #expect(listDirectory(base).count == 1)
+        }
+    }
+
+    @Test("as a server tells the client what it cannot send")
+    func serverRole() async throws {
+        try await withTemporaryDirectory { base in
+            try makeTree(.file([1]), at: base / "a")
+            let (near, far) = MemoryStream.pair()
+            let (server, client) = (Recorder(), Recorder())
+            async let sent = SCPUpload(stream: near, options: .init(role: .server), observer: server)
+                .run([base / "no", base / "a"])
+            let received = try await SCPDownload(stream: far, observer: client).run(into: base / "b")
+            #expect(try await sent.errors == 1)
+            #expect(server.warnings == [])
+            #expect(client.warnings == ["\(base / "no"): No such file or directory"])
+            #expect(received.files == 1)
+        }
+    }
+
     @Test("tells the sink that a file shrank, and neither end calls it done")
     func shrinking() async throws {
         try await withTemporaryDirectory { base in
