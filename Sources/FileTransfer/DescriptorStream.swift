@@ -24,7 +24,8 @@ public struct DescriptorStream: ByteStream {
         self.closesOutput = closesOutput
     }
 
-    private static let readSize = 256 * 1024
+    /// As much as a pipe holds; larger buffers would be fresh pages at each read.
+    private static let readSize = 64 * 1024
 
     public func read() async throws -> ByteBuffer? {
         var buffer = ByteBuffer()

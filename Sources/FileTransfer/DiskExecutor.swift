@@ -6,7 +6,7 @@ internal import NIOPosix
 public final class DiskExecutor: TaskExecutor {
     private let pool: NIOThreadPool
 
-    /// Starts the thread.
+    /// Starts the thread; ``stop()`` it before the executor is released.
     public init() {
         pool = NIOThreadPool(numberOfThreads: 1)
         pool.start()

@@ -1,3 +1,5 @@
+internal import NIOCore
+
 #if canImport(Darwin)
     internal import Darwin
 #elseif canImport(Musl)
@@ -5,7 +7,6 @@
 #else
     internal import Glibc
 #endif
-internal import NIOCore
 
 /// Copies local files and directory trees to a local target, as `scp` between two local paths does.
 ///

@@ -55,9 +55,9 @@ package final class LocalDirectory {
     ) throws(SystemCall.Failure) -> Int32 {
         do throws(SystemCall.Failure) {
             return try SystemCall.open(at: base, name, O_RDONLY | flags)
-        } catch where error.number == EACCES {
+        } catch  where error.number == EACCES {
             #if os(Linux)
-                return try SystemCall.open(at: base, name, O_PATH | flags)
+                return try SystemCall.open(at: base, name, openPath | flags)
             #else
                 return try SystemCall.open(at: base, name, O_SEARCH | flags)
             #endif
@@ -89,7 +89,8 @@ package final class LocalDirectory {
         try openForReading(at: AT_FDCWD, path.bytes, path: path)
     }
 
-    private static func openForReading(at base: Int32, _ name: [UInt8], path: LocalPath) throws(FileError) -> LocalFile {
+    private static func openForReading(at base: Int32, _ name: [UInt8], path: LocalPath) throws(FileError) -> LocalFile
+    {
         do throws(SystemCall.Failure) {
             let descriptor = try SystemCall.open(at: base, name, O_RDONLY | O_NONBLOCK | O_NOCTTY)
             return try adopt(descriptor, path: path, isNew: false)
@@ -98,7 +99,8 @@ package final class LocalDirectory {
         }
     }
 
-    private static func adopt(_ descriptor: Int32, path: LocalPath, isNew: Bool) throws(SystemCall.Failure) -> LocalFile {
+    private static func adopt(_ descriptor: Int32, path: LocalPath, isNew: Bool) throws(SystemCall.Failure) -> LocalFile
+    {
         do throws(SystemCall.Failure) {
             let status = try SystemCall.status(of: descriptor)
             return LocalFile(descriptor: descriptor, path: path, status: status, isNew: isNew)
@@ -113,7 +115,7 @@ package final class LocalDirectory {
         do throws(SystemCall.Failure) {
             let descriptor = try SystemCall.open(at: descriptor, name, O_WRONLY | O_CREAT | O_EXCL, mode)
             return try Self.adopt(descriptor, path: path.appending(name), isNew: true)
-        } catch where error.number == EEXIST {
+        } catch  where error.number == EEXIST {
             return nil
         } catch {
             throw error.on(path.appending(name), .open)
@@ -141,7 +143,7 @@ package final class LocalDirectory {
                 _ = try SystemCall.run { mkdirat(descriptor, path, mode_t(mode)) }
             }
             return true
-        } catch where error.number == EEXIST {
+        } catch  where error.number == EEXIST {
             return false
         } catch {
             throw error.on(path.appending(name), .makeDirectory)

@@ -98,6 +98,10 @@ package final class LocalTreeWriter {
 
     /// Opens a file to be written: a new one, or one that is there, whose contents are overwritten.
     package func createFile(_ name: [UInt8], mode: UInt16) throws(FileError) -> NewFile {
+        if open.isEmpty, targetName != nil, target.bytes.last == UInt8(ascii: "/") {
+            // The user meant a directory; a file must not take its name.
+            throw FileError(path: target, operation: .open, errno: isADirectory)
+        }
         let (directory, name, isTrusted) = try place(name)
         let creationMode = mode & 0o777 | 0o200
         if let file = try directory.createFile(name, mode: creationMode) {

@@ -133,7 +133,7 @@ private struct DownloadSession {
         case .data(let bytes): write(bytes)
         case .endOfFile(let entry, let failure): finish(entry, sourceFailure: failure)
         case .endOfDirectory: leaveDirectory(writer)
-        case .warning(let text): warn(Printable.text(text))
+        case .warning(let text): warn(peerMessage(text))
         }
     }
 
@@ -195,7 +195,7 @@ private struct DownloadSession {
                 failure = error
             }
         }
-        if let sourceFailure { warn(Printable.text(sourceFailure)) }
+        if let sourceFailure { warn(peerMessage(sourceFailure)) }
         if let failure { warn("\(failure)") }
         let isComplete = failure == nil && sourceFailure == nil
         if isComplete { summary.files += 1 }

@@ -60,6 +60,12 @@ public struct SCPUpload: Sendable {
     }
 }
 
+/// A peer's message made printable, without the name of the program that scp puts in front.
+func peerMessage(_ text: [UInt8]) -> String {
+    let prefix = "scp: ".utf8
+    return Printable.text(text.starts(with: prefix) ? text.dropFirst(prefix.count) : text[...])
+}
+
 private struct UploadSession {
     let stream: any ByteStream
     let options: SCPUpload.Options
@@ -228,12 +234,12 @@ private struct UploadSession {
     private mutating func handle(_ event: SCPSource.Event) {
         switch event {
         case .ready, .accepted: break
-        case .refused(_, let reason), .warning(let reason): warn(Printable.text(reason))
+        case .refused(_, let reason), .warning(let reason): warn(peerMessage(reason))
         case .finished:
             summary.files += 1
             finishOldest(isComplete: true)
         case .failed(_, let reason):
-            warn(Printable.text(reason))
+            warn(peerMessage(reason))
             finishOldest(isComplete: false)
         }
     }

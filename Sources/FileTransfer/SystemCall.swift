@@ -51,7 +51,8 @@ enum SystemCall {
         systemWrite(descriptor, bytes.baseAddress, bytes.count)
     }
 
-    static func open(at directory: Int32, _ name: [UInt8], _ flags: Int32, _ mode: UInt16 = 0) throws(Failure) -> Int32 {
+    static func open(at directory: Int32, _ name: [UInt8], _ flags: Int32, _ mode: UInt16 = 0) throws(Failure) -> Int32
+    {
         try withPath(name) { path throws(Failure) in
             try run { openat(directory, path, flags | O_CLOEXEC, mode_t(mode)) }
         }
@@ -79,8 +80,9 @@ private func systemWrite(_ descriptor: Int32, _ bytes: UnsafeRawPointer?, _ coun
 
 #if os(Linux)
     /// A descriptor that only stands for a place (open(2)); C libraries show the name only to GNU sources.
-    let O_PATH: Int32 = 0o10_000_000
+    let openPath: Int32 = 0o10_000_000
 #endif
 
-/// ENOTDIR, for files that need nothing else of the C library.
+// For files that need nothing else of the C library.
 let notADirectory = ENOTDIR
+let isADirectory = EISDIR

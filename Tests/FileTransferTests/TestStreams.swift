@@ -1,0 +1,199 @@
+import FileTransfer
+import NIOCore
+import SSHWire
+
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Glibc
+#endif
+
+/// One direction of bytes in memory: a writer waits while more than the limit is unread.
+actor MemoryPipe {
+    private var buffered: [ByteBuffer] = []
+    private var count = 0
+    private var ended = false
+    private var reader: CheckedContinuation<Void, Never>?
+    private var writer: CheckedContinuation<Void, Never>?
+    private let limit: Int
+    /// Bytes after which the pipe breaks, as a connection does.
+    private var budget: Int
+
+    init(limit: Int = 1 << 20, budget: Int = .max) {
+        self.limit = limit
+        self.budget = budget
+    }
+
+    func write(_ bytes: ByteBuffer) async {
+        let bytes = bytes.getSlice(at: bytes.readerIndex, length: min(bytes.readableBytes, budget)) ?? ByteBuffer()
+        budget -= bytes.readableBytes
+        if bytes.readableBytes > 0 { buffered.append(bytes) }
+        count += bytes.readableBytes
+        if budget == 0 { ended = true }
+        wakeReader()
+        while count > limit, !ended { await withCheckedContinuation { writer = $0 } }
+    }
+
+    func end() {
+        ended = true
+        wakeReader()
+        wakeWriter()
+    }
+
+    /// The next piece, cut at random if the reader is to see cuts everywhere.
+    func read(randomly: Bool) async -> ByteBuffer? {
+        while buffered.isEmpty {
+            if ended { return nil }
+            await withCheckedContinuation { reader = $0 }
+        }
+        var first = buffered.removeFirst()
+        if randomly, first.readableBytes > 1,
+            let part = first.readSlice(length: Int.random(in: 1..<first.readableBytes))
+        {
+            buffered.insert(first, at: 0)
+            first = part
+        }
+        count -= first.readableBytes
+        wakeWriter()
+        return first
+    }
+
+    private func wakeReader() {
+        reader?.resume()
+        reader = nil
+    }
+
+    private func wakeWriter() {
+        writer?.resume()
+        writer = nil
+    }
+}
+
+/// An end of two pipes in memory.
+struct MemoryStream: ByteStream {
+    let input: MemoryPipe
+    let output: MemoryPipe
+    var cutsRandomly = false
+
+    func read() async throws -> ByteBuffer? { await input.read(randomly: cutsRandomly) }
+    func write(_ bytes: ByteBuffer) async throws { await output.write(bytes) }
+    func finishWriting() async throws { await output.end() }
+
+    /// Two ends; `budget` bytes pass from the first to the second before the connection breaks.
+    static func pair(cutsRandomly: Bool = false, budget: Int = .max) -> (MemoryStream, MemoryStream) {
+        let (there, back) = (MemoryPipe(budget: budget), MemoryPipe())
+        return (
+            MemoryStream(input: back, output: there, cutsRandomly: cutsRandomly),
+            MemoryStream(input: there, output: back, cutsRandomly: cutsRandomly)
+        )
+    }
+}
+
+/// A program whose standard input and output are a stream.
+struct ChildProcess {
+    let stream: DescriptorStream
+    private let input: Int32
+    private let identifier: pid_t
+
+    // A descriptor that another child inherits would keep this one's input open.
+    private static let spawning = SpawnLock()
+
+    init(_ arguments: [[UInt8]]) throws {
+        signal(SIGPIPE, SIG_IGN)
+        var (toChild, fromChild): ([Int32], [Int32]) = ([0, 0], [0, 0])
+        var child: pid_t = 0
+        let result = Self.spawning.run { () -> Int32 in
+            guard pipe(&toChild) == 0, pipe(&fromChild) == 0 else { return errno }
+            for descriptor in toChild + fromChild { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
+            #if canImport(Darwin)
+                var actions: posix_spawn_file_actions_t?
+            #else
+                var actions = posix_spawn_file_actions_t()
+            #endif
+            posix_spawn_file_actions_init(&actions)
+            defer { posix_spawn_file_actions_destroy(&actions) }
+            posix_spawn_file_actions_adddup2(&actions, toChild[0], 0)
+            posix_spawn_file_actions_adddup2(&actions, fromChild[1], 1)
+            posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0)
+            let strings = arguments.map { strdup(String(decoding: $0, as: UTF8.self)) }
+            defer { for string in strings { free(string) } }
+            guard let program = strings[0] else { return ENOMEM }
+            return posix_spawn(&child, program, &actions, nil, strings + [nil], environ)
+        }
+        guard result == 0 else { throw FixtureError("posix_spawn", LocalPath(arguments[0])) }
+        close(toChild[0])
+        close(fromChild[1])
+        identifier = child
+        input = fromChild[0]
+        stream = DescriptorStream(input: fromChild[0], output: toChild[1], closesOutput: true)
+    }
+
+    init(_ arguments: [String]) throws { try self.init(arguments.map { Array($0.utf8) }) }
+
+    /// Waits for the end; the exit status, or -1 after a signal.
+    func wait() -> Int {
+        var status: Int32 = 0
+        while waitpid(identifier, &status, 0) == -1, errno == EINTR {}
+        close(input)
+        return status & 0x7f == 0 ? Int(status >> 8 & 0xff) : -1
+    }
+}
+
+private final class SpawnLock: @unchecked Sendable {
+    private var mutex = pthread_mutex_t()
+    init() { pthread_mutex_init(&mutex, nil) }
+    func run<T>(_ body: () -> T) -> T {
+        pthread_mutex_lock(&mutex)
+        defer { pthread_mutex_unlock(&mutex) }
+        return body()
+    }
+}
+
+/// Keeps what a transfer tells.
+final class Recorder: TransferObserver, @unchecked Sendable {
+    private let lock = SpawnLock()
+    private var _warnings: [String] = []
+    private var _finished: [String: Bool] = [:]
+    private var _bytes = 0
+
+    var warnings: [String] { lock.run { _warnings } }
+    var finished: [String: Bool] { lock.run { _finished } }
+    var bytes: Int { lock.run { _bytes } }
+
+    func warning(_ text: String) { lock.run { _warnings.append(text) } }
+    func bytesTransferred(_ count: Int) { lock.run { _bytes += count } }
+    func fileFinished(_ path: LocalPath, isComplete: Bool) {
+        lock.run { _finished[String(decoding: path.lastComponent, as: UTF8.self)] = isComplete }
+    }
+}
+
+/// Uploads through memory into a download.
+func copyThroughSCP(
+    _ sources: [LocalPath], to target: LocalPath, recursive: Bool = true, preserve: Bool = true,
+    cutsRandomly: Bool = false, budget: Int = .max, recorder: Recorder = Recorder(), sender: Recorder = Recorder(),
+    targetMustBeDirectory: Bool = false
+) async throws -> (sent: TransferSummary, received: TransferSummary) {
+    let (near, far) = MemoryStream.pair(cutsRandomly: cutsRandomly, budget: budget)
+    let upload = SCPUpload(stream: near, options: .init(recursive: recursive, preserve: preserve), observer: sender)
+    let download = SCPDownload(
+        stream: far,
+        options: .init(
+            recursive: recursive, preserve: preserve, targetMustBeDirectory: targetMustBeDirectory), observer: recorder)
+    async let sent = Result { try await upload.run(sources) }
+    let received = await Result { try await download.run(into: target) }
+    try await far.finishWriting()
+    let result = await sent
+    return (try result.get(), try received.get())
+}
+
+extension Result where Failure == any Error {
+    init(_ body: () async throws -> Success) async {
+        do {
+            self = .success(try await body())
+        } catch {
+            self = .failure(error)
+        }
+    }
+}
