@@ -115,16 +115,19 @@ extension PrivateKey {
     public func openSSHFile(
         passphrase: [UInt8]? = nil, cipher: String = "aes256-ctr", rounds: Int = 24
     ) throws(KeyError) -> String {
-        var random = SystemRandomNumberGenerator()
-        let check = UInt32.random(in: .min ... .max, using: &random)
         var plain = ByteBuffer()
+        let check = UInt32.random(in: .min ... .max)
         plain.writeInteger(check)
         plain.writeInteger(check)
         try material.writeOpenSSH(publicKey: publicKey, to: &plain)
         plain.writeSSHString(comment)
 
         var file = ByteBuffer(bytes: OpenSSHKeyFile.magic)
-        guard let passphrase, !passphrase.isEmpty else {
+        if let passphrase, !passphrase.isEmpty {
+            let cipher = try KeyFileCipher.named(cipher)
+            Self.pad(&plain, to: KeyFileCipher.blockSize)
+            try seal(plain, passphrase: passphrase, cipher: cipher, rounds: rounds, to: &file)
+        } else {
             Self.pad(&plain, to: 8)
             file.writeSSHString("none")
             file.writeSSHString("none")
@@ -132,14 +135,18 @@ extension PrivateKey {
             file.writeInteger(1, as: UInt32.self)
             file.writeSSHString(publicKey.blobBytes)
             file.writeSSHString(plain)
-            return PEM.text(label: OpenSSHKeyFile.label, bytes: Array(file.readableBytesView), width: 70)
         }
-        let cipher = try KeyFileCipher.named(cipher)
+        return PEM.text(label: OpenSSHKeyFile.label, bytes: Array(file.readableBytesView), width: 70)
+    }
+
+    /// Writes what follows the magic in an encrypted file.
+    private func seal(
+        _ plain: ByteBuffer, passphrase: [UInt8], cipher: KeyFileCipher, rounds: Int, to file: inout ByteBuffer
+    ) throws(KeyError) {
         guard (1...OpenSSHKeyFile.maximumRounds).contains(rounds) else {
             throw .malformed(what: "rounds", reason: "\(rounds), not 1 to \(OpenSSHKeyFile.maximumRounds)")
         }
-        Self.pad(&plain, to: KeyFileCipher.blockSize)
-        let salt = (0..<16).map { _ in UInt8.random(in: .min ... .max, using: &random) }
+        let salt = (0..<16).map { _ in UInt8.random(in: .min ... .max) }
         var keyAndIV = try BcryptPBKDF.derive(
             passphrase: passphrase, salt: salt, rounds: rounds, count: cipher.keySize + cipher.ivSize)
         defer { wipe(&keyAndIV) }
@@ -158,7 +165,6 @@ extension PrivateKey {
         file.writeSSHString(publicKey.blobBytes)
         file.writeSSHString(sealed.ciphertext)
         file.writeBytes(sealed.tag)
-        return PEM.text(label: OpenSSHKeyFile.label, bytes: Array(file.readableBytesView), width: 70)
     }
 
     private static func pad(_ buffer: inout ByteBuffer, to blockSize: Int) {

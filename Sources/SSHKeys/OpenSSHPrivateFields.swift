@@ -88,7 +88,7 @@ extension PrivateKeyMaterial {
     }
 
     /// The public point of an ECDSA key, uncompressed.
-    private var point: [UInt8]? {
+    var point: [UInt8]? {
         switch self {
         case .p256(let key): Array(key.publicKey.x963Representation)
         case .p384(let key): Array(key.publicKey.x963Representation)

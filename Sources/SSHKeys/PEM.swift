@@ -21,6 +21,14 @@ struct PEM {
         return nil
     }
 
+    /// Takes the first armoured private key out of a text that must hold one.
+    init(requiredIn text: String) throws(KeyError) {
+        guard let pem = try PEM(privateKeyIn: text) else {
+            throw .malformed(what: "key file", reason: "no private key in it")
+        }
+        self = pem
+    }
+
     private init(label: String, lines: inout ArraySlice<String>) throws(KeyError) {
         self.label = label
         var headers: [(name: String, value: String)] = []

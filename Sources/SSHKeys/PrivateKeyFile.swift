@@ -1,20 +1,53 @@
 extension PrivateKey {
-    /// Reads a private key file, whatever its format.
+    /// Reads a private key file: OpenSSH's own format, PEM (PKCS #1, SEC 1), PKCS #8, PuTTY's `.ppk`.
     ///
     /// - Parameters:
     ///   - text: the content of the file.
     ///   - passphrase: the bytes of the passphrase, where there is one.
     /// - Throws: `KeyError.passphraseNeeded` and `.wrongPassphrase` for an encrypted file, else what is wrong with it.
     public init(text: String, passphrase: [UInt8]? = nil) throws(KeyError) {
-        guard var pem = try PEM(privateKeyIn: text) else {
-            throw .malformed(what: "key file", reason: "no private key in it")
+        if text.hasPrefix(PuTTYKeyFile.prefix) {
+            self = try PuTTYKeyFile(text: text).privateKey(passphrase: passphrase)
+            return
         }
+        var pem = try PEM(requiredIn: text)
         defer { wipe(&pem.bytes) }
-        switch pem.label {
-        case OpenSSHKeyFile.label:
+        if pem.label == OpenSSHKeyFile.label {
             self = try OpenSSHKeyFile(bytes: pem.bytes).privateKey(passphrase: passphrase)
-        default:
-            throw .unsupported(what: "key file format", name: pem.label)
+            return
+        }
+        if pem.label == "ENCRYPTED PRIVATE KEY" {
+            let plain = try PBES2(encryptedPrivateKeyInfo: pem.bytes).decrypted(passphrase)
+            self = try PrivateKey.decrypted(label: "PRIVATE KEY", plain)
+        } else if let encryption = try LegacyPEMEncryption(pem) {
+            self = try PrivateKey.decrypted(label: pem.label, try encryption.decrypted(pem.bytes, passphrase))
+        } else {
+            self = try PrivateKey(label: pem.label, bytes: pem.bytes)
+        }
+    }
+
+    /// Reads what stands in a PEM block of that label.
+    private init(label: String, bytes: [UInt8]) throws(KeyError) {
+        let material =
+            switch label {
+            case "RSA PRIVATE KEY": try PrivateKeyMaterial(pkcs1: bytes)
+            case "EC PRIVATE KEY": try PrivateKeyMaterial(sec1: bytes)
+            case "PRIVATE KEY": try PrivateKeyMaterial(pkcs8: bytes)
+            default: throw KeyError.unsupported(what: "key file format", name: label)
+            }
+        try self.init(material: material, comment: "")
+    }
+
+    /// Reads what was encrypted. These formats have no other sign of a wrong passphrase than nonsense.
+    private static func decrypted(label: String, _ plain: [UInt8]) throws(KeyError) -> PrivateKey {
+        var plain = plain
+        defer { wipe(&plain) }
+        do throws(KeyError) {
+            return try PrivateKey(label: label, bytes: plain)
+        } catch .malformed {
+            throw .wrongPassphrase
+        } catch {
+            throw error
         }
     }
 }
@@ -22,14 +55,16 @@ extension PrivateKey {
 extension PublicKey {
     /// Reads the public key that a private key file shows without its passphrase.
     ///
-    /// OpenSSH's own format does, encrypted or not.
+    /// OpenSSH's own format and PuTTY's do, encrypted or not.
     ///
     /// - Returns: nil for a format that hides it.
     /// - Throws: `KeyError` for a file that holds no private key or a malformed one.
     public init?(privateKeyText text: String) throws(KeyError) {
-        guard let pem = try PEM(privateKeyIn: text) else {
-            throw .malformed(what: "key file", reason: "no private key in it")
+        if text.hasPrefix(PuTTYKeyFile.prefix) {
+            self = try PuTTYKeyFile(text: text).publicKey
+            return
         }
+        let pem = try PEM(requiredIn: text)
         guard pem.label == OpenSSHKeyFile.label else { return nil }
         self = try OpenSSHKeyFile(bytes: pem.bytes).publicKey
     }

@@ -134,6 +134,7 @@ extension RSAPrivateNumbers {
     init(pkcs1 bytes: [UInt8]) throws(KeyError) {
         var outer = DERReader(bytes, what: "RSA private key")
         var reader = try outer.sequence("RSAPrivateKey")
+        guard outer.isAtEnd else { throw .malformed(what: "RSA private key", reason: "bytes after its end") }
         guard try reader.integer("version", upTo: 1) == 0 else {
             throw .unsupported(what: "RSA private key", name: "more than two primes")
         }

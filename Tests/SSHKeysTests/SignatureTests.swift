@@ -74,6 +74,21 @@ struct SignatureTests {
         }
     }
 
+    @Test(
+        "RSA signatures are openssl's, byte for byte",
+        arguments: [("rsa-sha2-512", "-sha512"), ("rsa-sha2-256", "-sha256"), ("ssh-rsa", "-sha1")])
+    func rsaAgreesWithOpenSSL(algorithm: String, digest: String) throws {
+        let directory = try TemporaryDirectory()
+        try succeed("openssl", ["genrsa", "-out", directory.path("key"), "2048"])
+        let data = try directory.write("what is signed", to: "data")
+        try succeed(
+            "openssl", ["dgst", digest, "-sign", directory.path("key"), "-out", directory.path("signature"), data])
+        let theirs = try directory.bytes("signature")
+        let key = try PrivateKey(text: directory.read("key"))
+        #expect(try key.sign(Self.data, algorithm: algorithm) == Self.blob(algorithm, theirs))
+        try key.publicKey.verify(signature: Self.blob(algorithm, theirs), of: Self.data, algorithm: algorithm)
+    }
+
     @Test("a signature made with another algorithm of the same key is refused")
     func algorithmIsPinned() throws {
         let key = try PrivateKey.generate(.rsa, bits: 2048)

@@ -25,8 +25,12 @@ final class TemporaryDirectory {
         return path(name)
     }
 
+    func bytes(_ name: String) throws -> [UInt8] {
+        Array(try Data(contentsOf: URL(fileURLWithPath: path(name))))
+    }
+
     func read(_ name: String) throws -> String {
-        String(decoding: try Data(contentsOf: URL(fileURLWithPath: path(name))), as: UTF8.self)
+        String(decoding: try bytes(name), as: UTF8.self)
     }
 }
 

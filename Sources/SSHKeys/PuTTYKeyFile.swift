@@ -1,0 +1,145 @@
+import Crypto
+import CryptoExtras
+import NIOCore
+import SSHWire
+
+/// A `.ppk` file of PuTTY, versions 2 and 3 (PuTTY manual, appendix C).
+struct PuTTYKeyFile {
+    static let prefix = "PuTTY-User-Key-File-"
+
+    let publicKey: PublicKey
+    private let version: Int
+    private let typeName: String
+    private let encryption: String
+    private let comment: String
+    private let secret: [UInt8]
+    private let mac: [UInt8]
+
+    var isEncrypted: Bool { encryption != "none" }
+
+    init(text: String) throws(KeyError) {
+        let what = "PuTTY key file"
+        var lines = text.utf8.split(omittingEmptySubsequences: true) { $0 == 0x0a || $0 == 0x0d }
+            .map { String(decoding: $0, as: UTF8.self) }[...]
+        var fields: [String: String] = [:]
+        var blobs: [String: [UInt8]] = [:]
+        while let line = lines.popFirst() {
+            guard let colon = line.firstIndex(of: ":") else {
+                throw .malformed(what: what, reason: "a line without a colon")
+            }
+            let name = String(line[..<colon])
+            let value = String(line[line.index(after: colon)...].drop { $0 == " " })
+            guard name.hasSuffix("-Lines") else {
+                fields[name] = value
+                continue
+            }
+            guard let count = Int(value), (0...lines.count).contains(count),
+                let bytes = Base64.decode(lines.prefix(count).joined().utf8)
+            else { throw .malformed(what: what, reason: "\(name) is not followed by so much base64") }
+            blobs[name] = bytes
+            lines = lines.dropFirst(count)
+        }
+        guard let first = fields.first(where: { $0.key.hasPrefix(Self.prefix) }) else {
+            throw .malformed(what: what, reason: "it does not begin with \(Self.prefix)")
+        }
+        guard let version = Int(first.key.dropFirst(Self.prefix.count)), (2...3).contains(version) else {
+            throw .unsupported(what: "key file format", name: first.key)
+        }
+        guard let encryption = fields["Encryption"], let publicBlob = blobs["Public-Lines"],
+            let secret = blobs["Private-Lines"],
+            let mac = fields["Private-MAC"].flatMap({ LegacyPEMEncryption.hexadecimal($0) })
+        else { throw .malformed(what: what, reason: "a part of it is missing") }
+        self.version = version
+        typeName = first.value
+        self.encryption = encryption
+        comment = fields["Comment"] ?? ""
+        self.secret = secret
+        self.mac = mac
+        publicKey = try PublicKey(blob: ByteBuffer(bytes: publicBlob))
+        guard publicKey.type.name == typeName else {
+            throw .malformed(what: what, reason: "says \(typeName), but the key is \(publicKey.type.name)")
+        }
+    }
+
+    /// Opens the secret part and checks the file's MAC.
+    ///
+    /// - Throws: `KeyError.passphraseNeeded`, `.wrongPassphrase`, `.unsupported` for an encrypted file of version 3, or
+    ///   what is malformed.
+    func privateKey(passphrase: [UInt8]?) throws(KeyError) -> PrivateKey {
+        var plain = secret
+        var macSecret: [UInt8] = []
+        if isEncrypted {
+            guard encryption == "aes256-cbc" else { throw .unsupported(what: "key file cipher", name: encryption) }
+            guard version == 2 else {
+                throw .unsupported(what: "key derivation of PuTTY files, version 3", name: "Argon2")
+            }
+            guard let passphrase, !passphrase.isEmpty else { throw .passphraseNeeded }
+            macSecret = passphrase
+            plain = try decryptVersion2(passphrase)
+        }
+        defer { wipe(&plain) }
+        guard isAuthentic(plain, macSecret) else {
+            throw isEncrypted ? .wrongPassphrase : .malformed(what: "PuTTY key file", reason: "its MAC is wrong")
+        }
+        let material = try PrivateKeyMaterial(putty: plain, publicKey: publicKey)
+        let key = try PrivateKey(material: material, comment: comment)
+        guard key.publicKey == publicKey else {
+            throw .malformed(what: "PuTTY key file", reason: "its public key is not that of its private key")
+        }
+        return key
+    }
+
+    private func decryptVersion2(_ passphrase: [UInt8]) throws(KeyError) -> [UInt8] {
+        let what = "PuTTY key file"
+        let digits = [0, 1].flatMap { Array(Insecure.SHA1.hash(data: [0, 0, 0, UInt8($0)] + passphrase)) }
+        guard !secret.isEmpty, secret.count % KeyFileCipher.blockSize == 0,
+            let iv = try? AES._CBC.IV(ivBytes: [UInt8](repeating: 0, count: 16)),
+            let plain = try? AES._CBC.decrypt(
+                secret, using: SymmetricKey(data: digits.prefix(32)), iv: iv, noPadding: true)
+        else { throw .malformed(what: what, reason: "\(secret.count) encrypted bytes are not whole blocks") }
+        return Array(plain)
+    }
+
+    private func isAuthentic(_ plain: [UInt8], _ passphrase: [UInt8]) -> Bool {
+        var data = ByteBuffer()
+        for text in [typeName, encryption, comment] { data.writeSSHString(text) }
+        data.writeSSHString(publicKey.blobBytes)
+        data.writeSSHString(plain)
+        let bytes = Array(data.readableBytesView)
+        if version == 3 {
+            return HMAC<SHA256>.isValidAuthenticationCode(
+                mac, authenticating: bytes, using: SymmetricKey(data: [UInt8]()))
+        }
+        let key = Insecure.SHA1.hash(data: Array("putty-private-key-file-mac-key".utf8) + passphrase)
+        return HMAC<Insecure.SHA1>.isValidAuthenticationCode(
+            mac, authenticating: bytes, using: SymmetricKey(data: Array(key)))
+    }
+}
+
+extension PrivateKeyMaterial {
+    /// Reads the secret numbers of a PuTTY file; padding may follow them.
+    init(putty bytes: [UInt8], publicKey: PublicKey) throws(KeyError) {
+        let what = "PuTTY private key"
+        var reader = ByteBuffer(bytes: bytes)
+        switch publicKey.material {
+        case .rsa(let numbers):
+            let secret = try reading(what) { () throws(WireError) in
+                let d = try reader.readMPInt("d")
+                let p = try reader.readMPInt("p")
+                let q = try reader.readMPInt("q")
+                let coefficient = try reader.readMPInt("iqmp")
+                return RSAPrivateNumbers(n: numbers.n, e: numbers.e, d: d, coefficient: coefficient, p: p, q: q)
+            }
+            self = .rsa(try secret.signer())
+        case .ed25519:
+            let seed = try reading(what) { () throws(WireError) in try reader.readSSHString("private key") }
+            self = try Self.ed25519(seed: Array(seed.readableBytesView))
+        case .p256, .p384, .p521:
+            guard let curve = publicKey.type.curve else { throw .unsupportedKeyType(publicKey.type.name) }
+            let scalar = try reading(what) { () throws(WireError) in try reader.readMPInt("private key") }
+            self = try Self.ecdsa(curve, scalar: scalar)
+        case .securityKeyEd25519, .securityKeyECDSA:
+            throw .unsupported(what: "signing with a key of type", name: publicKey.type.name)
+        }
+    }
+}

@@ -1,0 +1,117 @@
+import NIOCore
+import Testing
+
+@testable import SSHKeys
+
+@Suite("Certificates")
+struct CertificateTests {
+    /// A certificate over a new key of those arguments, signed by a new authority.
+    private func make(
+        _ key: [String], authority: [String] = ["-t", "ed25519"], options: [String]
+    ) throws -> (line: String, key: String, authority: String) {
+        let directory = try TemporaryDirectory()
+        try succeed("ssh-keygen", authority + ["-q", "-N", "", "-f", directory.path("ca")])
+        try succeed("ssh-keygen", key + ["-q", "-N", "", "-f", directory.path("key")])
+        try succeed(
+            "ssh-keygen", ["-q", "-s", directory.path("ca"), "-I", "an id"] + options + [directory.path("key.pub")])
+        return (
+            try directory.read("key-cert.pub"), try directory.read("key.pub"), try directory.read("ca.pub")
+        )
+    }
+
+    @Test("host certificates of ssh-keygen are read and verified, for every type of key", arguments: signingTypes)
+    func host(type: KeyType, arguments: [String]) throws {
+        let made = try make(arguments, authority: arguments, options: ["-h", "-n", "a.example,*.b", "-z", "7"])
+        let certificate = try Certificate(openSSHLine: made.line)
+        #expect(certificate.key == (try PublicKey(openSSHLine: made.key)))
+        #expect(certificate.authority == (try PublicKey(openSSHLine: made.authority)))
+        #expect(certificate.role == .host)
+        #expect(certificate.serial == 7)
+        #expect(certificate.keyID == "an id")
+        #expect(certificate.principals == ["a.example", "*.b"])
+        #expect(certificate.criticalOptions.isEmpty)
+        #expect(made.line.hasPrefix(certificate.typeName + " "))
+        for name in ["a.example", "A.EXAMPLE", "x.b"] {
+            try certificate.check(role: .host, principal: name, at: 1_000_000_000)
+        }
+        #expect(throws: CertificateError.wrongPrincipal(wanted: "c", principals: ["a.example", "*.b"])) {
+            try certificate.check(role: .host, principal: "c", at: 1)
+        }
+        #expect(throws: CertificateError.wrongRole(.host)) {
+            try certificate.check(role: .user, principal: "a.example", at: 1)
+        }
+    }
+
+    @Test("a user certificate's options, extensions, principals and time are read and kept to")
+    func user() throws {
+        let made = try make(
+            ["-t", "ed25519"],
+            options: [
+                "-n", "alice", "-V", "20200101000000Z:20210101000000Z", "-O", "force-command=true", "-O",
+                "source-address=10.0.0.0/8",
+            ])
+        let certificate = try Certificate(openSSHLine: made.line)
+        #expect(certificate.criticalOptions.map(\.name) == ["force-command", "source-address"])
+        #expect(certificate.extensions.map(\.name).contains("permit-pty"))
+        let known = Certificate.userCriticalOptions
+        try certificate.check(role: .user, principal: "alice", at: 1_600_000_000, knownOptions: known)
+        #expect(throws: CertificateError.unknownCriticalOption("force-command")) {
+            try certificate.check(role: .user, principal: "alice", at: 1_600_000_000)
+        }
+        #expect(throws: CertificateError.self) {
+            try certificate.check(role: .user, principal: "ALICE", at: 1_600_000_000, knownOptions: known)
+        }
+        #expect(throws: CertificateError.notYetValid(from: certificate.validAfter, now: 1)) {
+            try certificate.check(role: .user, principal: "alice", at: 1, knownOptions: known)
+        }
+        let end = certificate.validBefore
+        #expect(throws: CertificateError.expired(since: end, now: end)) {
+            try certificate.check(role: .user, principal: "alice", at: end, knownOptions: known)
+        }
+    }
+
+    @Test("without principals a host certificate is good for every host, and a user's for nobody")
+    func noPrincipals() throws {
+        let host = try Certificate(openSSHLine: make(["-t", "ed25519"], options: ["-h"]).line)
+        try host.check(role: .host, principal: "any", at: 1)
+        let user = try Certificate(openSSHLine: make(["-t", "ed25519"], options: []).line)
+        #expect(throws: CertificateError.noPrincipals) { try user.check(role: .user, principal: "any", at: 1) }
+    }
+
+    @Test("an authority that signs with SHA-1 is refused")
+    func sha1() throws {
+        let made = try make(
+            ["-t", "ed25519"], authority: ["-t", "rsa", "-b", "2048"], options: ["-h", "-t", "ssh-rsa"])
+        #expect(throws: KeyError.unsupported(what: "signature of a certificate with", name: "ssh-rsa")) {
+            try Certificate(openSSHLine: made.line)
+        }
+    }
+
+    @Test("every truncation, every flipped bit and bytes left over are refused, without a trap")
+    func damage() throws {
+        let made = try make(["-t", "ed25519"], options: ["-n", "alice", "-O", "force-command=true"])
+        let blob = try Certificate(openSSHLine: made.line).blobBytes
+        for count in blob.indices {
+            #expect(throws: KeyError.self) { try Certificate(blob: ByteBuffer(bytes: blob.prefix(count))) }
+        }
+        #expect(throws: KeyError.self) { try Certificate(blob: ByteBuffer(bytes: blob + [0])) }
+        for place in blob.indices {
+            for bit in 0..<8 {
+                var damaged = blob
+                damaged[place] ^= 1 << UInt8(bit)
+                #expect(throws: KeyError.self) { try Certificate(blob: ByteBuffer(bytes: damaged)) }
+            }
+        }
+    }
+
+    @Test("names of certificate types and algorithms turn into plain ones and back")
+    func names() {
+        for algorithm in SignatureAlgorithm.defaults {
+            let name = Certificate.name(certifying: algorithm.name)
+            #expect(name.hasSuffix("-cert-v01@openssh.com"))
+            #expect(Certificate.plainName(of: name) == algorithm.name)
+        }
+        #expect(Certificate.name(certifying: "sk-ssh-ed25519@openssh.com") == "sk-ssh-ed25519-cert-v01@openssh.com")
+        #expect(Certificate.plainName(of: "ssh-ed25519") == nil)
+    }
+}
