@@ -70,7 +70,8 @@ struct HarnessPeerTests {
     @Test("A server that is stopped is gone, with its sessions")
     func stop() async throws {
         let peer = try await Peer.openSSH()
-        async let session = run("ssh", peer.clientOptions() + [peer.sshDestination, "echo started >&2; sleep 30"])
+        async let session = run(
+            "ssh", peer.clientOptions() + [peer.sshDestination, "while echo .; do sleep 0.2; done"])
         while !peer.log.contains("Starting session") { try await Task.sleep(for: .milliseconds(20)) }
         peer.stop()
         let finished = try await session

@@ -97,7 +97,7 @@ struct HarnessRelayTests {
         let relay = try Relay(to: peer.port)
         let port = relay.port
         async let session = run(
-            "ssh", peer.clientOptions(port: relay.port) + [peer.sshDestination, "sleep 30"])
+            "ssh", peer.clientOptions(port: relay.port) + [peer.sshDestination, "while echo .; do sleep 0.2; done"])
         while !peer.log.contains("Starting session") { try await Task.sleep(for: .milliseconds(20)) }
         relay.stop()
         #expect(try await session.status == .exited(255))

@@ -1,0 +1,32 @@
+# make build    the release binary, .build/release/scp
+# make test     all tests, with what they need installed first
+# make demo     copies a tree to a private SSH server on this machine and back
+# make bench    our scp against the installed one
+# make format   puts the source into the style of .swift-format
+# make lint     checks that it is
+
+SHELL := /bin/bash
+sources := Package.swift Sources Tests $(wildcard Benchmarks/*.swift)
+
+.PHONY: build test demo bench format lint
+
+build:
+	Scripts/setup.sh
+	Scripts/build.sh -c release --static-swift-stdlib
+
+test:
+	Scripts/setup.sh
+	Scripts/build.sh --build-tests
+	swift test --skip-build
+
+demo: build
+	Scripts/demo.sh
+
+bench: build
+	Benchmarks/loopback.sh
+
+format:
+	swift format --in-place --recursive $(sources)
+
+lint:
+	swift format lint --strict --recursive $(sources)
