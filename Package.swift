@@ -49,7 +49,7 @@ let package = Package(
         module("FileTransfer", ["SSHWire", "SCP", nioCore, nioPosix]),
         .executableTarget(
             name: "SCPCommand",
-            dependencies: ["SSHWire", "SSHClient", "SCP", "FileTransfer", nioCore],
+            dependencies: ["SSHWire", "SSHTransport", "SSHClient", "SCP", "FileTransfer", nioCore],
             swiftSettings: settings),
 
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),

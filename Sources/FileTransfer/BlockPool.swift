@@ -1,4 +1,4 @@
-internal import NIOCore
+import NIOCore
 
 /// A few blocks used in turn: by the time one's turn comes again, the stream has mostly let go of it, and its memory
 /// is used again instead of fresh pages.

@@ -1,12 +1,12 @@
-public import NIOCore
-public import SSHWire
+import NIOCore
+import SSHWire
 
 #if canImport(Darwin)
-    internal import Darwin
+    import Darwin
 #elseif canImport(Musl)
-    internal import Musl
+    import Musl
 #else
-    internal import Glibc
+    import Glibc
 #endif
 
 /// A byte stream over two blocking descriptors, such as the standard input and output of `scp -t`.

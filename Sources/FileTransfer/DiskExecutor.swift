@@ -1,4 +1,4 @@
-internal import NIOPosix
+import NIOPosix
 
 /// A thread of its own that runs the asynchronous functions of a transfer, so that they may block on the disk.
 ///

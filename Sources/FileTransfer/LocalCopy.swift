@@ -1,11 +1,11 @@
-internal import NIOCore
+import NIOCore
 
 #if canImport(Darwin)
-    internal import Darwin
+    import Darwin
 #elseif canImport(Musl)
-    internal import Musl
+    import Musl
 #else
-    internal import Glibc
+    import Glibc
 #endif
 
 /// Copies local files and directory trees to a local target, as `scp` between two local paths does.

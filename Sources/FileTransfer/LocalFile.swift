@@ -1,11 +1,11 @@
-package import NIOCore
+import NIOCore
 
 #if canImport(Darwin)
-    internal import Darwin
+    import Darwin
 #elseif canImport(Musl)
-    internal import Musl
+    import Musl
 #else
-    internal import Glibc
+    import Glibc
 #endif
 
 /// An open file. Closed when released, if not before.

@@ -1,4 +1,4 @@
-internal import SSHWire
+import SSHWire
 
 /// A path of the local file system: bytes, which need not be Unicode.
 public struct LocalPath: Hashable, Sendable {

@@ -1,6 +1,6 @@
-internal import NIOCore
-public import SCP
-public import SSHWire
+import NIOCore
+import SCP
+import SSHWire
 
 /// Receives files and directory trees from an SCP source: the client of a download, or `scp -t`.
 ///

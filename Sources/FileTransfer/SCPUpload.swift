@@ -1,6 +1,6 @@
-internal import NIOCore
-internal import SCP
-public import SSHWire
+import NIOCore
+import SCP
+import SSHWire
 
 /// Which end of an SCP session this process is.
 public enum SCPRole: Sendable {

@@ -1,4 +1,4 @@
-internal import NIOCore
+import NIOCore
 
 /// Received bytes that were not looked at yet.
 struct LineInput: Sendable {

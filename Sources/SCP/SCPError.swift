@@ -1,4 +1,4 @@
-internal import SSHWire
+import SSHWire
 
 /// What ended an exchange of SCP records, with the value at fault.
 public enum SCPError: Error, Equatable, Sendable {

@@ -1,4 +1,4 @@
-internal import SSHWire
+import SSHWire
 
 /// The name of a file or directory in a record: one path component, as bytes, which need not be Unicode.
 ///

@@ -1,5 +1,5 @@
-public import NIOCore
-internal import SSHWire
+import NIOCore
+import SSHWire
 
 /// A moment as a T record tells it, since 1970-01-01 00:00 UTC.
 public struct SCPTime: Hashable, Sendable {

@@ -1,4 +1,4 @@
-public import NIOCore
+import NIOCore
 
 /// The receiving end of the SCP protocol (`scp -t`, and the client of a download), without input or output of its own.
 ///

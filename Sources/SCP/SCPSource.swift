@@ -1,4 +1,4 @@
-public import NIOCore
+import NIOCore
 
 /// The sending end of the SCP protocol (`scp -f`, and the client of an upload), without input or output of its own.
 ///

@@ -1,4 +1,4 @@
-public import NIOCore
+import NIOCore
 import SSHWire
 
 /// A certificate of OpenSSH: a public key, the names it may be used under, and the signature of an authority

@@ -1,0 +1,38 @@
+import FileTransfer
+import SSHClient
+import Synchronization
+
+/// Tells the person at the terminal how a copy goes: the meter on standard output, what went wrong on standard error.
+final class CommandObserver: TransferObserver {
+    private let meter: ProgressMeter?
+    private let verbosity: Int
+    private let current = Mutex<ProgressFile?>(nil)
+
+    init(options: CopyOptions) {
+        meter = options.quiet || options.serverRole != nil ? nil : ProgressMeter()
+        verbosity = options.verbosity
+    }
+
+    func fileStarted(_ path: LocalPath, size: Int64) {
+        let file = meter?.begin(name: path.lastComponent, total: UInt64(max(0, size)))
+        current.withLock { $0 = file }
+    }
+
+    func bytesTransferred(_ count: Int) { current.withLock { $0 }?.advance(by: count) }
+
+    func fileFinished(_ path: LocalPath, isComplete: Bool) {
+        current.withLock { file in
+            defer { file = nil }
+            return file
+        }?.finish()
+    }
+
+    func warning(_ text: String) { Self.tell(text) }
+
+    var wantsTrace: Bool { verbosity >= 1 }
+
+    func trace(_ text: String) { StandardError.write("debug1: \(text)\n") }
+
+    /// One line on standard error.
+    static func tell(_ text: String) { StandardError.write("scp: \(text)\n") }
+}

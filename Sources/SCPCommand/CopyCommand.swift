@@ -1,0 +1,169 @@
+import FileTransfer
+import NIOCore
+import SCP
+import SSHClient
+import SSHTransport
+import SSHWire
+
+/// Carries out one command line: every source to the target, going on after what fails.
+struct CopyCommand {
+    let options: CopyOptions
+    private let connections: Connections
+    private let observer: CommandObserver
+
+    init(_ options: CopyOptions) {
+        self.options = options
+        connections = Connections(options)
+        observer = CommandObserver(options: options)
+    }
+
+    /// - Returns: the exit status: 0 when all was copied.
+    func run() async -> CInt {
+        let isComplete: Bool
+        if let role = options.serverRole {
+            isComplete = await attempt { try await serve(role) }
+        } else {
+            switch options.target {
+            case .remote(let target): isComplete = await copy(to: target)
+            case .local(let path): isComplete = await copy(toLocal: LocalPath(path))
+            }
+        }
+        await connections.close()
+        return isComplete ? 0 : 1
+    }
+
+    // MARK: Directions
+
+    private func copy(to target: Location.Remote) async -> Bool {
+        var isComplete = true
+        var files: [LocalPath] = []
+        for source in options.sources {
+            switch source {
+            case .local(let path): files.append(LocalPath(path))
+            case .remote(let remote):
+                if await !attempt({ try await relay(remote, target) }) { isComplete = false }
+            }
+        }
+        guard !files.isEmpty else { return isComplete }
+        return await attempt { try await upload(files, to: target) } && isComplete
+    }
+
+    private func copy(toLocal target: LocalPath) async -> Bool {
+        var isComplete = true
+        for source in options.sources {
+            let isCopied = await attempt {
+                switch source {
+                case .local(let path): try await copy(LocalPath(path), to: target)
+                case .remote(let remote): try await download(remote, to: target)
+                }
+            }
+            if !isCopied { isComplete = false }
+        }
+        return isComplete
+    }
+
+    private func copy(_ source: LocalPath, to target: LocalPath) async throws -> TransferSummary {
+        try await LocalCopy(
+            options: .init(
+                recursive: options.recursive, preserve: options.preserve,
+                targetMustBeDirectory: options.targetMustBeDirectory),
+            observer: observer
+        ).run([source], to: target)
+    }
+
+    private func upload(_ files: [LocalPath], to target: Location.Remote) async throws -> TransferSummary {
+        let command = RemoteCommand.sink(target.path, options, targetMustBeDirectory: options.targetMustBeDirectory)
+        return try await session(target, command) { channel in
+            try await SCPUpload(
+                stream: channel, options: .init(recursive: options.recursive, preserve: options.preserve),
+                observer: observer
+            ).run(files)
+        }
+    }
+
+    private func download(_ source: Location.Remote, to target: LocalPath) async throws -> TransferSummary {
+        let request =
+            options.trustsNames ? nil : try SCPRequest(path: source.path, recursive: options.recursive)
+        return try await session(source, RemoteCommand.source(source.path, options)) { channel in
+            try await SCPDownload(
+                stream: channel,
+                options: .init(
+                    recursive: options.recursive, preserve: options.preserve,
+                    targetMustBeDirectory: options.targetMustBeDirectory, request: request),
+                observer: observer
+            ).run(into: target)
+        }
+    }
+
+    /// Remote to remote, through this machine: what one server sends, the other receives.
+    private func relay(_ source: Location.Remote, _ target: Location.Remote) async throws -> TransferSummary {
+        let sending = RemoteCommand.source(source.path, options)
+        let receiving = RemoteCommand.sink(target.path, options, targetMustBeDirectory: options.targetMustBeDirectory)
+        return try await session(source, sending) { from in
+            try await session(target, receiving) { to in
+                try await Relay.run(between: from, and: to)
+                return TransferSummary()
+            }
+        }
+    }
+
+    /// Runs the remote end of a copy on its server, and this end beside it.
+    private func session(
+        _ remote: Location.Remote, _ command: [UInt8],
+        _ body: (SSHChannel) async throws -> TransferSummary
+    ) async throws -> TransferSummary {
+        let client = try await connections.client(for: remote)
+        if options.verbosity > 0 { StandardError.write("Sending command: \(Printable.text(command))\n") }
+        let channel = try await client.exec(command) { bytes in
+            StandardError.write(Printable.text(bytes.readableBytesView, keepingNewlines: true))
+        }
+        defer { channel.close() }
+        var summary = try await body(channel)
+        try await channel.finishWriting()
+        while try await channel.read() != nil {}
+        await channel.waitForClose()
+        // A remote end that failed without a word in the protocol failed all the same.
+        if summary.errors == 0, let status = channel.exitStatus, status != .status(0) { summary.errors += 1 }
+        return summary
+    }
+
+    /// The remote end of somebody else's copy, over standard input and output.
+    private func serve(_ role: CopyOptions.ServerRole) async throws -> TransferSummary {
+        let stream = DescriptorStream(input: 0, output: 1, closesOutput: false)
+        switch role {
+        case .source:
+            return try await SCPUpload(
+                stream: stream,
+                options: .init(recursive: options.recursive, preserve: options.preserve, role: .server),
+                observer: observer
+            ).run(options.serverPaths.map { LocalPath($0) })
+        case .sink:
+            guard options.serverPaths.count == 1, let path = options.serverPaths.first else {
+                throw CopyOptions.Fault.message("ambiguous target")
+            }
+            return try await SCPDownload(
+                stream: stream,
+                options: .init(
+                    recursive: options.recursive, preserve: options.preserve,
+                    targetMustBeDirectory: options.targetMustBeDirectory, role: .server),
+                observer: observer
+            ).run(into: LocalPath(path))
+        }
+    }
+
+    /// Runs one copy; what it could not do is told, and the next goes on.
+    ///
+    /// - Returns: whether all of it was copied.
+    private func attempt(_ body: () async throws -> TransferSummary) async -> Bool {
+        do {
+            return try await body().errors == 0
+        } catch {
+            if case CopyOptions.Fault.message(let text) = error {
+                CommandObserver.tell(text)
+            } else {
+                CommandObserver.tell("\(error)")
+            }
+            return false
+        }
+    }
+}

@@ -1,0 +1,55 @@
+/// A source or a target as typed: a local path, or `[user@]host:path`.
+enum Location: Equatable {
+    case local([UInt8])
+    case remote(Remote)
+
+    struct Remote: Equatable {
+        var user: String?
+        var host: String
+        /// The path there; `.` where none was typed.
+        var path: [UInt8]
+    }
+
+    /// Takes an argument apart the way scp(1) does: a colon makes it remote unless a slash comes before it, the
+    /// argument starts with the colon, or the colon is inside the brackets of an IPv6 address.
+    init(_ argument: [UInt8]) {
+        guard let colon = Self.colon(argument) else {
+            self = .local(argument)
+            return
+        }
+        var host = argument[..<colon]
+        var user: String?
+        if let at = host.lastIndex(of: UInt8(ascii: "@")) {
+            user = String(decoding: host[..<at], as: UTF8.self)
+            host = host[(at + 1)...]
+        }
+        if host.first == UInt8(ascii: "["), host.last == UInt8(ascii: "]") { host = host.dropFirst().dropLast() }
+        let path = argument[(colon + 1)...]
+        self = .remote(
+            Remote(
+                user: user, host: String(decoding: host, as: UTF8.self),
+                path: path.isEmpty ? [UInt8(ascii: ".")] : Array(path)))
+    }
+
+    /// Where the colon between host and path stands; nil for a local path.
+    private static func colon(_ argument: [UInt8]) -> Int? {
+        guard let first = argument.first, first != UInt8(ascii: ":") else { return nil }
+        var isBracketed = first == UInt8(ascii: "[")
+        for (index, byte) in argument.enumerated() {
+            let next = index + 1 < argument.count ? argument[index + 1] : 0
+            switch byte {
+            case UInt8(ascii: "@") where next == UInt8(ascii: "["):
+                isBracketed = true
+            case UInt8(ascii: "]") where next == UInt8(ascii: ":") && isBracketed:
+                return index + 1
+            case UInt8(ascii: ":") where !isBracketed:
+                return index
+            case UInt8(ascii: "/"):
+                return nil
+            default:
+                continue
+            }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,44 @@
+import FileTransfer
+import SSHClient
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+@main
+enum SCPMain {
+    static func main() async {
+        // A reader that goes away, or a file that may not grow, is an error to report and not an end without a word.
+        signal(SIGPIPE, SIG_IGN)
+        signal(SIGXFSZ, SIG_IGN)
+        do throws(CopyOptions.Fault) {
+            let options = try CopyOptions(arguments())
+            // The copy runs on a thread of its own, which may wait for the disk.
+            let status = try? await DiskExecutor.run {
+                await CopyCommand(options).run()
+            }
+            exit(status ?? 1)
+        } catch {
+            switch error {
+            case .usage: StandardError.write(CopyOptions.usage + "\n")
+            case .message(let text): CommandObserver.tell(text)
+            }
+            exit(1)
+        }
+    }
+
+    /// The arguments as bytes: paths need not be UTF-8, and Swift's own view of them mends what is not.
+    private static func arguments() -> [[UInt8]] {
+        let count = Int(CommandLine.argc)
+        guard count > 1 else { return [] }
+        return (1..<count).compactMap { index in
+            CommandLine.unsafeArgv[index].map { argument in
+                Array(UnsafeBufferPointer(start: argument, count: strlen(argument))).map { UInt8(bitPattern: $0) }
+            }
+        }
+    }
+}
