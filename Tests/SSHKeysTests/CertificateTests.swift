@@ -1,4 +1,5 @@
 import NIOCore
+import SSHWire
 import Testing
 
 @testable import SSHKeys
@@ -101,6 +102,47 @@ struct CertificateTests {
                 damaged[place] ^= 1 << UInt8(bit)
                 #expect(throws: KeyError.self) { try Certificate(blob: ByteBuffer(bytes: damaged)) }
             }
+        }
+    }
+
+    @Test("options out of order or twice, a type that is none, and an authority that is a certificate are refused")
+    func malformedThoughSigned() throws {
+        let authority = try PrivateKey.generate(.ed25519)
+        let key = try PrivateKey.generate(.ed25519).publicKey
+        func certificate(options: [String] = [], role: UInt32 = 1, authorityBlob: ByteBuffer? = nil) throws
+            -> ByteBuffer
+        {
+            var blob = ByteBuffer()
+            blob.writeSSHString("ssh-ed25519-cert-v01@openssh.com")
+            blob.writeSSHString([1, 2, 3])
+            var half = key.blob
+            _ = try half.readSSHString("type")
+            blob.writeImmutableBuffer(half)
+            blob.writeInteger(UInt64(0))
+            blob.writeInteger(role)
+            blob.writeSSHString("id")
+            blob.writeSSHString("")
+            blob.writeInteger(UInt64(0))
+            blob.writeInteger(UInt64.max)
+            blob.writeSSHString { list in
+                for name in options {
+                    list.writeSSHString(name)
+                    list.writeSSHString("")
+                }
+            }
+            blob.writeSSHString("")
+            blob.writeSSHString("")
+            blob.writeSSHString(authorityBlob ?? authority.publicKey.blob)
+            blob.writeSSHString(try authority.sign(blob.readableBytesView, algorithm: "ssh-ed25519"))
+            return blob
+        }
+        let good = try certificate(options: ["a", "b"])
+        #expect(try Certificate(blob: good).criticalOptions.map(\.name) == ["a", "b"])
+        for bad in [
+            try certificate(options: ["b", "a"]), try certificate(options: ["a", "a"]), try certificate(role: 3),
+            try certificate(authorityBlob: good),
+        ] {
+            #expect(throws: KeyError.self) { try Certificate(blob: bad) }
         }
     }
 
