@@ -80,32 +80,41 @@ enum VisualEncoding {
     /// Reads the sequences that ``encode(_:)`` writes; nil at any other.
     private static func decode(_ text: [UInt8]) -> [UInt8]? {
         var result: [UInt8] = []
-        var rest = text[...]
-        while let byte = rest.popFirst() {
-            guard byte == backslash else {
+        var input = text.makeIterator()
+        while let byte = input.next() {
+            if byte != backslash {
                 result.append(byte)
-                continue
-            }
-            var high: UInt8 = 0
-            if rest.first == UInt8(ascii: "M") {
-                rest.removeFirst()
-                high = 0x80
-            }
-            guard let kind = rest.popFirst() else { return nil }
-            switch kind {
-            case backslash where high == 0: result.append(backslash)
-            case UInt8(ascii: "2") where high == 0 && rest.starts(with: "40".utf8):
-                rest.removeFirst(2)
-                result.append(0xa0)
-            case UInt8(ascii: "^"):
-                guard let letter = rest.popFirst(), (0x3f...0x5f).contains(letter) else { return nil }
-                result.append(high | (letter ^ 0x40))
-            case UInt8(ascii: "-"):
-                guard let letter = rest.popFirst(), letter < 0x80 else { return nil }
-                result.append(high | letter)
-            default: return nil
+            } else if let decoded = decodeSequence(&input) {
+                result.append(decoded)
+            } else {
+                return nil
             }
         }
         return result
+    }
+
+    /// The byte that a sequence stands for, its backslash already read.
+    private static func decodeSequence(_ input: inout IndexingIterator<[UInt8]>) -> UInt8? {
+        guard var kind = input.next() else { return nil }
+        var high: UInt8 = 0
+        if kind == UInt8(ascii: "M") {
+            high = 0x80
+            guard let next = input.next() else { return nil }
+            kind = next
+        }
+        switch kind {
+        case backslash where high == 0:
+            return backslash
+        case UInt8(ascii: "2") where high == 0:
+            return input.next() == UInt8(ascii: "4") && input.next() == UInt8(ascii: "0") ? 0xa0 : nil
+        case UInt8(ascii: "^"):
+            guard let letter = input.next(), (0x3f...0x5f).contains(letter) else { return nil }
+            return high | (letter ^ 0x40)
+        case UInt8(ascii: "-"):
+            guard let letter = input.next(), letter < 0x80 else { return nil }
+            return high | letter
+        default:
+            return nil
+        }
     }
 }
