@@ -33,6 +33,6 @@ final class CommandObserver: TransferObserver {
 
     func trace(_ text: String) { StandardError.write("debug1: \(text)\n") }
 
-    /// One line on standard error.
-    static func tell(_ text: String) { StandardError.write("scp: \(text)\n") }
+    /// One line on standard error. A remote scp has already put its name before what it says.
+    static func tell(_ text: String) { StandardError.write(text.hasPrefix("scp: ") ? text + "\n" : "scp: \(text)\n") }
 }

@@ -2,7 +2,7 @@
 public enum Printable {
     /// Text with control bytes and invalid UTF-8 as `\ooo`, the way OpenSSH shows a peer's words.
     ///
-    /// - Parameter keepingNewlines: leaves newline and tab as they are.
+    /// - Parameter keepingNewlines: leaves newline and tab as they are, and drops a carriage return before a newline.
     public static func text(_ bytes: some Collection<UInt8>, keepingNewlines: Bool = false) -> String {
         var result = ""
         var decoder = UTF8()
@@ -13,6 +13,10 @@ public enum Printable {
             decoder = UTF8()
             if case .scalarValue(let scalar) = decoder.decode(&attempt) {
                 let width = UTF8.width(scalar)
+                if keepingNewlines && scalar == "\r" && iterator.dropFirst().first == UInt8(ascii: "\n") {
+                    iterator = iterator.dropFirst()
+                    continue
+                }
                 if isSafe(scalar) || (keepingNewlines && (scalar == "\n" || scalar == "\t")) {
                     result.unicodeScalars.append(scalar)
                 } else {
