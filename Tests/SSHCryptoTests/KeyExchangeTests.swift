@@ -59,8 +59,8 @@ struct KeyExchangeTests {
     func truncations(_ algorithm: KeyExchangeAlgorithm) throws {
         let initial = try algorithm.makeClient().initialPayload
         for count in 0..<initial.readableBytes {
-            var server = try algorithm.makeServer()
             let cut = try #require(initial.getSlice(at: 0, length: count))
+            var server = try algorithm.makeServer()
             #expect(throws: CryptoError.self) { try server.receive(cut) }
         }
         var longer = initial
@@ -79,7 +79,7 @@ struct KeyExchangeTests {
     }
 
     /// Those of one message each way.
-    static let oneRound = KeyExchangeAlgorithm.all.filter { !$0.name.hasPrefix("diffie-hellman") }
+    static let oneRound = KeyExchangeAlgorithm.all.filter { !$0.name.contains("group-exchange") }
 
     @Test("messages out of order are refused", arguments: KeyExchangeAlgorithm.all)
     func outOfOrder(_ algorithm: KeyExchangeAlgorithm) throws {
