@@ -20,10 +20,10 @@ extension KeyExchangeAlgorithm {
                     hash: .sha256,
                     HybridAgreement<MLKEM768Encapsulation>(name: "mlkem768x25519-sha256", hash: .sha256)))
         }
-        for name: String in [] {
+        for name in ["sntrup761x25519-sha512", "sntrup761x25519-sha512@openssh.com"] {
             methods.append(
                 KeyExchangeAlgorithm(
-                    hash: .sha512, HybridAgreement<MLKEM768Encapsulation>(name: name, hash: .sha512)))
+                    hash: .sha512, HybridAgreement<Sntrup761Encapsulation>(name: name, hash: .sha512)))
         }
         return methods
     }()
