@@ -77,24 +77,21 @@ struct MontgomeryModulus: Sendable {
         _ a: [UInt64], _ b: [UInt64], _ modulus: [UInt64], _ negatedInverse: UInt64
     ) -> [UInt64] {
         let count = modulus.count
-        return [UInt64](unsafeUninitializedCapacity: count) { result, initialized in
-            withUnsafeTemporaryAllocation(of: UInt64.self, capacity: count + 2) { sum in
-                sum.initialize(repeating: 0)
-                a.withUnsafeBufferPointer { a in
-                    b.withUnsafeBufferPointer { b in
-                        modulus.withUnsafeBufferPointer { modulus in
-                            for index in 0..<count {
-                                addProduct(a[index], b, to: sum)
-                                reduce(sum, modulus, negatedInverse)
-                            }
-                            subtractOnce(modulus, from: sum, into: result)
-                        }
+        var sum = [UInt64](repeating: 0, count: count + 2)
+        var result = [UInt64](repeating: 0, count: count)
+        sum.withUnsafeMutableBufferPointer { sum in
+            b.withUnsafeBufferPointer { b in
+                modulus.withUnsafeBufferPointer { modulus in
+                    for limb in a {
+                        addProduct(limb, b, to: sum)
+                        reduce(sum, modulus, negatedInverse)
                     }
+                    result.withUnsafeMutableBufferPointer { subtractOnce(modulus, from: sum, into: $0) }
                 }
-                sum.update(repeating: 0)
             }
-            initialized = count
+            sum.update(repeating: 0)
         }
+        return result
     }
 
     /// sum += factor * number
@@ -153,8 +150,7 @@ struct MontgomeryModulus: Sendable {
 
     @inline(__always)
     private static func product(_ a: UInt64, _ b: UInt64) -> UInt128 {
-        let (high, low) = a.multipliedFullWidth(by: b)
-        return UInt128(_low: low, _high: high)
+        UInt128(a) &* UInt128(b)
     }
 
     /// R^2 mod modulus: a power of two doubled up to R * 2^limbs, then squared up: six squarings in Montgomery's form
@@ -172,19 +168,20 @@ struct MontgomeryModulus: Sendable {
     /// 2 * value mod modulus.
     private static func double(_ value: [UInt64], _ modulus: [UInt64]) -> [UInt64] {
         let count = modulus.count
-        return withUnsafeTemporaryAllocation(of: UInt64.self, capacity: count + 2) { sum in
-            sum.initialize(repeating: 0)
-            var carry: UInt64 = 0
-            for limb in 0..<count {
-                sum[limb] = value[limb] << 1 | carry
-                carry = value[limb] >> 63
-            }
-            sum[count] = carry
-            return [UInt64](unsafeUninitializedCapacity: count) { result, initialized in
-                modulus.withUnsafeBufferPointer { subtractOnce($0, from: sum, into: result) }
-                initialized = count
+        var sum = [UInt64](repeating: 0, count: count + 2)
+        var result = [UInt64](repeating: 0, count: count)
+        var carry: UInt64 = 0
+        for limb in 0..<count {
+            sum[limb] = value[limb] << 1 | carry
+            carry = value[limb] >> 63
+        }
+        sum[count] = carry
+        sum.withUnsafeMutableBufferPointer { sum in
+            modulus.withUnsafeBufferPointer { modulus in
+                result.withUnsafeMutableBufferPointer { subtractOnce(modulus, from: sum, into: $0) }
             }
         }
+        return result
     }
 
     /// Big-endian bytes as limbs; what does not fit into `count` of them is left out.

@@ -69,9 +69,8 @@ extension Sntrup761 {
     /// The product of two polynomials modulo x^761 - x - 1, coefficients not reduced.
     enum Convolution {
         static func multiply(_ a: [Int32], _ b: [Int8]) -> [Int32] {
-            withUnsafeTemporaryAllocation(of: Int32.self, capacity: 2 * p) { product in
-                product.initialize(repeating: 0)
-                defer { product.update(repeating: 0) }
+            var product = [Int32](repeating: 0, count: 2 * p)
+            product.withUnsafeMutableBufferPointer { product in
                 a.withUnsafeBufferPointer { a in
                     for (shift, factor) in b.enumerated() {
                         let factor = Int32(factor)
@@ -83,8 +82,8 @@ extension Sntrup761 {
                     product[index - p] &+= product[index]
                     product[index - p + 1] &+= product[index]
                 }
-                return Array(product[..<p])
             }
+            return Array(product[..<p])
         }
     }
 
