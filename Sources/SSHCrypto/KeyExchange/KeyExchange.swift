@@ -69,10 +69,10 @@ package struct KeyExchangeAlgorithm: Sendable {
     package let makeServer: @Sendable () throws(CryptoError) -> any ServerKeyExchange
 
     /// All that exist here, the weak ones included.
-    package static let all: [KeyExchangeAlgorithm] = ellipticCurve
+    package static let all: [KeyExchangeAlgorithm] = defaults + [weakGroupExchange] + weakDiffieHellman
 
     /// What is offered by default, best first.
-    package static let defaults: [KeyExchangeAlgorithm] = ellipticCurve
+    package static let defaults: [KeyExchangeAlgorithm] = hybrids + ellipticCurve + [groupExchange] + diffieHellman
 
     package static func named(_ name: some StringProtocol) -> KeyExchangeAlgorithm? {
         all.first { $0.name == name }

@@ -83,8 +83,7 @@ struct Poly1305 {
 
     @inline(__always)
     private static func product(_ a: UInt64, _ b: UInt64) -> UInt128 {
-        let (high, low) = a.multipliedFullWidth(by: b)
-        return UInt128(_low: low, _high: high)
+        UInt128(a) &* UInt128(b)
     }
 
     @inline(__always)

@@ -1,0 +1,199 @@
+/// Modular exponentiation with an odd modulus of any size, for Diffie-Hellman over integers.
+///
+/// Numbers are arrays of 64-bit limbs, the lowest first, all as long as the modulus. Products are kept in Montgomery's
+/// form, where the modulus is divided out limb by limb. Neither the sequence of operations nor the memory they touch
+/// depends on the exponent or on the base, only on their lengths: digits of the exponent are taken 4 bits at a time and
+/// the table of powers is read whole for each.
+struct MontgomeryModulus: Sendable {
+    private static let windowBits = 4
+    private static let windowSize = 1 << windowBits
+
+    /// The modulus.
+    private let modulus: [UInt64]
+    /// -1 / modulus mod 2^64
+    private let negatedInverse: UInt64
+    /// R^2 mod modulus, where R = 2^(64 * limbs): what takes a number into Montgomery's form.
+    private let squareOfR: [UInt64]
+    /// The modulus' length in bytes.
+    let byteCount: Int
+
+    /// - Parameter bytes: the modulus, big-endian; nil is returned unless it is odd and above 1.
+    init?(bigEndian bytes: [UInt8]) {
+        let significant = Array(bytes.drop { $0 == 0 })
+        guard let last = significant.last, last & 1 == 1, significant != [1] else { return nil }
+        byteCount = significant.count
+        let limbs = Self.limbs(significant, count: (significant.count + 7) / 8)
+        modulus = limbs
+        // Newton's iteration doubles the number of right bits; an odd number is its own inverse modulo 8.
+        var inverse = limbs[0]
+        for _ in 0..<5 { inverse = inverse &* (2 &- limbs[0] &* inverse) }
+        negatedInverse = 0 &- inverse
+        squareOfR = Self.squareOfR(limbs, negatedInverse)
+    }
+
+    /// `base` to the power of `exponent`, big-endian and as long as the modulus.
+    ///
+    /// - Parameters:
+    ///   - base: big-endian, no longer than the modulus and below it.
+    ///   - exponent: big-endian; its length may be seen in the time taken, its bits may not.
+    func power(_ base: [UInt8], _ exponent: [UInt8]) -> [UInt8] {
+        let count = modulus.count
+        let base = multiply(Self.limbs(base, count: count), squareOfR)
+        let one = multiply(Self.limbs([1], count: count), squareOfR)
+        var table = one
+        var power = one
+        for _ in 1..<Self.windowSize {
+            power = multiply(power, base)
+            table += power
+        }
+        var result = one
+        for byte in exponent {
+            for digit in [byte >> 4, byte & 15] {
+                for _ in 0..<Self.windowBits { result = multiply(result, result) }
+                result = multiply(result, Self.select(UInt64(digit), from: table, count: count))
+            }
+        }
+        return bytes(of: multiply(result, Self.limbs([1], count: count)))
+    }
+
+    /// The entry of a table, every entry being read.
+    private static func select(_ index: UInt64, from table: [UInt64], count: Int) -> [UInt64] {
+        var result = [UInt64](repeating: 0, count: count)
+        for entry in 0..<windowSize {
+            let difference = UInt64(entry) ^ index
+            let mask = ((difference &- 1) & ~difference) >> 63
+            let keep = 0 &- mask
+            for limb in 0..<count { result[limb] |= table[entry * count + limb] & keep }
+        }
+        return result
+    }
+
+    /// a * b / R mod modulus.
+    private func multiply(_ a: [UInt64], _ b: [UInt64]) -> [UInt64] {
+        Self.multiply(a, b, modulus, negatedInverse)
+    }
+
+    private static func multiply(
+        _ a: [UInt64], _ b: [UInt64], _ modulus: [UInt64], _ negatedInverse: UInt64
+    ) -> [UInt64] {
+        let count = modulus.count
+        var sum = [UInt64](repeating: 0, count: count + 2)
+        var result = [UInt64](repeating: 0, count: count)
+        sum.withUnsafeMutableBufferPointer { sum in
+            b.withUnsafeBufferPointer { b in
+                modulus.withUnsafeBufferPointer { modulus in
+                    for limb in a {
+                        addProduct(limb, b, to: sum)
+                        reduce(sum, modulus, negatedInverse)
+                    }
+                    result.withUnsafeMutableBufferPointer { subtractOnce(modulus, from: sum, into: $0) }
+                }
+            }
+            sum.update(repeating: 0)
+        }
+        return result
+    }
+
+    /// sum += factor * number
+    @inline(__always)
+    private static func addProduct(
+        _ factor: UInt64, _ number: UnsafeBufferPointer<UInt64>, to sum: UnsafeMutableBufferPointer<UInt64>
+    ) {
+        var carry: UInt64 = 0
+        for limb in 0..<number.count {
+            let total = product(factor, number[limb]) &+ UInt128(sum[limb]) &+ UInt128(carry)
+            sum[limb] = UInt64(truncatingIfNeeded: total)
+            carry = UInt64(truncatingIfNeeded: total >> 64)
+        }
+        let total = UInt128(sum[number.count]) &+ UInt128(carry)
+        sum[number.count] = UInt64(truncatingIfNeeded: total)
+        sum[number.count + 1] = UInt64(truncatingIfNeeded: total >> 64)
+    }
+
+    /// Adds the multiple of the modulus that clears the lowest limb, and drops that limb.
+    @inline(__always)
+    private static func reduce(
+        _ sum: UnsafeMutableBufferPointer<UInt64>, _ modulus: UnsafeBufferPointer<UInt64>, _ negatedInverse: UInt64
+    ) {
+        let count = modulus.count
+        let factor = sum[0] &* negatedInverse
+        var carry = UInt64(truncatingIfNeeded: (product(factor, modulus[0]) &+ UInt128(sum[0])) >> 64)
+        for limb in 1..<count {
+            let total = product(factor, modulus[limb]) &+ UInt128(sum[limb]) &+ UInt128(carry)
+            sum[limb - 1] = UInt64(truncatingIfNeeded: total)
+            carry = UInt64(truncatingIfNeeded: total >> 64)
+        }
+        let total = UInt128(sum[count]) &+ UInt128(carry)
+        sum[count - 1] = UInt64(truncatingIfNeeded: total)
+        sum[count] = sum[count + 1] &+ UInt64(truncatingIfNeeded: total >> 64)
+        sum[count + 1] = 0
+    }
+
+    /// The sum less the modulus where it is not below it; both are computed.
+    @inline(__always)
+    private static func subtractOnce(
+        _ modulus: UnsafeBufferPointer<UInt64>, from sum: UnsafeMutableBufferPointer<UInt64>,
+        into result: UnsafeMutableBufferPointer<UInt64>
+    ) {
+        let count = modulus.count
+        var borrow: UInt64 = 0
+        for limb in 0..<count {
+            let (part, under1) = sum[limb].subtractingReportingOverflow(modulus[limb])
+            let (difference, under2) = part.subtractingReportingOverflow(borrow)
+            result[limb] = difference
+            borrow = (under1 ? 1 : 0) | (under2 ? 1 : 0)
+        }
+        let below = borrow & ~sum[count] & 1
+        let keep = 0 &- below
+        for limb in 0..<count { result[limb] = (sum[limb] & keep) | (result[limb] & ~keep) }
+    }
+
+    @inline(__always)
+    private static func product(_ a: UInt64, _ b: UInt64) -> UInt128 {
+        UInt128(a) &* UInt128(b)
+    }
+
+    /// R^2 mod modulus: a power of two doubled up to R * 2^limbs, then squared up: six squarings in Montgomery's form
+    /// take 2^limbs to 2^(64 * limbs), which is R.
+    private static func squareOfR(_ modulus: [UInt64], _ negatedInverse: UInt64) -> [UInt64] {
+        let count = modulus.count
+        let width = count * 64 - (modulus.last ?? 0).leadingZeroBitCount
+        var value = [UInt64](repeating: 0, count: count)
+        value[(width - 1) / 64] = 1 << UInt64((width - 1) % 64)
+        for _ in (width - 1)..<(count * 64 + count) { value = double(value, modulus) }
+        for _ in 0..<6 { value = multiply(value, value, modulus, negatedInverse) }
+        return value
+    }
+
+    /// 2 * value mod modulus.
+    private static func double(_ value: [UInt64], _ modulus: [UInt64]) -> [UInt64] {
+        let count = modulus.count
+        var sum = [UInt64](repeating: 0, count: count + 2)
+        var result = [UInt64](repeating: 0, count: count)
+        var carry: UInt64 = 0
+        for limb in 0..<count {
+            sum[limb] = value[limb] << 1 | carry
+            carry = value[limb] >> 63
+        }
+        sum[count] = carry
+        sum.withUnsafeMutableBufferPointer { sum in
+            modulus.withUnsafeBufferPointer { modulus in
+                result.withUnsafeMutableBufferPointer { subtractOnce(modulus, from: sum, into: $0) }
+            }
+        }
+        return result
+    }
+
+    /// Big-endian bytes as limbs; what does not fit into `count` of them is left out.
+    private static func limbs(_ bytes: [UInt8], count: Int) -> [UInt64] {
+        var limbs = [UInt64](repeating: 0, count: count)
+        for (index, byte) in bytes.reversed().enumerated().prefix(count * 8) {
+            limbs[index / 8] |= UInt64(byte) << UInt64(index % 8 * 8)
+        }
+        return limbs
+    }
+
+    private func bytes(of limbs: [UInt64]) -> [UInt8] {
+        (0..<byteCount).reversed().map { UInt8(truncatingIfNeeded: limbs[$0 / 8] >> UInt64($0 % 8 * 8)) }
+    }
+}
