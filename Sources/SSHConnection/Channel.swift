@@ -70,7 +70,7 @@ struct Channel {
 
     /// Blocks up to this size, in bytes, are copied into a packet with their neighbours; only larger ones are worth a
     /// slice.
-    private static let smallBlock = 4096
+    private static let smallBlock = 16 * 1024
 
     /// Takes the next packet's worth of data the window admits: small blocks are appended to `head`, one large block, or
     /// what of it fits, is returned. Nil in place of a size when nothing may go now.

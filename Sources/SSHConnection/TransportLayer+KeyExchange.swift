@@ -9,10 +9,8 @@ extension TransportLayer {
     mutating func sendKexInit() throws(ConnectionError) {
         var markers: [KeyExchangeMarker] = []
         if isFirstExchange {
-            markers =
-                role == .client
-                ? [.extInfoClient, .strictClient]
-                : [.strictServer]
+            if role == .client && asksForExtensions { markers.append(.extInfoClient) }
+            if offersStrictOrder { markers.append(role == .client ? .strictClient : .strictServer) }
         }
         let message = KexInit(offer, markers: markers)
         let payload: ByteBuffer

@@ -8,7 +8,10 @@ import SSHWire
 /// Payloads of the layers above go through it; everything numbered below 50 that concerns keys stays inside.
 struct TransportLayer {
     let role: Role
-    let configuration: ConnectionConfiguration
+    var configuration: ConnectionConfiguration
+    /// Whether strict key exchange and, as a client, RFC 8308's extensions are offered; only tests do without.
+    var offersStrictOrder = true
+    var asksForExtensions = true
     var observer: (any ConnectionObserver)? {
         didSet {
             outbound.observer = observer
