@@ -35,11 +35,16 @@ struct ClientAuthentication {
     private var serviceAccepted = false
     /// The method of the request under way; the numbers 60 to 79 mean what it says.
     private var method = AuthenticationMethod.none
+    /// How many answers the server waits for; nil while it has asked nothing.
+    private(set) var promptsAwaitingAnswers: Int?
 
     mutating func sent(_ method: AuthenticationMethod) {
         self.method = method
         state = .waiting
+        promptsAwaitingAnswers = nil
     }
+
+    mutating func answered() { promptsAwaitingAnswers = nil }
 
     /// Handles a message of the peer's; returns what it means.
     mutating func receive(_ payload: ByteBuffer, number: UInt8) throws(ConnectionError) -> ConnectionEvent? {
@@ -77,7 +82,10 @@ struct ClientAuthentication {
             state = .idle
             return .passwordChangeRequested(prompt: try UserAuthPasswordChangeRequest(decoding: payload).prompt)
         case .keyboardInteractive:
-            return .informationRequested(try UserAuthInfoRequest(decoding: payload))
+            guard promptsAwaitingAnswers == nil else { throw .violation("questions before the last were answered") }
+            let request = try UserAuthInfoRequest(decoding: payload)
+            promptsAwaitingAnswers = request.prompts.count
+            return .informationRequested(request)
         default:
             throw .unexpected(message: 60, during: "\(method.name) authentication")
         }

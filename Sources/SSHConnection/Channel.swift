@@ -17,6 +17,8 @@ struct Channel {
         case requested
         /// The peer asked for it and awaits our word.
         case offered
+        /// The peer refused it, and nobody has been told yet.
+        case refused
         case open
     }
 
@@ -66,22 +68,26 @@ struct Channel {
         unsent.append(bytes)
     }
 
-    /// The next packet's worth of data the window admits.
-    mutating func nextData(atMost limit: Int) -> ByteBuffer? {
-        let size = min(sendWindow, sendPacketSize, limit)
-        guard size > 0, !unsent.isEmpty, stage == .open else { return nil }
-        let index = unsent.startIndex
-        let data: ByteBuffer
-        if unsent[index].readableBytes <= size {
-            data = unsent.removeFirst()
-        } else if let slice = unsent[index].readSlice(length: size) {
-            data = slice
-        } else {
-            return nil
+    /// Blocks up to this size, in bytes, are copied into a packet with their neighbours; only larger ones are worth a
+    /// slice.
+    private static let smallBlock = 16 * 1024
+
+    /// Takes the next packet's worth of data the window admits: small blocks are appended to `head`, one large block, or
+    /// what of it fits, is returned. Nil in place of a size when nothing may go now.
+    mutating func nextData(atMost limit: Int, head: inout ByteBuffer) -> (size: Int, body: ByteBuffer?)? {
+        let size = min(sendWindow, sendPacketSize, limit, unsentBytes)
+        guard size > 0, stage == .open else { return nil }
+        var (left, body): (Int, ByteBuffer?) = (size, nil)
+        while left > 0, body == nil, !unsent.isEmpty {
+            var block = unsent.removeFirst()
+            guard let piece = block.readSlice(length: min(block.readableBytes, left)) else { break }
+            if block.readableBytes > 0 { unsent.prepend(block) }
+            left -= piece.readableBytes
+            if piece.readableBytes <= Self.smallBlock { head.writeImmutableBuffer(piece) } else { body = piece }
         }
-        unsentBytes -= data.readableBytes
-        sendWindow -= data.readableBytes
-        return data
+        unsentBytes -= size - left
+        sendWindow -= size - left
+        return (size - left, body)
     }
 
     /// Whether data waits that the peer's window does not admit.

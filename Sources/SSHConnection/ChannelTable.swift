@@ -8,6 +8,8 @@ struct ChannelTable {
     private let configuration: ConnectionConfiguration
     private var channels: [Channel?] = []
     private var count = 0
+    /// The most data sent in one packet, in bytes: what every peer takes (RFC 4253 section 6.1).
+    private static let packetSize = 32 * 1024
     /// Where the next round of sending starts, so that no channel starves another.
     private var nextToSend = 0
     private var events = CircularBuffer<ConnectionEvent>()
@@ -20,7 +22,12 @@ struct ChannelTable {
         self.configuration = configuration
     }
 
-    mutating func nextEvent() -> ConnectionEvent? { events.popFirst() }
+    mutating func nextEvent() -> ConnectionEvent? {
+        let event = events.popFirst()
+        // Only now, so that nobody takes the event for one of the next channel of that number.
+        if case .channelRefused(let id, _, _) = event { forget(id) }
+        return event
+    }
     mutating func nextMessage() -> ByteBuffer? { outgoing.popFirst() }
 
     private mutating func send(_ message: some Message) throws(ConnectionError) {
@@ -51,6 +58,12 @@ struct ChannelTable {
 
     /// Forgets a channel that is closed; its number may be used again.
     mutating func release(_ id: ChannelID) {
+        guard let index = index(id.number), channels[index]?.closeSent == true, channels[index]?.closeReceived == true
+        else { return }
+        forget(id)
+    }
+
+    private mutating func forget(_ id: ChannelID) {
         guard let index = index(id.number) else { return }
         channels[index] = nil
         count -= 1
@@ -81,7 +94,7 @@ struct ChannelTable {
     mutating func reject(_ id: ChannelID, _ reason: ChannelOpenFailureReason, _ text: String) throws(ConnectionError) {
         guard let index = index(id.number), let channel = channels[index], channel.stage == .offered else { return }
         try send(ChannelOpenFailure(recipientChannel: channel.remoteNumber, reason: reason, text: text))
-        release(id)
+        forget(id)
     }
 
     mutating func request(_ id: ChannelID, _ kind: ChannelRequestKind, wantReply: Bool) throws(ConnectionError) {
@@ -115,6 +128,10 @@ struct ChannelTable {
     mutating func close(_ id: ChannelID) {
         guard let index = index(id.number) else { return }
         channels[index]?.closeWanted = true
+        // A peer that waits for room to write must not keep us waiting for its CLOSE.
+        for data in [takeReceived(id), takeReceivedErrors(id)] {
+            try? consumed(id, data?.readableBytes ?? 0)
+        }
     }
 
     /// Bytes written to a channel that have not left it yet.
@@ -154,22 +171,24 @@ struct ChannelTable {
 
     // MARK: Sending data
 
-    /// Passes the next data packet, and what may follow the last one, to `send`; false when nothing may go now.
-    mutating func pump(
-        _ send: (_ head: ByteBuffer, _ body: ByteBuffer?) throws(ConnectionError) -> Void
-    ) throws(ConnectionError) -> Bool {
+    /// Sends the next data packet, or what may follow the last one; false when nothing may go now.
+    ///
+    /// - Parameter limit: how many bytes the caller takes at most, for memory to be reserved at once.
+    mutating func pump(into outbound: inout OutboundPackets, limit: Int) throws(ConnectionError) -> Bool {
         guard count > 0 else { return false }
         for offset in 0..<channels.count {
             let index = (nextToSend + offset) % channels.count
-            guard channels[index] != nil else { continue }
-            if let data = channels[index]?.nextData(atMost: 32 * 1024), let number = channels[index]?.remoteNumber {
+            guard let unsentBytes = channels[index]?.unsentBytes else { continue }
+            if unsentBytes > 0, let number = channels[index]?.remoteNumber {
                 dataHead.clear()
-                dataHead.writeInteger(ChannelData.number)
-                dataHead.writeInteger(number)
-                dataHead.writeInteger(UInt32(data.readableBytes))
-                try send(dataHead, data)
-                nextToSend = index + 1
-                return true
+                dataHead.writeMultipleIntegers(ChannelData.number, number, 0 as UInt32)
+                if let (size, body) = channels[index]?.nextData(atMost: Self.packetSize, head: &dataHead) {
+                    dataHead.setInteger(UInt32(size), at: dataHead.readerIndex + ChannelData.overhead - 4)
+                    outbound.reserve(min(limit - outbound.output.readableBytes, unsentBytes) + Self.packetSize)
+                    try outbound.send(head: dataHead, body: body)
+                    nextToSend = index + 1
+                    return true
+                }
             }
             if try finish(index) { return true }
         }
@@ -179,7 +198,7 @@ struct ChannelTable {
     /// Sends EOF and CLOSE once all data before them has gone.
     private mutating func finish(_ index: Int) throws(ConnectionError) -> Bool {
         guard let channel = channels[index], channel.stage == .open, !channel.closeSent else { return false }
-        if channel.eofWanted && !channel.eofSent && channel.unsentBytes == 0 {
+        if channel.eofWanted && !channel.eofSent && !channel.closeReceived && channel.unsentBytes == 0 {
             channels[index]?.eofSent = true
             try send(ChannelEOF(recipientChannel: channel.remoteNumber))
             return true
@@ -231,27 +250,25 @@ struct ChannelTable {
         let message = try ChannelData(decoding: payload)
         let index = try peerIndex(message.recipientChannel, ChannelData.name)
         try account(message.data, index, ChannelData.name)
-        guard channels[index]?.closeWanted == false, let held = channels[index]?.received.readableBytes else { return }
-        channels[index]?.received.writeImmutableBuffer(message.data)
-        if held == 0, message.data.readableBytes > 0 {
-            events.append(.channelReadable(ChannelID(number: message.recipientChannel)))
+        let id = ChannelID(number: message.recipientChannel)
+        guard channels[index]?.closeWanted == false, let held = channels[index]?.received.readableBytes else {
+            return try consumed(id, message.data.readableBytes)
         }
+        channels[index]?.received.writeImmutableBuffer(message.data)
+        if held == 0, message.data.readableBytes > 0 { events.append(.channelReadable(id)) }
     }
 
     private mutating func receivedExtendedData(_ payload: ByteBuffer) throws(ConnectionError) {
         let message = try ChannelExtendedData(decoding: payload)
         let index = try peerIndex(message.recipientChannel, ChannelExtendedData.name)
         try account(message.data, index, ChannelExtendedData.name)
-        guard channels[index]?.closeWanted == false, let held = channels[index]?.receivedErrors.readableBytes else {
-            return
-        }
+        let id = ChannelID(number: message.recipientChannel)
         // Other types than standard error are defined nowhere; they count against the window and go no further.
-        if message.dataType == ChannelExtendedData.standardError {
-            channels[index]?.receivedErrors.writeImmutableBuffer(message.data)
-            if held == 0 { events.append(.channelReadable(ChannelID(number: message.recipientChannel))) }
-        } else {
-            try consumed(ChannelID(number: message.recipientChannel), message.data.readableBytes)
-        }
+        guard message.dataType == ChannelExtendedData.standardError, channels[index]?.closeWanted == false,
+            let held = channels[index]?.receivedErrors.readableBytes
+        else { return try consumed(id, message.data.readableBytes) }
+        channels[index]?.receivedErrors.writeImmutableBuffer(message.data)
+        if held == 0, message.data.readableBytes > 0 { events.append(.channelReadable(id)) }
     }
 
     private mutating func account(_ data: ByteBuffer, _ index: Int, _ name: String) throws(ConnectionError) {
@@ -283,7 +300,10 @@ struct ChannelTable {
         func refuse(_ reason: ChannelOpenFailureReason, _ text: String) throws(ConnectionError) {
             try send(ChannelOpenFailure(recipientChannel: message.senderChannel, reason: reason, text: text))
         }
-        guard accepts(message.type) else { return try refuse(.administrativelyProhibited, "not offered here") }
+        guard accepts(message.type) else {
+            if case .other = message.type { return try refuse(.unknownChannelType, "unknown here") }
+            return try refuse(.administrativelyProhibited, "not offered here")
+        }
         guard count < configuration.mostChannels else { return try refuse(.resourceShortage, "too many channels") }
         guard message.maximumPacketSize > 0 else { return try refuse(.resourceShortage, "packets of no size") }
         let id = try allocate(type: message.type.name, stage: .offered)
@@ -313,11 +333,11 @@ struct ChannelTable {
         guard let channel = channels[index], channel.stage == .requested else {
             throw .violation("channel \(message.recipientChannel) refused after it was open")
         }
-        release(channel.id)
+        channels[index]?.stage = .refused
         events.append(
             .channelRefused(
                 channel.id, ChannelOpenFailureReason(rawValue: message.reason),
-                Printable.text(message.text.readableBytesView)))
+                Printable.text(message.text.readableBytesView.prefix(TransportLayer.longestText))))
     }
 
     private mutating func receivedClose(_ payload: ByteBuffer) throws(ConnectionError) {

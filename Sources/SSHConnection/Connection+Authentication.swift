@@ -7,16 +7,19 @@ extension Connection {
 
     /// The key of ``ConnectionEvent/hostKey(_:)`` is the right one: go on.
     package mutating func acceptHostKey() throws(ConnectionError) {
+        try checkAlive()
+        guard transport.isPaused else { throw .violation("no host key awaits a verdict") }
         try guarded { (connection) throws(ConnectionError) in try connection.transport.acceptHostKey() }
         try resume()
     }
 
     /// Asks to be let in. One request is under way at a time.
     package mutating func authenticate(user: String, _ method: AuthenticationMethod) throws(ConnectionError) {
+        try checkAlive()
+        guard role == .client, negotiated != nil, clientAuthentication.state == .idle else {
+            throw .violation("an authentication request out of turn")
+        }
         try guarded { (connection) throws(ConnectionError) in
-            guard connection.role == .client, connection.sessionID != nil,
-                connection.clientAuthentication.state == .idle
-            else { throw .violation("an authentication request out of turn") }
             try connection.send(UserAuthRequest(user: user, method: method))
             connection.clientAuthentication.sent(method)
             connection.transport.describeAuthentication(method)
@@ -25,6 +28,12 @@ extension Connection {
 
     /// Answers ``ConnectionEvent/informationRequested(_:)``, one answer a prompt.
     package mutating func answer(_ answers: [ByteBuffer]) throws(ConnectionError) {
+        try checkAlive()
+        guard let prompts = clientAuthentication.promptsAwaitingAnswers, clientAuthentication.state == .waiting else {
+            throw .violation("answers to no question")
+        }
+        guard prompts == answers.count else { throw .violation("\(answers.count) answers to \(prompts) questions") }
+        clientAuthentication.answered()
         try guarded { (connection) throws(ConnectionError) in
             try connection.send(UserAuthInfoResponse(answers: answers))
         }
@@ -36,6 +45,7 @@ extension Connection {
     package mutating func acceptAuthentication() throws(ConnectionError) {
         try judge { (connection) throws(ConnectionError) in
             connection.serverAuthentication.accepted()
+            connection.transport.replacesKeys = true
             try connection.send(UserAuthSuccess())
         }
     }
@@ -76,10 +86,9 @@ extension Connection {
     private mutating func judge(
         _ body: (inout Connection) throws(ConnectionError) -> Void
     ) throws(ConnectionError) {
-        try guarded { (connection) throws(ConnectionError) in
-            guard connection.serverAuthentication.isJudging else { throw .violation("no request awaits a verdict") }
-            try body(&connection)
-        }
+        try checkAlive()
+        guard serverAuthentication.isJudging else { throw .violation("no request awaits a verdict") }
+        try guarded(body)
         try resume()
     }
 
@@ -90,6 +99,7 @@ extension Connection {
         switch role {
         case .client:
             event = try clientAuthentication.receive(payload, number: number)
+            if case .authenticated = event { transport.replacesKeys = true }
         case .server:
             guard let sessionID = transport.sessionID, let hostKey = transport.hostKey else { return }
             event = try serverAuthentication.receive(

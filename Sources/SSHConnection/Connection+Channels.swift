@@ -4,20 +4,21 @@ import SSHWire
 extension Connection {
     /// Asks the peer for a channel; ``ConnectionEvent/channelOpened(_:)`` or `channelRefused` follows.
     package mutating func openChannel(_ type: ChannelType = .session) throws(ConnectionError) -> ChannelID {
-        var id = ChannelID(number: 0)
-        try guarded { (connection) throws(ConnectionError) in
-            guard connection.isAuthenticated else { throw .violation("a channel before authentication") }
-            id = try connection.channels.open(type)
-        }
-        return id
+        try checkAlive()
+        guard isAuthenticated else { throw .violation("a channel before authentication") }
+        return try channels.open(type)
     }
 
     /// Grants what ``ConnectionEvent/channelOffered(_:_:)`` asked for.
-    package mutating func acceptChannel(_ id: ChannelID) throws(ConnectionError) { try channels.accept(id) }
+    package mutating func acceptChannel(_ id: ChannelID) throws(ConnectionError) {
+        try checkAlive()
+        try channels.accept(id)
+    }
 
     package mutating func rejectChannel(
         _ id: ChannelID, _ reason: ChannelOpenFailureReason, _ text: String
     ) throws(ConnectionError) {
+        try checkAlive()
         try channels.reject(id, reason, text)
     }
 
@@ -26,15 +27,18 @@ extension Connection {
     package mutating func request(
         _ id: ChannelID, _ kind: ChannelRequestKind, wantReply: Bool
     ) throws(ConnectionError) {
+        try checkAlive()
         try channels.request(id, kind, wantReply: wantReply)
     }
 
     package mutating func replyToRequest(_ id: ChannelID, success: Bool) throws(ConnectionError) {
+        try checkAlive()
         try channels.reply(id, success: success)
     }
 
     /// Queues data for a channel; it leaves as the peer's window admits it.
     package mutating func write(_ id: ChannelID, _ bytes: ByteBuffer) throws(ConnectionError) {
+        try checkAlive()
         try channels.write(id, bytes)
     }
 
@@ -44,7 +48,7 @@ extension Connection {
     /// CLOSE follows the data queued so far; what still comes in is dropped.
     package mutating func close(_ id: ChannelID) { channels.close(id) }
 
-    /// Forgets a channel after ``ConnectionEvent/channelClosed(_:)``.
+    /// Forgets a channel after ``ConnectionEvent/channelClosed(_:)``; before it, nothing happens.
     package mutating func release(_ id: ChannelID) { channels.release(id) }
 
     /// Bytes queued for a channel that the peer's window or the socket has not taken yet.
@@ -70,6 +74,8 @@ extension Connection {
     package mutating func globalRequest(
         _ name: String, wantReply: Bool, _ fields: ByteBuffer = ByteBuffer()
     ) throws(ConnectionError) {
+        try checkAlive()
+        guard isAuthenticated else { throw .violation("a global request before authentication") }
         try guarded { (connection) throws(ConnectionError) in
             if wantReply { connection.globalRepliesAwaited += 1 }
             try connection.send(GlobalRequest(request: name, wantReply: wantReply, fields: fields))

@@ -14,8 +14,12 @@ package struct Connection {
     var clientAuthentication = ClientAuthentication()
     var serverAuthentication = ServerAuthentication()
     var globalRepliesAwaited = 0
-    /// Bytes of a packet that is not whole yet.
+    /// Bytes of a packet that is not whole yet, or that wait for a decision.
     private var partial = ByteBuffer()
+    /// The most bytes that may wait for a decision.
+    private static let mostWaiting = 1 << 20
+    /// How much of a read joins the packet that began before it, at a time.
+    private static let pieceSize = 16 * 1024
     package private(set) var failure: ConnectionError?
     /// The types of channel a server may open to us.
     package var acceptedChannelTypes: Set<String>
@@ -45,38 +49,64 @@ package struct Connection {
     ///
     /// - Throws: what ended the connection. The peer has then been told, where it is at fault: write the output.
     package mutating func receive(_ bytes: ByteBuffer) throws(ConnectionError) {
-        if partial.readableBytes == 0 {
-            try process(bytes)
-        } else {
+        try checkAlive()
+        var bytes = bytes
+        // The packet that began earlier is completed piece by piece; what follows it is then read where it lies.
+        while partial.readableBytes > 0, !isPaused, let piece = bytes.readSlice(length: nextPiece(bytes)) {
             var whole = partial
             partial = ByteBuffer()
-            whole.writeImmutableBuffer(bytes)
-            try process(whole)
+            whole.writeImmutableBuffer(piece)
+            try process(&whole)
+            if whole.readableBytes <= piece.readableBytes, !isPaused {
+                bytes.moveReaderIndex(to: bytes.readerIndex - whole.readableBytes)
+                whole.clear()
+            } else {
+                whole.discardReadBytes()
+            }
+            partial = whole
+            if partial.readableBytes == 0 { break }
+        }
+        if partial.readableBytes == 0 { try process(&bytes) }
+        try keep(bytes)
+    }
+
+    private func nextPiece(_ bytes: ByteBuffer) -> Int {
+        bytes.readableBytes == 0 ? -1 : min(bytes.readableBytes, Self.pieceSize)
+    }
+
+    /// Keeps what is no whole packet yet, or waits for a decision.
+    private mutating func keep(_ rest: ByteBuffer) throws(ConnectionError) {
+        guard rest.readableBytes > 0 else { return }
+        partial.writeImmutableBuffer(rest)
+        guard partial.readableBytes <= Self.mostWaiting else {
+            partial = ByteBuffer()
+            let error = ConnectionError.violation("more than \(Self.mostWaiting) bytes sent ahead of an answer")
+            fail(error)
+            throw error
         }
     }
 
-    private mutating func process(_ bytes: ByteBuffer) throws(ConnectionError) {
-        var input = bytes
+    private mutating func process(_ input: inout ByteBuffer) throws(ConnectionError) {
         try guarded { (connection) throws(ConnectionError) in
             while !connection.isPaused, try connection.transport.next(&input) {
                 try connection.dispatch(connection.transport.inbound.payload)
             }
             try connection.transport.rekeyIfDue()
         }
-        if input.readableBytes > 0 {
-            partial = ByteBuffer()
-            partial.writeImmutableBuffer(input)
-        }
     }
 
     /// Goes on with bytes that waited for a decision.
     mutating func resume() throws(ConnectionError) {
-        let waiting = partial
+        var waiting = partial
         partial = ByteBuffer()
-        try process(waiting)
+        try process(&waiting)
+        waiting.discardReadBytes()
+        partial = waiting
     }
 
-    private var isPaused: Bool { transport.isPaused || serverAuthentication.isJudging }
+    /// Whether input waits for a decision: on the host key, or on a request to be let in. Reading from the socket may
+    /// wait too; more than a little sent ahead ends the connection.
+    package var isPaused: Bool { transport.isPaused || serverAuthentication.isJudging }
 
     /// What happened since the last call, oldest first.
     package mutating func nextEvent() -> ConnectionEvent? { transport.nextEvent() ?? channels.nextEvent() }
@@ -94,20 +124,10 @@ package struct Connection {
 
     private mutating func fill(limit: Int) throws(ConnectionError) {
         try sendChannelMessages()
-        while transport.maySend, transport.outbound.output.readableBytes < limit {
-            // The layers are taken apart so that one may feed the other.
-            var outbound = transport.outbound
-            transport.outbound = OutboundPackets()
-            defer { transport.outbound = outbound }
-            if outbound.output.capacity < limit { outbound.output.reserveCapacity(limit + 40 * 1024) }
-            var moved = false
-            while outbound.output.readableBytes < limit,
-                try channels.pump({ (head, body) throws(ConnectionError) in try outbound.send(head: head, body: body) })
-            {
-                moved = true
-                while let message = channels.nextMessage() { try outbound.send(head: message, body: nil) }
-            }
-            if !moved { break }
+        while transport.maySend, transport.outbound.output.readableBytes < limit,
+            try channels.pump(into: &transport.outbound, limit: limit)
+        {
+            try sendChannelMessages()
         }
         try transport.rekeyIfDue()
     }
@@ -138,13 +158,19 @@ package struct Connection {
     package mutating func fail(_ error: ConnectionError) {
         guard failure == nil else { return }
         failure = error
+        partial = ByteBuffer()
         if let reason = error.disconnectReason { try? transport.sendNow(Disconnect(reason: reason, text: "\(error)")) }
+    }
+
+    /// Refuses what is asked of a connection that is over.
+    func checkAlive() throws(ConnectionError) {
+        if let failure { throw failure }
     }
 
     mutating func guarded(
         _ body: (inout Connection) throws(ConnectionError) -> Void
     ) throws(ConnectionError) {
-        if let failure { throw failure }
+        try checkAlive()
         do { try body(&self) } catch {
             fail(error)
             throw error
@@ -180,10 +206,18 @@ package struct Connection {
     private mutating func receivedServiceRequest(_ payload: ByteBuffer) throws(ConnectionError) {
         let request = try ServiceRequest(decoding: payload)
         guard request.service == "ssh-userauth", serverAuthentication.state == .awaitingService else {
-            disconnect(.serviceNotAvailable, "no service \(Printable.text(request.service.utf8))")
-            throw .violation("service \(Printable.text(request.service.utf8)) requested")
+            let name = Printable.text(request.service.utf8.prefix(TransportLayer.longestText))
+            disconnect(.serviceNotAvailable, "no service \(name) now")
+            throw .violation("service \(name) requested")
         }
         serverAuthentication.serviceAccepted()
         try send(ServiceAccept(service: request.service))
     }
+}
+
+extension Connection: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    /// Nothing of its insides, which hold keys.
+    package var description: String { "SSH connection (\(role))" }
+    package var debugDescription: String { description }
+    package var customMirror: Mirror { Mirror(self, children: []) }
 }

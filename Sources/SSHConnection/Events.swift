@@ -34,6 +34,7 @@ package enum ConnectionEvent: Sendable {
     /// To be answered by `acceptChannel` or `rejectChannel`.
     case channelOffered(ChannelID, ChannelType)
     case channelOpened(ChannelID)
+    /// The number is free again.
     case channelRefused(ChannelID, ChannelOpenFailureReason, String)
     /// To be answered by `replyToRequest` where `wantReply` is set.
     case channelRequest(ChannelID, ChannelRequestKind, wantReply: Bool)
@@ -41,10 +42,10 @@ package enum ConnectionEvent: Sendable {
     /// Data or standard error came since it was last taken.
     case channelReadable(ChannelID)
     case channelEOF(ChannelID)
-    /// Closed both ways; the number is free again.
+    /// Closed both ways; what was received before is still to be taken. `release` frees the number.
     case channelClosed(ChannelID)
 
-    /// A request that the connection does not answer itself; to be answered by `replyToGlobalRequest` where asked.
+    /// A request about the whole connection; where an answer is wanted, it has been refused already.
     case globalRequest(GlobalRequest)
     case globalReply(ByteBuffer?)
     /// A debug message the peer wants shown.

@@ -51,6 +51,11 @@ struct OutboundPackets {
         }
     }
 
+    /// Makes room for `count` bytes more.
+    mutating func reserve(_ count: Int) {
+        if output.writableBytes < count { output.reserveCapacity(minimumWritableBytes: count) }
+    }
+
     mutating func use(_ sealer: any PacketSealer, resettingSequence: Bool) {
         self.sealer = sealer
         counter.keysChanged(resettingSequence: resettingSequence)

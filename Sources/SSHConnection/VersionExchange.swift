@@ -5,11 +5,12 @@ import SSHWire
 struct VersionExchange {
     /// The longest identification line, its end included, in bytes.
     static let longestLine = 255
-    /// How much a server may say before its identification, in bytes.
-    static let mostPreamble = 64 * 1024
+    /// How much a server may say before its identification.
+    static let mostPreambleLines = 1024
+    static let longestPreambleLine = 8192
 
     let role: Role
-    private var preambleSize = 0
+    private var preambleLines = 0
 
     init(role: Role) {
         self.role = role
@@ -30,7 +31,7 @@ struct VersionExchange {
         let view = input.readableBytesView
         // "SSH-" tells within four bytes whether this is the identification line.
         let isIdentification = view.prefix(4).elementsEqual("SSH-".utf8.prefix(view.count)) && !view.isEmpty
-        let limit = isIdentification ? Self.longestLine : Self.mostPreamble
+        let limit = isIdentification ? Self.longestLine : Self.longestPreambleLine
         guard let end = view.prefix(limit).firstIndex(of: UInt8(ascii: "\n")) else {
             guard view.count < limit else { throw .notSSH(line: Printable.text(view.prefix(80))) }
             if role == .server && !isIdentification && !view.isEmpty {
@@ -43,9 +44,9 @@ struct VersionExchange {
         let text = Printable.text(line)
         input.moveReaderIndex(forwardBy: end - view.startIndex + 1)
         guard line.prefix(4).elementsEqual("SSH-".utf8) else {
-            guard role == .client else { throw .notSSH(line: text) }
-            preambleSize += line.count + 1
-            guard preambleSize <= Self.mostPreamble else { throw .notSSH(line: text) }
+            guard role == .client else { throw .notSSH(line: Printable.text(line.prefix(80))) }
+            preambleLines += 1
+            guard preambleLines <= Self.mostPreambleLines else { throw .notSSH(line: Printable.text(line.prefix(80))) }
             return .preamble(text)
         }
         let version = line.dropFirst(4)

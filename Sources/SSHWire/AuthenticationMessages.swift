@@ -96,7 +96,8 @@ package struct UserAuthRequest: Message {
         default:
             var fields = ByteBuffer()
             if case .other(_, let bytes) = method { fields = bytes }
-            try coder.rest("method specific fields", &fields)
+            // What an unknown method carries may be a password by another name.
+            try coder.secretRest("method specific fields", &fields)
             return .other(name: name, fields: fields)
         }
     }

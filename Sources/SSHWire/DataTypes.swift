@@ -133,7 +133,7 @@ extension ByteBuffer {
         return MPInt(bigEndian: bytes.readableBytesView)
     }
 
-    /// Reads a `name-list`: US-ASCII names without control characters, none of them empty.
+    /// Reads a `name-list`: US-ASCII names without control characters; empty ones are passed over.
     public mutating func readNameList(_ field: String) throws(WireError) -> [String] {
         let bytes = try readSSHString(field)
         if bytes.readableBytes == 0 { return [] }

@@ -20,6 +20,8 @@ package protocol FieldCoder {
     mutating func rest(_ name: String, _ value: inout ByteBuffer) throws(WireError)
     /// A `string` that no trace may show: a password, an answer.
     mutating func secret(_ name: String, _ value: inout ByteBuffer) throws(WireError)
+    /// All bytes up to the end of the payload, which no trace may show.
+    mutating func secretRest(_ name: String, _ value: inout ByteBuffer) throws(WireError)
     /// A `string` of bulk data, described by its size alone.
     mutating func data(_ name: String, _ value: inout ByteBuffer) throws(WireError)
 }
@@ -45,6 +47,7 @@ package struct FieldEncoder: FieldCoder {
     }
     package mutating func rest(_ name: String, _ value: inout ByteBuffer) { buffer.writeImmutableBuffer(value) }
     package mutating func secret(_ name: String, _ value: inout ByteBuffer) { buffer.writeSSHString(value) }
+    package mutating func secretRest(_ name: String, _ value: inout ByteBuffer) { buffer.writeImmutableBuffer(value) }
     package mutating func data(_ name: String, _ value: inout ByteBuffer) { buffer.writeSSHString(value) }
 }
 
@@ -83,6 +86,9 @@ package struct FieldDecoder: FieldCoder {
     }
     package mutating func secret(_ name: String, _ value: inout ByteBuffer) throws(WireError) {
         value = try buffer.readSSHString(name)
+    }
+    package mutating func secretRest(_ name: String, _ value: inout ByteBuffer) throws(WireError) {
+        try rest(name, &value)
     }
     package mutating func data(_ name: String, _ value: inout ByteBuffer) throws(WireError) {
         value = try buffer.readSSHString(name)
@@ -125,7 +131,8 @@ package struct FieldDescriber: FieldCoder {
         add(name, "name-list", 4 + list.utf8.count, Printable.text(list.utf8))
     }
     package mutating func mpint(_ name: String, _ value: inout MPInt) {
-        add(name, "mpint", 4 + (value.bitWidth + 8) / 8, "\(value.bitWidth) bits")
+        // One bit more than its own for the sign, but zero is an empty string.
+        add(name, "mpint", value.bitWidth == 0 ? 4 : 4 + value.bitWidth / 8 + 1, "\(value.bitWidth) bits")
     }
     package mutating func bytes(_ name: String, count: Int, _ value: inout ByteBuffer) {
         add(name, "byte[\(count)]", count, Printable.hex(value.readableBytesView))
@@ -135,6 +142,9 @@ package struct FieldDescriber: FieldCoder {
     }
     package mutating func secret(_ name: String, _ value: inout ByteBuffer) {
         add(name, "string", 4 + value.readableBytes, "(secret)")
+    }
+    package mutating func secretRest(_ name: String, _ value: inout ByteBuffer) {
+        add(name, "byte[]", value.readableBytes, "(secret)")
     }
     package mutating func data(_ name: String, _ value: inout ByteBuffer) {
         add(name, "string", 4 + value.readableBytes, "(\(value.readableBytes) bytes of data)")

@@ -1,0 +1,194 @@
+import NIOCore
+import SSHCrypto
+import SSHKeys
+import SSHWire
+import Testing
+
+@testable import SSHConnection
+
+@Suite("Flow of channel data")
+struct FlowTests {
+    private func random(_ count: Int, seed: UInt64) -> ByteBuffer {
+        var random = SeededGenerator(seed: seed)
+        return ByteBuffer(bytes: random.bytes(count))
+    }
+
+    @Test(
+        "Data both ways larger than the windows arrives whole, whatever the sizes of windows and pieces",
+        arguments: [(1, 1), (100, 100), (5_000, 20_000), (40_000, 300_000), (2 << 20, 16 << 20)], [nil, 1...9000])
+    func bothWays(_ window: (Int, Int), _ pieces: ClosedRange<Int>?) {
+        let windows = ReceiveWindow.Policy(initial: window.0, maximum: window.1)
+        let (pair, id) = JoinedPair.withChannel(
+            client: .quick.with { $0.windows = windows }, server: .server().with { $0.windows = windows })
+        pair.pieces = pieces
+        let size = window.0 < 1000 ? 3_000 : 400_000
+        let (up, down) = (random(size, seed: 1), random(size + 77, seed: 2))
+        pair.client.attempt { try $0.write(id, up) }
+        pair.server.attempt { try $0.write(id, down) }
+        #expect(pair.run())
+        #expect(pair.server.data[id] == up)
+        #expect(pair.client.data[id] == down)
+        #expect(pair.client.connection.unsentBytes(id) == 0)
+        #expect(pair.client.failure == nil && pair.server.failure == nil)
+    }
+
+    @Test("Blocks of every size keep their order, and small ones share packets")
+    func coalescing() {
+        let (pair, id) = JoinedPair.withChannel()
+        var expected = ByteBuffer()
+        var random = SeededGenerator(seed: 11)
+        for _ in 0..<2000 {
+            let size = [0, 1, 30, 300, 4096, 4097, 40_000].randomElement(using: &random) ?? 0
+            let block = ByteBuffer(bytes: random.bytes(size))
+            expected.writeImmutableBuffer(block)
+            pair.client.attempt { try $0.write(id, block) }
+        }
+        let before = pair.client.connection.transport.outbound.counter.sequenceNumber
+        pair.run()
+        let packets = Int(pair.client.connection.transport.outbound.counter.sequenceNumber - before)
+        #expect(pair.server.data[id] == expected)
+        #expect(packets < 3 * expected.readableBytes / 2 / 32_768)
+    }
+
+    @Test("Nothing more leaves than the window admits, and what waits is told")
+    func window() {
+        let (pair, id) = JoinedPair.withChannel(
+            server: .server().with { $0.windows = .init(initial: 1000, maximum: 1000) })
+        pair.server.reads = false
+        pair.client.attempt { try $0.write(id, random(2500, seed: 1)) }
+        #expect(pair.client.connection.unsentBytes(id) == 2500)
+        #expect(!pair.client.connection.isStalled(id))
+        pair.run()
+        #expect(pair.client.connection.unsentBytes(id) == 1500)
+        #expect(pair.client.connection.isStalled(id))
+        #expect(pair.server.failure == nil)
+        pair.server.attempt { try pair.server.read(&$0, id) }
+        pair.run()
+        #expect(pair.client.connection.unsentBytes(id) == 500)
+        pair.server.reads = true
+        pair.server.attempt { try pair.server.read(&$0, id) }
+        pair.run()
+        #expect(pair.server.data[id]?.readableBytes == 2500)
+        #expect(!pair.client.connection.isStalled(id))
+    }
+
+    @Test("A channel that is closed here still grants what it drops, so that the peer does not wait for ever")
+    func droppedData() {
+        let small = ReceiveWindow.Policy(initial: 1000, maximum: 1000)
+        let (pair, id) = JoinedPair.withChannel(
+            client: .quick.with { $0.windows = small }, server: .server().with { $0.windows = small })
+        // The server reads nothing until it has written all; the client wants to close, behind data that waits.
+        pair.server.reads = false
+        pair.client.attempt { connection in
+            try connection.write(id, random(3000, seed: 1))
+            connection.close(id)
+        }
+        pair.server.attempt { try $0.write(id, random(5000, seed: 2)) }
+        pair.run()
+        #expect(pair.server.connection.unsentBytes(id) == 0)
+        pair.server.reads = true
+        pair.server.attempt { try pair.server.read(&$0, id) }
+        pair.run()
+        #expect(pair.client.story.last == "channelClosed")
+        #expect(pair.server.data[id]?.readableBytes == 3000)
+    }
+
+    @Test("The receive window grows while the reader keeps up, and never beyond its policy")
+    func growth() {
+        var window = ReceiveWindow(.init(initial: 1000, maximum: 6000))
+        var random = SeededGenerator(seed: 1)
+        for _ in 0..<5000 {
+            let count = Int.random(in: 0...window.remaining, using: &random)
+            let fits = window.received(count)
+            #expect(fits)
+            _ = window.read(Int.random(in: 0...(window.unread + 10), using: &random))
+            #expect(window.remaining >= 0 && window.unread >= 0)
+            #expect(window.remaining + window.unread <= window.size)
+            #expect(window.size <= 6000)
+        }
+        #expect(window.size == 6000)
+        let fits = window.received(window.remaining + 1)
+        #expect(!fits)
+    }
+
+    @Test("The receive window does not grow while nobody reads")
+    func noGrowth() {
+        var window = ReceiveWindow(.init(initial: 1000, maximum: 6000))
+        while window.remaining > 0 {
+            let fits = window.received(min(100, window.remaining))
+            let grant = window.read(1)
+            #expect(fits && grant <= 1000)
+            if window.size > 1000 { break }
+        }
+        #expect(window.size == 1000)
+    }
+
+    @Test("A window that is read never closes for good", arguments: [1, 2, 7, 8, 9, 100])
+    func neverStalls(_ initial: Int) {
+        var window = ReceiveWindow(.init(initial: initial, maximum: initial))
+        var total = 0
+        for _ in 0..<1000 {
+            let count = window.remaining
+            #expect(count > 0)
+            guard count > 0, window.received(count) else { return }
+            total += count
+            _ = window.read(count)
+        }
+        #expect(total >= 1000)
+    }
+
+    @Test("Many channels at once get their turns")
+    func fairness() throws {
+        let pair = JoinedPair.authenticated()
+        let ids = try (0..<20).map { _ in try pair.client.connection.openChannel() }
+        pair.run()
+        let data = random(1 << 20, seed: 4)
+        for id in ids { pair.client.attempt { try $0.write(id, data) } }
+        pair.outputLimit = 64 * 1024
+        var least = 0
+        var most = 0
+        for _ in 0..<60 {
+            pair.run(rounds: 1)
+            let sizes = ids.map { pair.server.data[$0]?.readableBytes ?? 0 }
+            (least, most) = (sizes.min() ?? 0, sizes.max() ?? 0)
+            #expect(most - least <= 2 * 32 * 1024)
+        }
+        #expect(least > 0)
+        pair.run()
+        for id in ids { #expect(pair.server.data[id] == data) }
+    }
+
+    @Test("One stalled channel holds up no other")
+    func independence() throws {
+        let pair = JoinedPair.authenticated()
+        let (stalled, other) = (try pair.client.connection.openChannel(), try pair.client.connection.openChannel())
+        pair.run()
+        pair.server.acts = { _, event in
+            if case .channelReadable(stalled) = event { true } else { false }
+        }
+        let data = random(5 << 20, seed: 4)
+        pair.client.attempt { try $0.write(stalled, data) }
+        pair.client.attempt { try $0.write(other, data) }
+        pair.run()
+        #expect(pair.server.data[other] == data)
+        #expect(pair.client.connection.isStalled(stalled))
+    }
+
+    @Test("A peer that takes packets of one byte gets packets of one byte")
+    func tinyPackets() {
+        let (pair, id) = JoinedPair.withChannel(server: .server().with { $0.maximumPacketSize = 1 })
+        pair.client.attempt { try $0.write(id, ByteBuffer(string: "hello")) }
+        pair.run()
+        #expect(pair.server.data[id] == ByteBuffer(string: "hello"))
+        #expect(pair.server.failure == nil)
+    }
+
+    @Test("What is taken is about what was asked for, and nothing is taken twice")
+    func outputLimit() throws {
+        let (pair, id) = JoinedPair.withChannel()
+        pair.client.attempt { try $0.write(id, random(1 << 20, seed: 1)) }
+        let output = try #require(try pair.client.connection.takeOutput(limit: 100_000))
+        #expect((100_000..<140_000).contains(output.readableBytes))
+        #expect(pair.client.connection.unsentBytes(id) < (1 << 20) - 98_000)
+    }
+}
