@@ -1,5 +1,6 @@
 import FileTransfer
 import NIOCore
+import TestSupport
 import Testing
 
 #if canImport(Darwin)

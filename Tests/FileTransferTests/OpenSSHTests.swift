@@ -1,5 +1,6 @@
 import FileTransfer
 import SCP
+import TestSupport
 import Testing
 
 #if canImport(Darwin)

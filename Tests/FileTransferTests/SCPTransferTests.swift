@@ -2,6 +2,7 @@ import FileTransfer
 import NIOCore
 import SCP
 import SSHWire
+import TestSupport
 import Testing
 
 #if canImport(Darwin)

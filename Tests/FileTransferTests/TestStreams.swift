@@ -1,6 +1,7 @@
 import FileTransfer
 import NIOCore
 import SSHWire
+import TestSupport
 
 #if canImport(Darwin)
     import Darwin
@@ -122,7 +123,7 @@ struct ChildProcess {
             guard let program = strings[0] else { return ENOMEM }
             return posix_spawn(&child, program, &actions, nil, strings + [nil], environ)
         }
-        guard result == 0 else { throw FixtureError("posix_spawn", LocalPath(arguments[0])) }
+        guard result == 0 else { throw SystemError("posix_spawn \(LocalPath(arguments[0]))") }
         close(toChild[0])
         close(fromChild[1])
         identifier = child

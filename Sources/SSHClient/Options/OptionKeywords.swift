@@ -64,6 +64,14 @@ public struct OptionKeywords: Sendable {
         "identityfile": Keyword(accumulates: true) { (options, value) throws(OptionFault) in
             options.identityFiles = (options.identityFiles ?? []) + paths(value, options)
         },
+        // No key comes from anywhere but the files named.
+        "identitiesonly": Keyword { (_, value) throws(OptionFault) in
+            guard ["yes", "true", "no", "false"].contains(value.lowercased()) else { throw unsupported(value) }
+        },
+        // No agent is asked.
+        "identityagent": Keyword { (_, value) throws(OptionFault) in
+            guard value.lowercased() == "none" else { throw unsupported(value) }
+        },
         "kbdinteractiveauthentication": flag(\.keyboardInteractiveAuthentication),
         "kexalgorithms": Keyword { (options, value) throws(OptionFault) in options.keyExchanges = value },
         "loglevel": Keyword { (options, value) throws(OptionFault) in

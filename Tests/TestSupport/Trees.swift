@@ -1,67 +1,52 @@
-import FileTransfer
-
-#if canImport(Darwin)
-    import Darwin
+#if canImport(Glibc)
+    import Glibc
 #elseif canImport(Musl)
     import Musl
-#else
-    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
 #endif
 
 /// A file or directory as a test wants it, or as it was found.
-indirect enum Tree: Equatable {
+package indirect enum Tree: Equatable, Sendable {
     /// `modified` is in seconds since 1970.
     case file([UInt8], mode: UInt16 = 0o644, modified: Int = 1_000_000_000)
     case directory([[UInt8]: Tree], mode: UInt16 = 0o755, modified: Int = 1_000_000_001)
 
     /// A directory of names that are text.
-    static func named(_ entries: [String: Tree], mode: UInt16 = 0o755, modified: Int = 1_000_000_001) -> Tree {
+    package static func named(_ entries: [String: Tree], mode: UInt16 = 0o755, modified: Int = 1_000_000_001) -> Tree {
         .directory(
             Dictionary(uniqueKeysWithValues: entries.map { (Array($0.key.utf8), $0.value) }), mode: mode,
             modified: modified)
     }
 }
 
-struct FixtureError: Error, CustomStringConvertible {
-    var description: String
-    init(_ what: String, _ path: LocalPath) {
-        description = "\(what) \(path): \(String(cString: strerror(errno)))"
-    }
+/// A path as the system sees it: bytes, which need not be UTF-8.
+package protocol BytePath {
+    var bytes: [UInt8] { get }
 }
 
-extension LocalPath {
+extension String: BytePath {
+    package var bytes: [UInt8] { Array(utf8) }
+}
+
+extension [UInt8]: BytePath {
+    package var bytes: [UInt8] { self }
+}
+
+extension BytePath {
     /// Calls with the path as a C string.
-    func withCString<T>(_ body: (UnsafePointer<CChar>) -> T) -> T {
+    package func withCString<T>(_ body: (UnsafePointer<CChar>) -> T) -> T {
         (bytes.map { CChar(bitPattern: $0) } + [0]).withUnsafeBufferPointer { buffer in
             buffer.baseAddress.map(body) ?? "".withCString(body)
         }
     }
 
-    static func / (path: LocalPath, name: String) -> LocalPath { path.appending(Array(name.utf8)) }
+    fileprivate func entry(_ name: [UInt8]) -> [UInt8] { bytes + [UInt8(ascii: "/")] + name }
+    fileprivate var text: String { String(decoding: bytes, as: UTF8.self) }
 }
 
-/// Runs a test in a directory of its own, which is removed afterwards with all it holds.
-func withTemporaryDirectory<T>(_ body: (LocalPath) async throws -> T) async throws -> T {
-    var template = Array("/tmp/swift-scp-test-XXXXXX".utf8CString)
-    guard mkdtemp(&template) != nil else { throw FixtureError("mkdtemp", "/tmp") }
-    let path = LocalPath(template.dropLast().map { UInt8(bitPattern: $0) })
-    defer { removeTree(at: path) }
-    return try await body(path)
-}
-
-func removeTree(at path: LocalPath) {
-    var status = stat()
-    guard path.withCString({ lstat($0, &status) }) == 0 else { return }
-    if status.st_mode & S_IFMT == S_IFDIR {
-        _ = path.withCString { chmod($0, 0o700) }
-        for name in listDirectory(path) { removeTree(at: path.appending(name)) }
-        _ = path.withCString { rmdir($0) }
-    } else {
-        _ = path.withCString { unlink($0) }
-    }
-}
-
-func listDirectory(_ path: LocalPath) -> [[UInt8]] {
+/// The names in a directory; none where there is no directory.
+package func listDirectory(_ path: some BytePath) -> [[UInt8]] {
     guard let stream = path.withCString({ opendir($0) }) else { return [] }
     defer { closedir(stream) }
     var names: [[UInt8]] = []
@@ -76,7 +61,7 @@ func listDirectory(_ path: LocalPath) -> [[UInt8]] {
 }
 
 /// Makes a tree at a path, modes and times included.
-func makeTree(_ tree: Tree, at path: LocalPath) throws {
+package func makeTree(_ tree: Tree, at path: some BytePath) throws {
     let (mode, modified): (UInt16, Int)
     switch tree {
     case .file(let contents, let fileMode, let fileModified):
@@ -84,44 +69,41 @@ func makeTree(_ tree: Tree, at path: LocalPath) throws {
         try writeFile(contents, at: path)
     case .directory(let entries, let directoryMode, let directoryModified):
         (mode, modified) = (directoryMode, directoryModified)
-        guard path.withCString({ mkdir($0, 0o700) }) == 0 else { throw FixtureError("mkdir", path) }
-        for (name, entry) in entries { try makeTree(entry, at: path.appending(name)) }
+        guard path.withCString({ mkdir($0, 0o700) }) == 0 else { throw SystemError("mkdir \(path.text)") }
+        for (name, entry) in entries { try makeTree(entry, at: path.entry(name)) }
     }
-    guard path.withCString({ chmod($0, mode_t(mode)) }) == 0 else { throw FixtureError("chmod", path) }
+    guard path.withCString({ chmod($0, mode_t(mode)) }) == 0 else { throw SystemError("chmod \(path.text)") }
     let times = [timespec(tv_sec: modified, tv_nsec: 0), timespec(tv_sec: modified, tv_nsec: 0)]
-    guard path.withCString({ utimensat(AT_FDCWD, $0, times, 0) }) == 0 else { throw FixtureError("utimensat", path) }
+    guard path.withCString({ utimensat(AT_FDCWD, $0, times, 0) }) == 0 else { throw SystemError("utimensat \(path.text)") }
 }
 
-func writeFile(_ contents: [UInt8], at path: LocalPath) throws {
+/// Makes or overwrites a file.
+package func writeFile(_ contents: [UInt8], at path: some BytePath) throws {
     let descriptor = path.withCString { open($0, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600) }
-    guard descriptor >= 0 else { throw FixtureError("open", path) }
+    guard descriptor >= 0 else { throw SystemError("open \(path.text)") }
     defer { close(descriptor) }
-    var done = 0
-    while done < contents.count {
-        let count = contents[done...].withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
-        guard count > 0 else { throw FixtureError("write", path) }
-        done += count
-    }
+    try writeAll(descriptor, contents[...])
 }
 
-func readFile(at path: LocalPath) throws -> [UInt8] {
+/// All bytes of a file.
+package func readFile(at path: some BytePath) throws -> [UInt8] {
     let descriptor = path.withCString { open($0, O_RDONLY | O_CLOEXEC) }
-    guard descriptor >= 0 else { throw FixtureError("open", path) }
+    guard descriptor >= 0 else { throw SystemError("open \(path.text)") }
     defer { close(descriptor) }
     var contents: [UInt8] = []
     var part = [UInt8](repeating: 0, count: 1 << 20)
     while true {
         let count = part.withUnsafeMutableBytes { read(descriptor, $0.baseAddress, $0.count) }
-        guard count >= 0 else { throw FixtureError("read", path) }
+        guard count >= 0 else { throw SystemError("read \(path.text)") }
         if count == 0 { return contents }
         contents += part[..<count]
     }
 }
 
 /// The tree at a path, links followed.
-func readTree(at path: LocalPath) throws -> Tree {
+package func readTree(at path: some BytePath) throws -> Tree {
     var status = stat()
-    guard path.withCString({ stat($0, &status) }) == 0 else { throw FixtureError("stat", path) }
+    guard path.withCString({ stat($0, &status) }) == 0 else { throw SystemError("stat \(path.text)") }
     #if canImport(Darwin)
         let modified = status.st_mtimespec.tv_sec
     #else
@@ -132,44 +114,44 @@ func readTree(at path: LocalPath) throws -> Tree {
         return .file(try readFile(at: path), mode: mode, modified: modified)
     }
     var entries: [[UInt8]: Tree] = [:]
-    for name in listDirectory(path) { entries[name] = try readTree(at: path.appending(name)) }
+    for name in listDirectory(path) { entries[name] = try readTree(at: path.entry(name)) }
     return .directory(entries, mode: mode, modified: modified)
 }
 
 /// What differs between two trees, a line for each difference; none if they are the same.
 ///
 /// - Parameter attributes: compares modes and times too.
-func differences(_ a: Tree, _ b: Tree, attributes: Bool, at path: LocalPath = ".") -> [String] {
+package func differences(_ a: Tree, _ b: Tree, attributes: Bool, at path: [UInt8] = [UInt8(ascii: ".")]) -> [String] {
     var lines: [String] = []
     func compare(_ modeA: UInt16, _ modeB: UInt16, _ timeA: Int, _ timeB: Int) {
         guard attributes else { return }
-        if modeA != modeB { lines.append("\(path): mode \(String(modeA, radix: 8)), \(String(modeB, radix: 8))") }
-        if timeA != timeB { lines.append("\(path): modified \(timeA), \(timeB)") }
+        if modeA != modeB { lines.append("\(path.text): mode \(String(modeA, radix: 8)), \(String(modeB, radix: 8))") }
+        if timeA != timeB { lines.append("\(path.text): modified \(timeA), \(timeB)") }
     }
     switch (a, b) {
     case (.file(let contentsA, let modeA, let timeA), .file(let contentsB, let modeB, let timeB)):
         if contentsA != contentsB {
             let at = zip(contentsA, contentsB).enumerated().first { $1.0 != $1.1 }?.offset
-            lines.append("\(path): \(contentsA.count), \(contentsB.count) bytes, first difference \(at ?? -1)")
+            lines.append("\(path.text): \(contentsA.count), \(contentsB.count) bytes, first difference \(at ?? -1)")
         }
         compare(modeA, modeB, timeA, timeB)
     case (.directory(let entriesA, let modeA, let timeA), .directory(let entriesB, let modeB, let timeB)):
         compare(modeA, modeB, timeA, timeB)
         for name in Set(entriesA.keys).union(entriesB.keys) {
-            let child = path.appending(name)
+            let child = path.entry(name)
             switch (entriesA[name], entriesB[name]) {
             case (let a?, let b?): lines += differences(a, b, attributes: attributes, at: child)
-            case (nil, _): lines.append("\(child): only in the second")
-            case (_, nil): lines.append("\(child): only in the first")
+            case (nil, _): lines.append("\(child.text): only in the second")
+            case (_, nil): lines.append("\(child.text): only in the first")
             }
         }
-    default: lines.append("\(path): one is a file, the other a directory")
+    default: lines.append("\(path.text): one is a file, the other a directory")
     }
     return lines
 }
 
 /// A tree with what copying gets wrong: sizes around a block, odd names, odd modes, old and late times.
-func sampleTree(oddDirectoryNames: Bool = true) -> Tree {
+package func sampleTree(oddDirectoryNames: Bool = true) -> Tree {
     let oddNames: [[UInt8]] =
         ["a b", "'quoted\"", "-dash", "new\nline", "back\\slash", "tab\there", "*", "\u{e9}", "...", "\\\n\u{e9}"]
         .map { Array($0.utf8) } + [[0xff, 0xfe, 0x80], [1, 27, 127], [UInt8](repeating: 120, count: 255)]
@@ -181,10 +163,11 @@ func sampleTree(oddDirectoryNames: Bool = true) -> Tree {
         sizes["\(size)"] = .file(noise(size))
     }
     sizes["holes"] = .file([7] + [UInt8](repeating: 0, count: 2 * block) + [8] + [UInt8](repeating: 0, count: block))
-    let modes: [String: Tree] = [
-        "0400": .file([1], mode: 0o400), "0755": .file([2], mode: 0o755), "0000": .file([3], mode: 0),
-        "2755": .file([4], mode: 0o2755), "1970": .file([5], modified: 0), "2040": .file([6], modified: 2_208_988_800),
+    var modes: [String: Tree] = [
+        "0400": .file([1], mode: 0o400), "0755": .file([2], mode: 0o755), "2755": .file([4], mode: 0o2755), "1970": .file([5], modified: 0), "2040": .file([6], modified: 2_208_988_800),
     ]
+    // Only root reads what nobody may read.
+    if getuid() == 0 { modes["0000"] = .file([3], mode: 0) }
     var top: [[UInt8]: Tree] = [
         Array("sizes".utf8): .named(sizes, mode: 0o700), Array("modes".utf8): .named(modes, modified: 86_400),
         Array("read only".utf8): .named(["x": .file([9]), "sub": .named([:])], mode: 0o555),
@@ -194,8 +177,21 @@ func sampleTree(oddDirectoryNames: Bool = true) -> Tree {
     return .directory(top)
 }
 
+/// A tree of `count` small files in directories of a hundred.
+package func treeOfSmallFiles(_ count: Int) -> Tree {
+    var directories: [String: Tree] = [:]
+    for first in stride(from: 0, to: count, by: 100) {
+        var files: [String: Tree] = [:]
+        for number in first..<min(first + 100, count) {
+            files["file \(number)"] = .file(Array("\(number)".utf8) + [UInt8](repeating: 10, count: number % 300))
+        }
+        directories["from \(first)"] = .named(files)
+    }
+    return .named(directories)
+}
+
 /// Bytes that do not compress and hold no long runs.
-func noise(_ count: Int) -> [UInt8] {
+package func noise(_ count: Int) -> [UInt8] {
     var state = UInt64(count) &* 0x9e37_79b9_7f4a_7c15 | 1
     return (0..<count).map { _ in
         state ^= state << 13

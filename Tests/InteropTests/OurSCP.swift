@@ -1,0 +1,43 @@
+import TestSupport
+
+/// Whether the `scp` under test is a release build, which the largest copies are for.
+let testsReleaseBinary = environmentValue("SCP_BINARY")?.contains("/release/") == true
+
+extension Peer {
+    /// Runs our `scp` with the options that reach this server.
+    ///
+    /// - Parameter options: come first, so that they count before those that reach the server.
+    func scp(
+        _ options: [String], _ operands: [String], key: KeyType = .ed25519, port: Int? = nil,
+        timeout: Duration = .seconds(240)
+    ) async throws -> Finished {
+        try await run(
+            scpBinary(), options + clientOptions(key: key, port: port) + ["--"] + operands, timeout: timeout)
+    }
+
+    /// Runs our `scp` without any options but those that reach this server.
+    func scp(_ operands: [String]) async throws -> Finished { try await scp([], operands) }
+
+    /// Runs our `scp` on a terminal of its own.
+    func scpOnTerminal(_ options: [String] = [], _ operands: [String], port: Int? = nil) throws -> Terminal {
+        try Terminal(scpBinary(), options + clientOptions(port: port, asking: true) + ["--"] + operands)
+    }
+
+    /// `host:path` for a name in the server's directory.
+    func remote(_ name: String) -> String { "\(destination):\(directory.file(name))" }
+
+    /// Copies a file of `size` bytes there and back with our `scp`, and checks that it is the same.
+    func roundTrip(
+        _ options: [String] = [], size: Int = 300_000, key: KeyType = .ed25519, port: Int? = nil
+    ) async throws -> String? {
+        let bytes = noise(size)
+        try writeFile(bytes, at: directory.file("original"))
+        for operands in [[directory.file("original"), remote("copy")], [remote("copy"), directory.file("back")]] {
+            let finished = try await scp(options, operands, key: key, port: port)
+            guard finished.succeeded else { return "\(finished)\n\(log)" }
+            guard finished.errors.isEmpty else { return "said something: \(finished)" }
+        }
+        let places = try [directory.file("copy"), directory.file("back")].filter { try readFile(at: $0) != bytes }
+        return places.isEmpty ? nil : "another content in \(places)"
+    }
+}
