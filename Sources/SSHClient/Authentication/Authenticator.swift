@@ -14,6 +14,8 @@ struct Authenticator {
     let publicKeyAlgorithms: [String]
 
     private var identities: [Identity]
+    /// The key whose offer was answered last, or is under way, and the algorithm it signed with.
+    private var lastOffer: (identity: Identity, algorithm: String)?
     private var passwordPrompts = 0
     private var interactiveRounds = 0
     /// What the server said may go on; nil before it said anything.
@@ -67,7 +69,10 @@ struct Authenticator {
             case .authenticated:
                 return true
             case .authenticationFailed(let names, let isPartial):
-                if isPartial { log.note(1, "Authenticated using one method; more are wanted.") }
+                if isPartial {
+                    log.note(1, "Authenticated using one method; more are wanted.")
+                    lastOffer = nil
+                }
                 log.note(1, "Authentications that can continue: \(names.joined(separator: ","))")
                 methods = names
                 return false
@@ -127,13 +132,34 @@ struct Authenticator {
         return methods == nil ? AuthenticationMethod.none : nil
     }
 
+    /// The best algorithm for a key that has not been refused with it. What the server did not list may work all the
+    /// same, and is tried last (RFC 8308 section 3.1).
+    private func signatureAlgorithm(for identity: Identity) -> String? {
+        let type = identity.key.publicKey.type
+        let fitting = SignatureAlgorithm.all.filter { $0.keyType == type }.map(\.name).filter {
+            publicKeyAlgorithms.contains($0) && !identity.refusedAlgorithms.contains($0)
+        }
+        return fitting.first { serverAlgorithms?.contains($0) ?? true } ?? fitting.first
+    }
+
+    /// A server refuses an algorithm it does not know as it refuses a key, and its list of them may have come after
+    /// the offer: the key is worth another with the next algorithm.
+    private mutating func reconsiderLastOffer() {
+        guard let offer = lastOffer else { return }
+        lastOffer = nil
+        guard serverAlgorithms?.contains(offer.algorithm) != true else { return }
+        var identity = offer.identity
+        identity.refusedAlgorithms.append(offer.algorithm)
+        if signatureAlgorithm(for: identity) != nil { identities.insert(identity, at: 0) }
+    }
+
     private mutating func nextPublicKey() async throws -> AuthenticationMethod? {
+        reconsiderLastOffer()
         while !identities.isEmpty {
             let identity = identities.removeFirst()
             let key = identity.key
-            let fitting = key.signatureAlgorithms.filter { publicKeyAlgorithms.contains($0) }
-            guard let algorithm = fitting.first(where: { serverAlgorithms?.contains($0) ?? true }) else {
-                log.note(1, "\(identity.path): no signature algorithm in common with the server")
+            guard let algorithm = signatureAlgorithm(for: identity) else {
+                log.note(1, "\(identity.path): no signature algorithm that may be used with it")
                 continue
             }
             log.note(
@@ -148,6 +174,7 @@ struct Authenticator {
                 sessionID: sessionID, user: user, algorithm: algorithm, key: blob)
             do throws(KeyError) {
                 let signature = try key.sign(data.readableBytesView, algorithm: algorithm)
+                lastOffer = (identity, algorithm)
                 return .publicKey(algorithm: algorithm, key: blob, signature: signature)
             } catch {
                 interface.tell("\(identity.path): \(error)")

@@ -13,6 +13,8 @@ import SSHTransport
 struct Identity {
     let path: String
     let key: PrivateKey
+    /// Signature algorithms the server has refused it with.
+    var refusedAlgorithms: [String] = []
 
     /// Reads the key files that exist, in order. One that cannot be used is told about and passed over.
     ///
