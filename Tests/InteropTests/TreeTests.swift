@@ -70,7 +70,9 @@ struct TreeTests {
         #expect(modified > 1_600_000_000)
     }
 
-    @Test("A sparse file far larger than memory allows keeps its size, its content and its holes", arguments: [true, false])
+    @Test(
+        "A sparse file far larger than memory allows keeps its size, its content and its holes",
+        arguments: [true, false])
     func sparse(isUpload: Bool) async throws {
         let peer = try await Peer.openSSH()
         let (source, target) = (peer.directory.file("source"), peer.directory.file("target"))

@@ -74,7 +74,9 @@ package func makeTree(_ tree: Tree, at path: some BytePath) throws {
     }
     guard path.withCString({ chmod($0, mode_t(mode)) }) == 0 else { throw SystemError("chmod \(path.text)") }
     let times = [timespec(tv_sec: modified, tv_nsec: 0), timespec(tv_sec: modified, tv_nsec: 0)]
-    guard path.withCString({ utimensat(AT_FDCWD, $0, times, 0) }) == 0 else { throw SystemError("utimensat \(path.text)") }
+    guard path.withCString({ utimensat(AT_FDCWD, $0, times, 0) }) == 0 else {
+        throw SystemError("utimensat \(path.text)")
+    }
 }
 
 /// Makes or overwrites a file.
@@ -170,7 +172,8 @@ package func sampleTree(newlines: Bool = true, oddDirectoryNames: Bool = true) -
     }
     sizes["holes"] = .file([7] + [UInt8](repeating: 0, count: 2 * block) + [8] + [UInt8](repeating: 0, count: block))
     var modes: [String: Tree] = [
-        "0400": .file([1], mode: 0o400), "0755": .file([2], mode: 0o755), "2755": .file([4], mode: 0o2755), "1970": .file([5], modified: 0), "2040": .file([6], modified: 2_208_988_800),
+        "0400": .file([1], mode: 0o400), "0755": .file([2], mode: 0o755), "2755": .file([4], mode: 0o2755),
+        "1970": .file([5], modified: 0), "2040": .file([6], modified: 2_208_988_800),
     ]
     // Only root reads what nobody may read.
     if getuid() == 0 { modes["0000"] = .file([3], mode: 0) }
