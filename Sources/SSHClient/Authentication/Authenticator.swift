@@ -16,6 +16,8 @@ struct Authenticator {
     private var identities: [Identity]?
     /// The key the server was asked about, and the algorithm named to it.
     private var questioned: (identity: Identity, algorithm: String)?
+    /// The key whose offer was answered last, or is under way, and the algorithm named with it.
+    private var lastOffer: (identity: Identity, algorithm: String)?
     private var passwordPrompts = 0
     private var interactiveRounds = 0
     private var sessionID: [UInt8]?
@@ -152,6 +154,7 @@ struct Authenticator {
             rest = await IdentityList(options: options, interface: interface, log: log).load()
         }
         defer { identities = rest }
+        if let again = reconsideredOffer() { rest.insert(again, at: 0) }
         while !rest.isEmpty {
             let identity = rest.removeFirst()
             guard let blob = identity.blob, let key = identity.publicKey else {
@@ -165,6 +168,7 @@ struct Authenticator {
             }
             log.note(1, "Offering public key: \(identity.name) \(key.type.shortName) \(key.fingerprint())")
             questioned = (identity, algorithm)
+            lastOffer = (identity, algorithm)
             // The agent's only key is as good as certain too, and its owner is asked once either way.
             if identity.signsUnasked {
                 if let method = try await signedRequest() { return method }
@@ -175,12 +179,31 @@ struct Authenticator {
         return nil
     }
 
+    /// The best algorithm for a key that has not been refused with it. What the server did not list may work all the
+    /// same, and is tried last (RFC 8308 section 3.1).
     private func algorithm(for identity: Identity) -> String? {
-        identity.algorithms.first { name in
-            let plain = Certificate.plainName(of: name) ?? name
-            guard publicKeyAlgorithms.contains(plain) else { return false }
-            return serverAlgorithms.map { $0.contains(plain) || $0.contains(name) } ?? true
+        let fitting = identity.algorithms.filter { name in
+            publicKeyAlgorithms.contains(Certificate.plainName(of: name) ?? name)
+                && !identity.refusedAlgorithms.contains(name)
         }
+        return fitting.first(where: serverVerifies) ?? fitting.first
+    }
+
+    private func serverVerifies(_ algorithm: String) -> Bool {
+        guard let serverAlgorithms else { return true }
+        return serverAlgorithms.contains(algorithm)
+            || Certificate.plainName(of: algorithm).map(serverAlgorithms.contains) ?? false
+    }
+
+    /// A server refuses an algorithm it does not know as it refuses a key, and its list of them may have come after
+    /// the offer: the key is worth another with the next algorithm.
+    private mutating func reconsideredOffer() -> Identity? {
+        guard let offer = lastOffer else { return nil }
+        lastOffer = nil
+        guard !serverVerifies(offer.algorithm) else { return nil }
+        var identity = offer.identity
+        identity.refusedAlgorithms.append(offer.algorithm)
+        return algorithm(for: identity) == nil ? nil : identity
     }
 
     private func request(_ algorithm: String, _ key: ByteBuffer, signature: ByteBuffer?) -> AuthenticationMethod {

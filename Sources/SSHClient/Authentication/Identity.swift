@@ -18,6 +18,8 @@ struct Identity {
     var signer: Signer
     /// Offered in place of the plain key.
     var certificate: Certificate?
+    /// What the server has refused the key with.
+    var refusedAlgorithms: [String] = []
 
     /// Whether a signature costs nobody a question, so that the key need not be asked about first.
     var signsUnasked: Bool {
