@@ -47,7 +47,7 @@ public final class SSHClient: Sendable {
             var events = transport.events.makeAsyncIterator()
             var authenticator = try Authenticator(
                 options: options, interface: interface, log: log, transport: transport)
-            try await handshake(&events, transport, verifier, &authenticator, address: address, log: log)
+            try await handshake(&events, transport, verifier, address: address, log: log)
             try await authenticator.run(&events)
         } catch let error as TransportError {
             throw explain(error, options, limit)
@@ -77,7 +77,7 @@ public final class SSHClient: Sendable {
     /// Goes from the first byte to keys in use.
     private static func handshake(
         _ events: inout AsyncStream<ConnectionEvent>.Iterator, _ transport: Transport, _ verifier: HostVerifier,
-        _ authenticator: inout Authenticator, address: String, log: ClientLog
+        address: String, log: ClientLog
     ) async throws {
         while let event = await events.next() {
             switch event {
@@ -93,8 +93,6 @@ public final class SSHClient: Sendable {
                     throw error
                 }
                 try await transport.perform { (connection) throws(ConnectionError) in try connection.acceptHostKey() }
-            case .extensions(let info):
-                authenticator.note(info)
             case .preamble(let line):
                 log.note(1, "server says: \(line)")
             case .ready:

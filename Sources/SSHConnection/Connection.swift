@@ -36,6 +36,8 @@ package struct Connection {
     package var sessionID: [UInt8]? { transport.sessionID }
     package var negotiated: NegotiatedAlgorithms? { transport.negotiated }
     package var hostKey: PublicKey? { transport.hostKey }
+    /// What the peer last said it can do (RFC 8308); nil when it said nothing yet.
+    package private(set) var peerExtensions: ExtensionInfo?
     package var isAuthenticated: Bool { clientAuthentication.state == .done || serverAuthentication.isDone }
 
     // MARK: Driving it
@@ -191,7 +193,9 @@ package struct Connection {
         case ServiceRequest.number where role == .server:
             try receivedServiceRequest(payload)
         case ExtensionInfo.number:
-            transport.emit(.extensions(try ExtensionInfo(decoding: payload)))
+            let info = try ExtensionInfo(decoding: payload)
+            peerExtensions = info
+            transport.emit(.extensions(info))
         case ServiceAccept.number, 50...79:
             try receivedAuthentication(payload, number)
         case 80...127:

@@ -26,18 +26,25 @@ extension Peer {
     /// `host:path` for a name in the server's directory.
     func remote(_ name: String) -> String { "\(destination):\(directory.file(name))" }
 
-    /// Copies a file of `size` bytes there and back with our `scp`, and checks that it is the same.
+    /// Copies a file of `size` bytes there and back with our `scp`.
+    ///
+    /// - Throws: `TestSupportError` if one of the copies failed, said something, or is not the same.
     func roundTrip(
         _ options: [String] = [], size: Int = 300_000, key: KeyType = .ed25519, port: Int? = nil
-    ) async throws -> String? {
+    ) async throws {
         let bytes = noise(size)
         try writeFile(bytes, at: directory.file("original"))
         for operands in [[directory.file("original"), remote("copy")], [remote("copy"), directory.file("back")]] {
             let finished = try await scp(options, operands, key: key, port: port)
-            guard finished.succeeded else { return "\(finished)\n\(log)" }
-            guard finished.errors.isEmpty else { return "said something: \(finished)" }
+            guard finished.succeeded, finished.errors.isEmpty else { throw TestSupportError("\(finished)\n\(log)") }
         }
-        let places = try [directory.file("copy"), directory.file("back")].filter { try readFile(at: $0) != bytes }
-        return places.isEmpty ? nil : "another content in \(places)"
+        for path in [directory.file("copy"), directory.file("back")] where try readFile(at: path) != bytes {
+            throw TestSupportError("\(path) has another content")
+        }
+    }
+
+    /// How often a text is in the server's log.
+    func countInLog(_ text: String) -> Int {
+        log.utf8.split(separator: 10).count { String($0)?.contains(text) == true }
     }
 }

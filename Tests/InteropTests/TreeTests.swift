@@ -22,7 +22,19 @@ struct TreeTests {
         "scp -rp keeps contents, odd names, modes and times, both ways", arguments: ServerKind.available,
         Loopback.available)
     func sample(kind: ServerKind, address: Loopback) async throws {
-        try await check(sampleTree(), on: kind.start(address))
+        try await check(sampleTree(newlines: false), on: kind.start(address))
+    }
+
+    @Test("Newlines in names, which no SCP record can hold, survive the way to OpenSSH's scp and back")
+    func newlines() async throws {
+        let peer = try await Peer.openSSH()
+        let tree = Tree.named(["a\nb": .file([1]), "c\nd": .named(["\n": .file([2])])])
+        try makeTree(tree, at: peer.directory.file("source"))
+        try await peer.scp(["-r", "-p"], [peer.directory.file("source"), peer.remote("there")]).success()
+        // OpenSSH's sink keeps the form in which such names travel.
+        #expect(Set(listDirectory(peer.directory.file("there"))) == [Array(#"a\^Jb"#.utf8), Array(#"c\^Jd"#.utf8)])
+        try await peer.scp(["-r", "-p"], [peer.remote("there"), peer.directory.file("back")]).success()
+        #expect(differences(tree, try readTree(at: peer.directory.file("back")), attributes: true) == [])
     }
 
     @Test("Thousands of small files arrive, both ways")
@@ -58,7 +70,9 @@ struct TreeTests {
         #expect(modified > 1_600_000_000)
     }
 
-    @Test("A sparse file far larger than memory allows keeps its size, its content and its holes", arguments: [true, false])
+    @Test(
+        "A sparse file far larger than memory allows keeps its size, its content and its holes",
+        arguments: [true, false])
     func sparse(isUpload: Bool) async throws {
         let peer = try await Peer.openSSH()
         let (source, target) = (peer.directory.file("source"), peer.directory.file("target"))
@@ -83,7 +97,7 @@ struct TreeTests {
     @Test("What is copied from a remote host to a remote host passes through here unchanged")
     func remoteToRemote() async throws {
         let peer = try await Peer.openSSH()
-        let tree = sampleTree()
+        let tree = sampleTree(newlines: false)
         try makeTree(tree, at: peer.directory.file("source"))
         let finished = try await peer.scp(["-3", "-r", "-p"], [peer.remote("source"), peer.remote("target")])
         #expect(finished.succeeded && finished.errors.isEmpty, "\(finished)\n\(peer.log)")

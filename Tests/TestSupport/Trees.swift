@@ -74,7 +74,9 @@ package func makeTree(_ tree: Tree, at path: some BytePath) throws {
     }
     guard path.withCString({ chmod($0, mode_t(mode)) }) == 0 else { throw SystemError("chmod \(path.text)") }
     let times = [timespec(tv_sec: modified, tv_nsec: 0), timespec(tv_sec: modified, tv_nsec: 0)]
-    guard path.withCString({ utimensat(AT_FDCWD, $0, times, 0) }) == 0 else { throw SystemError("utimensat \(path.text)") }
+    guard path.withCString({ utimensat(AT_FDCWD, $0, times, 0) }) == 0 else {
+        throw SystemError("utimensat \(path.text)")
+    }
 }
 
 /// Makes or overwrites a file.
@@ -151,12 +153,18 @@ package func differences(_ a: Tree, _ b: Tree, attributes: Bool, at path: [UInt8
 }
 
 /// A tree with what copying gets wrong: sizes around a block, odd names, odd modes, old and late times.
-package func sampleTree(oddDirectoryNames: Bool = true) -> Tree {
+///
+/// - Parameters:
+///   - newlines: has newlines in names, which an SCP record cannot hold as they are.
+///   - oddDirectoryNames: has a newline in the name of a directory, which OpenSSH's scp cannot send at all.
+package func sampleTree(newlines: Bool = true, oddDirectoryNames: Bool = true) -> Tree {
     let oddNames: [[UInt8]] =
         ["a b", "'quoted\"", "-dash", "new\nline", "back\\slash", "tab\there", "*", "\u{e9}", "...", "\\\n\u{e9}"]
         .map { Array($0.utf8) } + [[0xff, 0xfe, 0x80], [1, 27, 127], [UInt8](repeating: 120, count: 255)]
     var odd: [[UInt8]: Tree] = [:]
-    for (index, name) in oddNames.enumerated() { odd[name] = .file([UInt8(index)]) }
+    for (index, name) in oddNames.enumerated() where newlines || !name.contains(10) {
+        odd[name] = .file([UInt8(index)])
+    }
     let block = 256 * 1024
     var sizes: [String: Tree] = [:]
     for size in [0, 1, 4_096, block - 1_024, block - 1, block, block + 1, block + 1_024, 3 * 1_024 * 1_024 + 7] {
@@ -164,7 +172,8 @@ package func sampleTree(oddDirectoryNames: Bool = true) -> Tree {
     }
     sizes["holes"] = .file([7] + [UInt8](repeating: 0, count: 2 * block) + [8] + [UInt8](repeating: 0, count: block))
     var modes: [String: Tree] = [
-        "0400": .file([1], mode: 0o400), "0755": .file([2], mode: 0o755), "2755": .file([4], mode: 0o2755), "1970": .file([5], modified: 0), "2040": .file([6], modified: 2_208_988_800),
+        "0400": .file([1], mode: 0o400), "0755": .file([2], mode: 0o755), "2755": .file([4], mode: 0o2755),
+        "1970": .file([5], modified: 0), "2040": .file([6], modified: 2_208_988_800),
     ]
     // Only root reads what nobody may read.
     if getuid() == 0 { modes["0000"] = .file([3], mode: 0) }
@@ -173,7 +182,7 @@ package func sampleTree(oddDirectoryNames: Bool = true) -> Tree {
         Array("read only".utf8): .named(["x": .file([9]), "sub": .named([:])], mode: 0o555),
         Array("odd".utf8): .directory(odd, modified: 1_234_567_890), Array("empty".utf8): .named([:], modified: 0),
     ]
-    if oddDirectoryNames { top[Array("dir\nectory".utf8)] = .named(["x": .file([1])]) }
+    if newlines, oddDirectoryNames { top[Array("dir\nectory".utf8)] = .named(["x": .file([1])]) }
     return .directory(top)
 }
 

@@ -13,9 +13,16 @@ struct Authenticator {
     let transport: Transport
     let publicKeyAlgorithms: [String]
 
-    private var identities: [Identity]
+    private var identities: [Identity]?
+    /// The key the server was asked about, and the algorithm named to it.
+    private var questioned: (identity: Identity, algorithm: String)?
+    /// The key whose offer was answered last, or is under way, and the algorithm named with it.
+    private var lastOffer: (identity: Identity, algorithm: String)?
     private var passwordPrompts = 0
     private var interactiveRounds = 0
+    private var sessionID: [UInt8]?
+    /// The host key that signatures are to name, where the server knows such signatures.
+    private var boundHostKey: ByteBuffer?
     /// What the server said may go on; nil before it said anything.
     private var methods: [String]?
     /// The algorithms the server verifies (RFC 8308 section 3.1); nil when it did not say.
@@ -30,10 +37,6 @@ struct Authenticator {
         publicKeyAlgorithms = try AlgorithmList.resolve(
             options.publicKeyAlgorithms, option: "PubkeyAcceptedAlgorithms",
             defaults: SignatureAlgorithm.defaults.map(\.name), all: SignatureAlgorithm.all.map(\.name))
-        identities =
-            options.publicKeyAuthentication && options.preferredAuthentications.contains("publickey")
-            ? Identity.load(
-                options.identities, isNamed: options.identityFiles != nil, interface: interface, log: log) : []
     }
 
     /// Logs in on a connection that has its keys.
@@ -48,15 +51,19 @@ struct Authenticator {
                 throw ClientError.permissionDenied(
                     user: options.user, host: options.host, methods: methods ?? [])
             }
-            let user = options.user
             log.note(1, "Next authentication method: \(method.name)")
-            try await transport.perform { (connection) throws(ConnectionError) in
-                try connection.authenticate(user: user, method)
-            }
+            try await send(method)
             if try await isAccepted(&events) {
                 log.note(1, "Authenticated to \(options.host) using \"\(method.name)\".")
                 return
             }
+        }
+    }
+
+    private func send(_ method: AuthenticationMethod) async throws {
+        let user = options.user
+        try await transport.perform { (connection) throws(ConnectionError) in
+            try connection.authenticate(user: user, method)
         }
     }
 
@@ -71,6 +78,9 @@ struct Authenticator {
                 log.note(1, "Authentications that can continue: \(names.joined(separator: ","))")
                 methods = names
                 return false
+            case .publicKeyAcceptable:
+                guard let method = try await signedRequest() else { return false }
+                try await send(method)
             case .informationRequested(let request):
                 try await answer(request)
             case .passwordChangeRequested(let prompt):
@@ -80,8 +90,6 @@ struct Authenticator {
                 methods = methods?.filter { $0 != "password" } ?? []
                 passwordPrompts = options.numberOfPasswordPrompts
                 return false
-            case .extensions(let info):
-                note(info)
             case .banner(let text):
                 show(text)
             case .debug(let text):
@@ -93,11 +101,20 @@ struct Authenticator {
         throw transport.failure ?? .closedByPeer
     }
 
-    mutating func note(_ info: ExtensionInfo) {
-        guard let list = info["server-sig-algs"] else { return }
-        serverAlgorithms = String(decoding: list.readableBytesView, as: UTF8.self).split(separator: ",").map(
-            String.init)
-        log.note(1, "The server verifies \(serverAlgorithms?.joined(separator: ",") ?? "")")
+    /// Learns what the server has said so far about itself.
+    private mutating func learn() async throws {
+        let facts = try await transport.perform { (connection) throws(ConnectionError) in
+            (connection.sessionID, connection.peerExtensions, connection.hostKey)
+        }
+        sessionID = facts.0
+        guard let info = facts.1 else { return }
+        if let list = info["server-sig-algs"] {
+            let names = String(decoding: list.readableBytesView, as: UTF8.self)
+            serverAlgorithms = names.split(separator: ",").map(String.init)
+        }
+        // OpenSSH's PROTOCOL section 3.1: signatures that name the host key they are for.
+        let bindsHost = info["publickey-hostbound@openssh.com"]?.readableBytesView.elementsEqual("0".utf8) ?? false
+        boundHostKey = bindsHost ? facts.2?.blob : nil
     }
 
     func show(_ banner: ByteBuffer) {
@@ -128,29 +145,112 @@ struct Authenticator {
     }
 
     private mutating func nextPublicKey() async throws -> AuthenticationMethod? {
-        while !identities.isEmpty {
-            let identity = identities.removeFirst()
-            let key = identity.key
-            let fitting = key.signatureAlgorithms.filter { publicKeyAlgorithms.contains($0) }
-            guard let algorithm = fitting.first(where: { serverAlgorithms?.contains($0) ?? true }) else {
-                log.note(1, "\(identity.path): no signature algorithm in common with the server")
+        guard options.publicKeyAuthentication else { return nil }
+        try await learn()
+        var rest: [Identity]
+        if let identities {
+            rest = identities
+        } else {
+            rest = await IdentityList(options: options, interface: interface, log: log).load()
+        }
+        defer { identities = rest }
+        if let again = reconsideredOffer() { rest.insert(again, at: 0) }
+        while !rest.isEmpty {
+            let identity = rest.removeFirst()
+            guard let blob = identity.blob, let key = identity.publicKey else {
+                // Nothing shows what key this is: it must be opened to be offered.
+                if let opened = await unlock(identity) { rest.insert(opened, at: 0) }
                 continue
             }
-            log.note(
-                1,
-                "Offering public key: \(identity.path) \(key.publicKey.type.shortName) "
-                    + "\(key.publicKey.fingerprint())")
-            let blob = key.publicKey.blob
-            let user = options.user
-            let sessionID = try await transport.perform { (connection) throws(ConnectionError) in connection.sessionID }
-            guard let sessionID else { return nil }
-            let data = AuthenticationSignature.signedData(
-                sessionID: sessionID, user: user, algorithm: algorithm, key: blob)
+            guard let algorithm = algorithm(for: identity) else {
+                log.note(1, "\(identity.name): no signature algorithm in common with the server")
+                continue
+            }
+            log.note(1, "Offering public key: \(identity.name) \(key.type.shortName) \(key.fingerprint())")
+            questioned = (identity, algorithm)
+            lastOffer = (identity, algorithm)
+            // The agent's only key is as good as certain too, and its owner is asked once either way.
+            if identity.signsUnasked {
+                if let method = try await signedRequest() { return method }
+            } else {
+                return request(algorithm, blob, signature: nil)
+            }
+        }
+        return nil
+    }
+
+    /// The best algorithm for a key that has not been refused with it. What the server did not list may work all the
+    /// same, and is tried last (RFC 8308 section 3.1).
+    private func algorithm(for identity: Identity) -> String? {
+        let fitting = identity.algorithms.filter { name in
+            publicKeyAlgorithms.contains(Certificate.plainName(of: name) ?? name)
+                && !identity.refusedAlgorithms.contains(name)
+        }
+        return fitting.first(where: serverVerifies) ?? fitting.first
+    }
+
+    private func serverVerifies(_ algorithm: String) -> Bool {
+        guard let serverAlgorithms else { return true }
+        return serverAlgorithms.contains(algorithm)
+            || Certificate.plainName(of: algorithm).map(serverAlgorithms.contains) ?? false
+    }
+
+    /// A server refuses an algorithm it does not know as it refuses a key, and its list of them may have come after
+    /// the offer: the key is worth another with the next algorithm.
+    private mutating func reconsideredOffer() -> Identity? {
+        guard let offer = lastOffer else { return nil }
+        lastOffer = nil
+        guard !serverVerifies(offer.algorithm) else { return nil }
+        var identity = offer.identity
+        identity.refusedAlgorithms.append(offer.algorithm)
+        return algorithm(for: identity) == nil ? nil : identity
+    }
+
+    private func request(_ algorithm: String, _ key: ByteBuffer, signature: ByteBuffer?) -> AuthenticationMethod {
+        guard let hostKey = boundHostKey else {
+            return .publicKey(algorithm: algorithm, key: key, signature: signature)
+        }
+        return .hostBoundPublicKey(algorithm: algorithm, key: key, hostKey: hostKey, signature: signature)
+    }
+
+    /// The request for the key in question, signed; nil where it cannot be signed.
+    private mutating func signedRequest() async throws -> AuthenticationMethod? {
+        guard let (asked, algorithm) = questioned else { return nil }
+        questioned = nil
+        var identity = asked
+        if case .locked = identity.signer {
+            guard let opened = await unlock(identity) else { return nil }
+            identity = opened
+        }
+        guard let sessionID, let blob = identity.blob else { return nil }
+        let data = AuthenticationSignature.signedData(
+            sessionID: sessionID, user: options.user, algorithm: algorithm, key: blob, hostKey: boundHostKey)
+        do {
+            let signature = try await identity.sign(data, algorithm: algorithm)
+            return request(algorithm, blob, signature: signature)
+        } catch {
+            interface.tell("\(identity.name): \(error)")
+            return nil
+        }
+    }
+
+    /// Opens an encrypted key file with a passphrase, asked for as often as passwords are.
+    private func unlock(_ identity: Identity) async -> Identity? {
+        guard case .locked(let text) = identity.signer, !options.batchMode else { return nil }
+        for _ in 0..<max(1, options.numberOfPasswordPrompts) {
+            guard var passphrase = await interface.askSecret("Enter passphrase for key '\(identity.name)': "),
+                !passphrase.isEmpty
+            else { return nil }
+            defer { _ = passphrase.withUnsafeMutableBytes { $0.initializeMemory(as: UInt8.self, repeating: 0) } }
             do throws(KeyError) {
-                let signature = try key.sign(data.readableBytesView, algorithm: algorithm)
-                return .publicKey(algorithm: algorithm, key: blob, signature: signature)
+                let key = try PrivateKey(text: text, passphrase: passphrase)
+                return Identity(
+                    name: identity.name, publicKey: key.publicKey, signer: .key(key), certificate: identity.certificate)
+            } catch .wrongPassphrase {
+                log.note(1, "\(identity.name): wrong passphrase")
             } catch {
-                interface.tell("\(identity.path): \(error)")
+                interface.tell("\(identity.name): \(error)")
+                return nil
             }
         }
         return nil

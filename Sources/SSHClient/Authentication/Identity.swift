@@ -1,51 +1,50 @@
+import NIOCore
 import SSHKeys
-import SSHTransport
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
-
-/// A key of the user's that can be offered to a server.
+/// A key of the user's that can be offered to a server, wherever its secret half is.
 struct Identity {
-    let path: String
-    let key: PrivateKey
-
-    /// Reads the key files that exist, in order. One that cannot be used is told about and passed over.
-    ///
-    /// - Parameter isNamed: the user named these files, so a missing one is worth a word.
-    static func load(
-        _ paths: [String], isNamed: Bool, interface: any UserInterface, log: ClientLog
-    ) -> [Identity] {
-        var identities: [Identity] = []
-        for path in paths {
-            do {
-                let content = try TextFile.read(path)
-                if let mode = tooOpen(content) {
-                    interface.tell(
-                        "\(path): permissions \(mode) are too open: others may read this private key. It is not used.")
-                    continue
-                }
-                identities.append(Identity(path: path, key: try PrivateKey(text: content.text)))
-            } catch let failure as TextFile.Failure {
-                if isNamed || !failure.isMissing {
-                    interface.tell("identity file \(path): \(SystemError.text(failure.number))")
-                } else {
-                    log.note(1, "identity file \(path) is not there")
-                }
-            } catch {
-                interface.tell("identity file \(path): \(error)")
-            }
-        }
-        return identities
+    /// Who can sign with it.
+    enum Signer {
+        case key(PrivateKey)
+        case agent(AgentClient)
+        /// An encrypted file: its text, until a passphrase opens it.
+        case locked(String)
     }
 
-    /// The mode of a file of the user's own that others can read, in octal.
-    private static func tooOpen(_ content: TextFile.Content) -> String? {
-        guard content.owner == getuid(), content.mode & 0o077 != 0 else { return nil }
-        return "0" + String(content.mode & 0o777, radix: 8)
+    /// The file, or what the agent calls it.
+    let name: String
+    /// nil for an encrypted file that hides it and has no `.pub` beside it.
+    let publicKey: PublicKey?
+    var signer: Signer
+    /// Offered in place of the plain key.
+    var certificate: Certificate?
+    /// What the server has refused the key with.
+    var refusedAlgorithms: [String] = []
+
+    /// Whether a signature costs nobody a question, so that the key need not be asked about first.
+    var signsUnasked: Bool {
+        if case .key = signer { true } else { false }
+    }
+
+    /// What is sent as the key: the certificate where there is one.
+    var blob: ByteBuffer? { certificate?.blob ?? publicKey?.blob }
+
+    /// The names of the algorithms that it can be used with, best first.
+    var algorithms: [String] {
+        if let certificate { return certificate.algorithms }
+        guard let publicKey else { return [] }
+        return SignatureAlgorithm.all.filter { $0.keyType == publicKey.type }.map(\.name)
+    }
+
+    /// A signature blob over `data`.
+    ///
+    /// - Throws: `KeyError`, `AgentClient.Fault`.
+    func sign(_ data: ByteBuffer, algorithm: String) async throws -> ByteBuffer {
+        let plain = Certificate.plainName(of: algorithm) ?? algorithm
+        switch signer {
+        case .key(let key): return try key.sign(data.readableBytesView, algorithm: plain)
+        case .agent(let agent): return try await agent.sign(data, key: blob ?? ByteBuffer(), algorithm: plain)
+        case .locked: throw KeyError.passphraseNeeded
+        }
     }
 }

@@ -24,6 +24,12 @@ public struct ClientOptions: Sendable {
 
     /// Key files to offer, in order; nil for the usual ones in `~/.ssh`.
     public var identityFiles: [String]?
+    /// Certificates for keys of the user's, beside those next to the key files.
+    public var certificateFiles: [String] = []
+    /// Offers no key of the agent's that is not named in a file too.
+    public var identitiesOnly = false
+    /// Where the agent listens; nil for no agent.
+    public var agentSocket: String?
     public var preferredAuthentications = ["publickey", "keyboard-interactive", "password"]
     public var publicKeyAuthentication = true
     public var passwordAuthentication = true
@@ -51,11 +57,17 @@ public struct ClientOptions: Sendable {
 
     /// Options for a host, all else as it is without any configuration.
     ///
-    /// - Parameter account: who is logged in here; the remote user's name by default.
-    public init(host: String, account: LocalAccount = .current) {
+    /// - Parameters:
+    ///   - account: who is logged in here; the remote user's name by default.
+    ///   - environment: looks up a variable of the process; `SSH_AUTH_SOCK` leads to the agent.
+    public init(
+        host: String, account: LocalAccount = .current,
+        environment: (String) -> String? = LocalAccount.environment
+    ) {
         self.host = host
         user = account.name
         home = account.home
+        agentSocket = environment("SSH_AUTH_SOCK").flatMap { $0.isEmpty ? nil : $0 }
         userKnownHostsFiles = [account.home + "/.ssh/known_hosts", account.home + "/.ssh/known_hosts2"]
     }
 

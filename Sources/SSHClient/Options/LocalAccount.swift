@@ -28,4 +28,7 @@ public struct LocalAccount: Sendable {
         }
         return LocalAccount(name: String(cString: name), home: String(cString: home))
     }
+
+    /// A variable of this process's environment.
+    public static func environment(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
 }

@@ -48,6 +48,9 @@ public struct OptionKeywords: Sendable {
         },
         "batchmode": flag(\.batchMode),
         "bindaddress": Keyword { (options, value) throws(OptionFault) in options.bindAddress = value },
+        "certificatefile": Keyword(accumulates: true) { (options, value) throws(OptionFault) in
+            options.certificateFiles += paths(value, options)
+        },
         "ciphers": Keyword { (options, value) throws(OptionFault) in options.ciphers = value },
         "connectionattempts": number(\.connectionAttempts, 1...),
         "connecttimeout": Keyword { (options, value) throws(OptionFault) in
@@ -61,16 +64,10 @@ public struct OptionKeywords: Sendable {
         "hostkeyalgorithms": Keyword { (options, value) throws(OptionFault) in options.hostKeyAlgorithms = value },
         "hostkeyalias": Keyword { (options, value) throws(OptionFault) in options.hostKeyAlias = value },
         "hostname": Keyword { (options, value) throws(OptionFault) in options.host = value },
+        "identitiesonly": flag(\.identitiesOnly),
+        "identityagent": Keyword { (options, value) throws(OptionFault) in setAgent(&options, value) },
         "identityfile": Keyword(accumulates: true) { (options, value) throws(OptionFault) in
             options.identityFiles = (options.identityFiles ?? []) + paths(value, options)
-        },
-        // No key comes from anywhere but the files named.
-        "identitiesonly": Keyword { (_, value) throws(OptionFault) in
-            guard ["yes", "true", "no", "false"].contains(value.lowercased()) else { throw unsupported(value) }
-        },
-        // No agent is asked.
-        "identityagent": Keyword { (_, value) throws(OptionFault) in
-            guard value.lowercased() == "none" else { throw unsupported(value) }
         },
         "kbdinteractiveauthentication": flag(\.keyboardInteractiveAuthentication),
         "kexalgorithms": Keyword { (options, value) throws(OptionFault) in options.keyExchanges = value },
@@ -169,6 +166,16 @@ public struct OptionKeywords: Sendable {
         }
         if words.count > 1, words[1].lowercased() != "none" {
             options.rekeySeconds = Int64(try seconds(String(words[1])))
+        }
+    }
+
+    /// A socket's path, a variable that holds one (`$NAME`), `SSH_AUTH_SOCK` for the usual one, or `none`.
+    private static func setAgent(_ options: inout ClientOptions, _ value: String) {
+        if value.hasPrefix("$") {
+            let name = value.dropFirst().filter { $0 != "{" && $0 != "}" }
+            options.agentSocket = LocalAccount.environment(String(name))
+        } else if value != "SSH_AUTH_SOCK" {
+            options.agentSocket = paths(value, options).first
         }
     }
 

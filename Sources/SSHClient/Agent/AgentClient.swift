@@ -1,0 +1,146 @@
+import NIOCore
+import NIOPosix
+import SSHKeys
+import SSHTransport
+import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// An authentication agent, reached through its socket (`SSH_AUTH_SOCK`, `IdentityAgent`).
+///
+/// An agent may ask its owner before it answers, so requests are made on a thread that may wait.
+package final class AgentClient: Sendable {
+    /// Why an agent was of no use.
+    package enum Fault: Error, CustomStringConvertible {
+        case unreachable(String)
+        case gone
+        case answerTooLong(Int)
+        case refused
+        case malformed(KeyError)
+
+        package var description: String {
+            switch self {
+            case .unreachable(let reason): reason
+            case .gone: "the agent closed the connection"
+            case .answerTooLong(let size): "the agent answers with \(size) bytes"
+            case .refused: "the agent refused"
+            case .malformed(let error): "\(error)"
+            }
+        }
+    }
+
+    /// The longest answer that is read, in bytes, as OpenSSH's agent sends at most.
+    private static let longestAnswer = 256 * 1024
+
+    private let descriptor: CInt
+    /// Held for a request and its answer.
+    private let turn = Mutex(())
+
+    /// Connects to the agent at a path.
+    ///
+    /// - Throws: ``Fault/unreachable(_:)``.
+    package init(path: String) throws(Fault) {
+        #if canImport(Glibc)
+            let type = CInt(SOCK_STREAM.rawValue)
+        #else
+            let type = SOCK_STREAM
+        #endif
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        let bytes = Array(path.utf8)
+        guard bytes.count < MemoryLayout.size(ofValue: address.sun_path) else {
+            throw .unreachable("\(path): \(SystemError.text(ENAMETOOLONG))")
+        }
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
+        let descriptor = socket(AF_UNIX, type, 0)
+        guard descriptor >= 0 else { throw .unreachable(SystemError.text(errno)) }
+        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+        let status = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        guard status == 0 else {
+            let number = errno
+            close(descriptor)
+            throw .unreachable("\(path): \(SystemError.text(number))")
+        }
+        self.descriptor = descriptor
+    }
+
+    deinit { close(descriptor) }
+
+    /// The keys the agent holds.
+    ///
+    /// - Throws: ``Fault``.
+    package func identities() async throws -> [AgentIdentity] {
+        guard case .identities(let list) = try await ask(.identities) else { throw Fault.refused }
+        return list
+    }
+
+    /// A signature blob over `data`.
+    ///
+    /// - Throws: ``Fault``; `.refused` when the agent or its owner does not want to.
+    package func sign(_ data: ByteBuffer, key: ByteBuffer, algorithm: String) async throws -> ByteBuffer {
+        let request = AgentRequest.sign(key: key, data: data, flags: AgentRequest.flags(for: algorithm))
+        guard case .signature(let signature) = try await ask(request) else { throw Fault.refused }
+        return signature
+    }
+
+    /// Gives the agent a key to keep.
+    ///
+    /// - Throws: ``Fault``.
+    package func add(_ key: PrivateKey, lifetime: UInt32? = nil, confirm: Bool = false) async throws {
+        guard case .success = try await ask(.add(key, lifetime: lifetime, confirm: confirm)) else {
+            throw Fault.refused
+        }
+    }
+
+    private func ask(_ request: AgentRequest) async throws -> AgentAnswer {
+        let message = try request.encoded()
+        return try await NIOThreadPool.singleton.runIfActive { [self] in
+            try turn.withLock { _ in try exchange(message) }
+        }
+    }
+
+    private func exchange(_ request: ByteBuffer) throws(Fault) -> AgentAnswer {
+        var rest = request
+        while rest.readableBytes > 0 {
+            let count = rest.withUnsafeReadableBytes { send(descriptor, $0.baseAddress, $0.count, Self.sendFlags) }
+            if count < 0 && errno == EINTR { continue }
+            guard count > 0 else { throw .gone }
+            rest.moveReaderIndex(forwardBy: count)
+        }
+        var head = try receive(4)
+        let length = Int(head.readInteger(as: UInt32.self) ?? 0)
+        guard length > 0, length <= Self.longestAnswer else { throw .answerTooLong(length) }
+        let body = try receive(length)
+        do throws(KeyError) { return try AgentAnswer(body: body) } catch { throw .malformed(error) }
+    }
+
+    private func receive(_ count: Int) throws(Fault) -> ByteBuffer {
+        var bytes = [UInt8](repeating: 0, count: count)
+        var received = 0
+        while received < count {
+            let more = bytes.withUnsafeMutableBytes {
+                recv(descriptor, $0.baseAddress?.advanced(by: received), count - received, 0)
+            }
+            if more < 0 && errno == EINTR { continue }
+            guard more > 0 else { throw .gone }
+            received += more
+        }
+        return ByteBuffer(bytes: bytes)
+    }
+
+    #if canImport(Darwin)
+        private static let sendFlags: CInt = 0
+    #else
+        private static let sendFlags = CInt(MSG_NOSIGNAL)
+    #endif
+}
