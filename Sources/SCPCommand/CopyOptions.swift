@@ -85,7 +85,7 @@ struct CopyOptions {
         case "o": settings.append((option.value, ""))
         case "O", "3", "s": break  // the SCP protocol, through this machine: the only way there is yet
         case "F" where option.value == "none": break  // no configuration file is read
-        case "C": break  // compression is an offer, and "none" remains the only one
+        case "C": settings.append(("Compression", "yes"))
         default:
             let what = Self.absent[option.letter] ?? "this option"
             throw .message("-\(option.letter): \(what) is not supported yet")

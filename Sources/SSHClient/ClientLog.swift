@@ -27,12 +27,13 @@ public struct ClientLog: Sendable {
 private struct StoryObserver: ConnectionObserver {
     let log: ClientLog
 
+    var wantsPackets: Bool { log.verbosity >= 3 }
+
     func note(_ level: Int, _ text: @autoclosure () -> String) { log.note(level, text()) }
 
     func packet(
         _ direction: PacketDirection, sequenceNumber: UInt32, size: Int, payload: ByteBuffer, trace: MessageTrace
     ) {
-        guard log.verbosity >= 3 else { return }
         let lines = trace.describe(payload)
         log.note(3, "\(direction.rawValue) packet \(sequenceNumber), \(size) bytes: \(lines.first ?? "")")
         for line in lines.dropFirst() { log.note(3, "    \(line)") }

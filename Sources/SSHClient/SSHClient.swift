@@ -123,7 +123,7 @@ public final class SSHClient: Sendable {
             macs: try AlgorithmList.resolve(
                 options.macs, option: "MACs", defaults: MACAlgorithm.defaults.map(\.name),
                 all: MACAlgorithm.all.map(\.name)),
-            compression: ["none"])
+            compression: options.compression ? ["zlib@openssh.com", "none"] : ["none", "zlib@openssh.com"])
         configuration.rekeyBytes = options.rekeyBytes
         configuration.rekeySeconds = options.rekeySeconds
         return configuration

@@ -47,6 +47,7 @@ extension Connection {
             connection.serverAuthentication.accepted()
             connection.transport.replacesKeys = true
             try connection.send(UserAuthSuccess())
+            connection.transport.authenticated()
         }
     }
 
@@ -108,6 +109,7 @@ extension Connection {
             event = try serverAuthentication.receive(
                 payload, number: number, sessionID: sessionID, hostKey: hostKey.blob)
         }
+        if case .authenticated = event { transport.authenticated() }
         if let event { transport.emit(event) }
     }
 }

@@ -113,6 +113,9 @@ package struct Connection {
     /// What happened since the last call, oldest first.
     package mutating func nextEvent() -> ConnectionEvent? { transport.nextEvent() ?? channels.nextEvent() }
 
+    /// Bytes that wait for ``takeOutput(limit:)``, channel data left out.
+    package var pendingOutput: Int { transport.outbound.output.readableBytes }
+
     /// Takes what is to be written to the peer: all messages, and channel data until there are `limit` bytes.
     package mutating func takeOutput(limit: Int) throws(ConnectionError) -> ByteBuffer? {
         if failure == nil {

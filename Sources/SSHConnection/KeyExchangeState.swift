@@ -63,7 +63,10 @@ enum KeyExchangeState {
             }
             let mac = names.mac.flatMap(MACAlgorithm.named)
             let keys = derivation.directionKeys(clientToServer: clientToServer, cipher: cipher, mac: mac)
-            return Direction(cipher: cipher, mac: mac, keys: keys)
+            guard let compression = CompressionAlgorithm.named(names.compression) else {
+                throw .keyExchangeFailed("compression \(names.compression) was chosen and does not exist")
+            }
+            return Direction(cipher: cipher, mac: mac, keys: keys, compression: compression)
         }
     }
 
@@ -71,6 +74,7 @@ enum KeyExchangeState {
         let cipher: CipherAlgorithm
         let mac: MACAlgorithm?
         let keys: DirectionKeys
+        let compression: CompressionAlgorithm
     }
 }
 

@@ -27,6 +27,9 @@ struct PacketCounter {
 /// Payloads in, packets for the socket out.
 struct OutboundPackets {
     private var sealer: any PacketSealer = PlaintextSealer()
+    private var compression = DelayedCompression<PayloadCompressor>()
+    /// The compressed form of a payload; kept to be written anew without an allocation.
+    private var compressed = ByteBuffer()
     private(set) var counter = PacketCounter()
     /// Packets that wait to be written.
     var output = ByteBuffer()
@@ -38,7 +41,13 @@ struct OutboundPackets {
         let start = output.writerIndex
         let number = counter.sequenceNumber
         do {
-            try sealer.seal(head: head, body: body, sequenceNumber: number, into: &output)
+            if let compressor = compression.active {
+                compressed.clear()
+                try compressor.compress(head: head, body: body, into: &compressed)
+                try sealer.seal(head: compressed, body: nil, sequenceNumber: number, into: &output)
+            } else {
+                try sealer.seal(head: head, body: body, sequenceNumber: number, into: &output)
+            }
         } catch {
             throw .packetCorrupt("\(error)")
         }
@@ -73,15 +82,24 @@ struct OutboundPackets {
         return taken
     }
 
-    mutating func use(_ sealer: any PacketSealer, resettingSequence: Bool) {
+    /// Uses new keys, and a new stream of compression, from the next packet on.
+    mutating func use(
+        _ sealer: any PacketSealer, compression algorithm: CompressionAlgorithm, resettingSequence: Bool
+    ) throws(CryptoError) {
         self.sealer = sealer
         counter.keysChanged(resettingSequence: resettingSequence)
+        compression.keysChanged(isDelayed: algorithm.isDelayed, try algorithm.makeCompressor())
     }
+
+    /// Compression that waited for the end of authentication starts with the next packet.
+    mutating func authenticated() { compression.authenticated() }
 }
 
 /// Bytes from the socket in, payloads out.
 struct InboundPackets {
     private var opener: any PacketOpener = PlaintextOpener()
+    private var compression = DelayedCompression<PayloadDecompressor>()
+    private var compressed = ByteBuffer()
     private(set) var counter = PacketCounter()
     /// The payload of the packet taken last.
     private(set) var payload = ByteBuffer()
@@ -94,7 +112,12 @@ struct InboundPackets {
         let number = counter.sequenceNumber
         let before = input.readableBytes
         do {
-            guard try opener.open(&input, sequenceNumber: number, into: &payload) != nil else { return false }
+            if let decompressor = compression.active {
+                guard try opener.open(&input, sequenceNumber: number, into: &compressed) != nil else { return false }
+                try decompressor.decompress(compressed, into: &payload)
+            } else {
+                guard try opener.open(&input, sequenceNumber: number, into: &payload) != nil else { return false }
+            }
         } catch {
             throw .packetCorrupt("\(error)")
         }
@@ -104,8 +127,34 @@ struct InboundPackets {
         return true
     }
 
-    mutating func use(_ opener: any PacketOpener, resettingSequence: Bool) {
+    /// Uses new keys, and a new stream of compression, from the next packet on.
+    mutating func use(
+        _ opener: any PacketOpener, compression algorithm: CompressionAlgorithm, resettingSequence: Bool
+    ) throws(CryptoError) {
         self.opener = opener
         counter.keysChanged(resettingSequence: resettingSequence)
+        compression.keysChanged(isDelayed: algorithm.isDelayed, try algorithm.makeDecompressor())
+    }
+
+    /// Compression that waited for the end of authentication starts with the next packet.
+    mutating func authenticated() { compression.authenticated() }
+}
+
+/// The compression of one direction, which may have to wait for the end of authentication.
+private struct DelayedCompression<Stream> {
+    private(set) var active: Stream?
+    private var waiting: Stream?
+    private var isAuthenticated = false
+
+    mutating func keysChanged(isDelayed: Bool, _ stream: Stream?) {
+        let waits = isDelayed && !isAuthenticated
+        active = waits ? nil : stream
+        waiting = waits ? stream : nil
+    }
+
+    mutating func authenticated() {
+        isAuthenticated = true
+        active = active ?? waiting
+        waiting = nil
     }
 }

@@ -54,7 +54,8 @@ extension TransportLayer {
             // A hostile list of names may fill a whole packet.
             throw .noCommonAlgorithm(String("\(error)".prefix(Self.longestText)))
         }
-        for name in [choice.clientToServer.compression, choice.serverToClient.compression] where name != "none" {
+        for name in [choice.clientToServer.compression, choice.serverToClient.compression]
+        where CompressionAlgorithm.named(name) == nil {
             throw .keyExchangeFailed("compression \(name) was chosen and is not supported")
         }
         guard let algorithm = KeyExchangeAlgorithm.named(choice.kex) else {
@@ -215,7 +216,7 @@ extension TransportLayer {
         do {
             let sealer = try PacketProtection.makeSealer(
                 cipher: direction.cipher, mac: direction.mac, keys: direction.keys)
-            outbound.use(sealer, resettingSequence: isStrict)
+            try outbound.use(sealer, compression: direction.compression, resettingSequence: isStrict)
         } catch { throw .keyExchangeFailed("\(error)") }
         rekeyLimits.sent = configuration.rekeyLimit(for: direction.cipher)
         exchange = .newKeysSent(fresh)
@@ -243,7 +244,7 @@ extension TransportLayer {
         do {
             let opener = try PacketProtection.makeOpener(
                 cipher: direction.cipher, mac: direction.mac, keys: direction.keys)
-            inbound.use(opener, resettingSequence: isStrict)
+            try inbound.use(opener, compression: direction.compression, resettingSequence: isStrict)
         } catch { throw .keyExchangeFailed("\(error)") }
         rekeyLimits.received = configuration.rekeyLimit(for: direction.cipher)
         exchange = .idle

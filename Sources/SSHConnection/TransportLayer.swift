@@ -73,6 +73,12 @@ struct TransportLayer {
 
     mutating func nextEvent() -> ConnectionEvent? { events.popFirst() }
 
+    /// Compression that waited for this begins.
+    mutating func authenticated() {
+        outbound.authenticated()
+        inbound.authenticated()
+    }
+
     /// What the numbers 60 to 79 mean from now on, for the observer.
     mutating func describeAuthentication(_ method: AuthenticationMethod) {
         let family: MessageTrace.AuthenticationFamily =

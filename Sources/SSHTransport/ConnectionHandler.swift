@@ -11,6 +11,9 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     /// How much is sealed before it is given to the socket, in bytes.
     private static let writeBatch = 256 << 10
+    /// How much may wait for a socket that takes nothing, in bytes.
+    private static let mostPendingOutput = 8 << 20
+
     private(set) var connection: Connection
     private var context: ChannelHandlerContext?
     private var channels: [ChannelID: SSHChannel] = [:]
@@ -54,6 +57,8 @@ final class ConnectionHandler: ChannelInboundHandler {
             return end(.connection(error))
         }
         deliverEvents()
+        // Answers that the peer asks for and does not read must not pile up.
+        if connection.pendingOutput > Self.mostPendingOutput { end(.flooded) }
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {

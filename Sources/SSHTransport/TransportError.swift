@@ -15,7 +15,7 @@ public enum TransportError: Error, Sendable {
     case channelClosed
     /// The peer does not answer any more.
     case unresponsive(seconds: Int)
-    /// The peer says more than anybody reads.
+    /// The peer says more than anybody reads, or asks for more than it reads.
     case flooded
 }
 
@@ -28,7 +28,7 @@ extension TransportError: CustomStringConvertible {
         case .channelRefused(let reason, let text): "channel open failed (\(reason.rawValue)): \(text)"
         case .channelClosed: "channel closed"
         case .unresponsive: "Timeout, server not responding"
-        case .flooded: "too many messages outside of any channel"
+        case .flooded: "the peer asks for more than it reads"
         }
     }
 }

@@ -64,6 +64,29 @@ struct RekeyTests {
         #expect(pair.client.failure == nil && pair.server.failure == nil)
     }
 
+    @Test("Compression starts with the end of authentication and anew with every key")
+    func compressed() {
+        let zlib = ["zlib@openssh.com"]
+        func compressing(_ configuration: inout ConnectionConfiguration) {
+            configuration.algorithms.compressionClientToServer = zlib
+            configuration.algorithms.compressionServerToClient = zlib
+            configuration.rekeyBytes = 64 * 1024
+        }
+        let (pair, id) = JoinedPair.withChannel(
+            client: .quick.with(compressing), server: .server().with(compressing))
+        var random = SeededGenerator(seed: 2)
+        let noise = random.bytes(1 << 20)
+        let up = ByteBuffer(bytes: noise)
+        let down = ByteBuffer(bytes: noise.map { $0 & 3 })
+        pair.client.attempt { try $0.write(id, up) }
+        pair.server.attempt { try $0.write(id, down) }
+        #expect(pair.run())
+        #expect(pair.server.data[id] == up)
+        #expect(pair.client.data[id] == down)
+        #expect(rekeys(pair.client) > 5)
+        #expect(pair.client.connection.negotiated?.serverToClient.compression == "zlib@openssh.com")
+    }
+
     @Test("New keys come after their time, counted from the first reading of the clock")
     func byTime() {
         let (pair, _) = JoinedPair.withChannel(client: .quick.with { $0.rekeySeconds = 60 })

@@ -16,7 +16,9 @@ struct CompressionTests {
         var output = ByteBuffer()
         for size in [0, 1, 5, 100, 4095, 4096, 4097, 32_768, 65_536, 200_000] {
             for isRandom in [true, false] {
-                let bytes = (0..<size).map { isRandom ? UInt8.random(in: .min ... .max) : UInt8(truncatingIfNeeded: $0 / 7) }
+                let bytes = (0..<size).map {
+                    isRandom ? UInt8.random(in: .min ... .max) : UInt8(truncatingIfNeeded: $0 / 7)
+                }
                 var compressed = ByteBuffer()
                 try compressor.compress(
                     head: ByteBuffer(bytes: bytes.prefix(9)), body: ByteBuffer(bytes: bytes.dropFirst(9)),

@@ -1,9 +1,9 @@
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #else
-import Darwin
+    import Darwin
 #endif
 
 /// A program that asks in place of a terminal (ssh(1): `SSH_ASKPASS`, `SSH_ASKPASS_REQUIRE`).
@@ -56,9 +56,9 @@ struct AskPass {
 
     private func spawn(_ prompt: String, output: CInt, unused: CInt, child: inout pid_t) -> Bool {
         #if canImport(Darwin)
-        var actions: posix_spawn_file_actions_t?
+            var actions: posix_spawn_file_actions_t?
         #else
-        var actions = posix_spawn_file_actions_t()
+            var actions = posix_spawn_file_actions_t()
         #endif
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }

@@ -44,6 +44,8 @@ public struct ClientOptions: Sendable {
     public var keyExchanges: String?
     public var hostKeyAlgorithms: String?
     public var publicKeyAlgorithms: String?
+    /// Compresses, where the server does.
+    public var compression = false
     /// New keys after so many bytes; nil for the cipher's own limit.
     public var rekeyBytes: UInt64?
     /// New keys after so many seconds; nil for never.

@@ -52,6 +52,7 @@ public struct OptionKeywords: Sendable {
             options.certificateFiles += paths(value, options)
         },
         "ciphers": Keyword { (options, value) throws(OptionFault) in options.ciphers = value },
+        "compression": flag(\.compression),
         "connectionattempts": number(\.connectionAttempts, 1...),
         "connecttimeout": Keyword { (options, value) throws(OptionFault) in
             if value.lowercased() == "none" { return options.connectTimeout = nil }
