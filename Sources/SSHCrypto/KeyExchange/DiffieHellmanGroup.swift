@@ -27,10 +27,8 @@ struct DiffieHellmanGroup: Sendable {
     /// Whether a public value is within 2 ... p - 2: the others would give the secret away (RFC 4253 section 8, RFC 8268
     /// section 4).
     func isValid(_ value: MPInt) -> Bool {
-        let magnitude = value.magnitude
-        guard magnitude.count < largest.count || magnitude.count == largest.count else { return false }
-        let isBelow = magnitude.count < largest.count || magnitude.lexicographicallyPrecedes(largest)
-        return isBelow && value.bitWidth > 1
+        guard value.bitWidth > 1, let magnitude = value.padded(to: largest.count) else { return false }
+        return magnitude.lexicographicallyPrecedes(largest)
     }
 
     /// A fresh private exponent and its public value.
