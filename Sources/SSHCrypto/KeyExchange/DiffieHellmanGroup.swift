@@ -5,6 +5,7 @@ struct DiffieHellmanGroup: Sendable {
     /// The length of private exponents. Twice the strength of the largest group here is 400 bits; what comes out of the
     /// exchange is never worth more than a hash of 512 bits.
     private static let exponentLength = 64
+    private static let attempts = 4
 
     let prime: MPInt
     let generator: MPInt
@@ -31,15 +32,15 @@ struct DiffieHellmanGroup: Sendable {
         return magnitude.lexicographicallyPrecedes(largest)
     }
 
-    /// A fresh private exponent and its public value.
-    func makeKey() -> (exponent: [UInt8], publicValue: MPInt) {
-        // Short primes, which only tests and unwise peers have, take exponents no longer than themselves.
-        let length = min(Self.exponentLength, modulus.byteCount)
-        while true {
-            let exponent = SecureRandom.bytes(length)
+    /// A fresh private exponent and its public value; nil where the generator's powers are useless, as they can be in a
+    /// group that a hostile server made up.
+    func makeKey() -> (exponent: [UInt8], publicValue: MPInt)? {
+        for _ in 0..<Self.attempts {
+            let exponent = SecureRandom.bytes(Self.exponentLength)
             let value = power(generator, exponent)
             if isValid(value) { return (exponent, value) }
         }
+        return nil
     }
 
     /// The shared secret; nil where the peer's value, or what comes of it, is out of range.
