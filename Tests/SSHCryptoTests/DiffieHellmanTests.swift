@@ -98,6 +98,8 @@ struct DiffieHellmanTests {
         #expect(throws: CryptoError.self) { try server.receive(request(sizes)) }
     }
 
+    private func zeros(_ count: Int) -> [UInt8] { [UInt8](repeating: 0, count: count) }
+
     @Test("the client refuses a group that is too small, too large, even or has a bad generator")
     func badGroups() throws {
         let prime = try #require(DiffieHellmanGroup.modp2048).prime.magnitude
@@ -108,6 +110,11 @@ struct DiffieHellmanTests {
             (prime.dropLast() + [0xfe], [2]),
             (prime, []), (prime, [1]), (prime, prime), (prime, prime.dropLast() + [0xfe]),
             ([], [2]),
+            // The square of 2^1104 + 1, of which that number's powers are 0.
+            (
+                [1] + zeros(137) + [2] + zeros(137) + [1],
+                [1] + zeros(137) + [1]
+            ),
         ]
         for group in groups {
             var client = GroupExchangeClient(name: "group exchange")

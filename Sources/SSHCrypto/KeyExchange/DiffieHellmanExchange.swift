@@ -32,12 +32,12 @@ struct DiffieHellmanAgreement: OneRoundAgreement {
     var encoding: PublicValueEncoding { .mpint }
 
     func start() throws(CryptoError) -> (secret: [UInt8], publicValue: [UInt8]) {
-        let key = try group().makeKey()
+        guard let key = try group().makeKey() else { throw .operationFailed("\(name): making a key") }
         return (key.exponent, key.publicValue.magnitude)
     }
 
     func respond(to clientValue: [UInt8]) throws(CryptoError) -> (publicValue: [UInt8], sharedSecret: ByteBuffer) {
-        let key = try group().makeKey()
+        guard let key = try group().makeKey() else { throw .operationFailed("\(name): making a key") }
         return (key.publicValue.magnitude, try complete(key.exponent, with: clientValue))
     }
 

@@ -5,6 +5,7 @@ struct DiffieHellmanGroup: Sendable {
     /// The length of private exponents. Twice the strength of the largest group here is 400 bits; what comes out of the
     /// exchange is never worth more than a hash of 512 bits.
     private static let exponentLength = 64
+    private static let attempts = 4
 
     let prime: MPInt
     let generator: MPInt
@@ -27,21 +28,19 @@ struct DiffieHellmanGroup: Sendable {
     /// Whether a public value is within 2 ... p - 2: the others would give the secret away (RFC 4253 section 8, RFC 8268
     /// section 4).
     func isValid(_ value: MPInt) -> Bool {
-        let magnitude = value.magnitude
-        guard magnitude.count < largest.count || magnitude.count == largest.count else { return false }
-        let isBelow = magnitude.count < largest.count || magnitude.lexicographicallyPrecedes(largest)
-        return isBelow && value.bitWidth > 1
+        guard value.bitWidth > 1, let magnitude = value.padded(to: largest.count) else { return false }
+        return magnitude.lexicographicallyPrecedes(largest)
     }
 
-    /// A fresh private exponent and its public value.
-    func makeKey() -> (exponent: [UInt8], publicValue: MPInt) {
-        // Short primes, which only tests and unwise peers have, take exponents no longer than themselves.
-        let length = min(Self.exponentLength, modulus.byteCount)
-        while true {
-            let exponent = SecureRandom.bytes(length)
+    /// A fresh private exponent and its public value; nil where the generator's powers are useless, as they can be in a
+    /// group that a hostile server made up.
+    func makeKey() -> (exponent: [UInt8], publicValue: MPInt)? {
+        for _ in 0..<Self.attempts {
+            let exponent = SecureRandom.bytes(Self.exponentLength)
             let value = power(generator, exponent)
             if isValid(value) { return (exponent, value) }
         }
+        return nil
     }
 
     /// The shared secret; nil where the peer's value, or what comes of it, is out of range.

@@ -83,7 +83,9 @@ struct GroupExchangeClient: ClientKeyExchange {
         switch state {
         case .requested:
             let group = try readGroup(payload)
-            let key = group.makeKey()
+            guard let key = group.makeKey() else {
+                throw .invalidGroup(algorithm: name, reason: "its generator makes no keys")
+            }
             state = .sent(group, exponent: key.exponent, publicValue: key.publicValue)
             var answer = ByteBuffer()
             answer.writeInteger(GroupExchangeMessage.initial)
@@ -163,7 +165,7 @@ struct GroupExchangeServer: ServerKeyExchange {
             return .send(answer)
         case .offered(let group, let sizes):
             let clientValue = try readInitial(payload)
-            let key = group.makeKey()
+            guard let key = group.makeKey() else { throw .operationFailed("\(name): making a key") }
             let secret = try sharedSecret(group, key.exponent, clientValue, algorithm: name)
             state = .finished(publicValue: key.publicValue)
             return .computed(

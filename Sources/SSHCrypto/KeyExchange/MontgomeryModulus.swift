@@ -99,15 +99,16 @@ struct MontgomeryModulus: Sendable {
     private static func addProduct(
         _ factor: UInt64, _ number: UnsafeBufferPointer<UInt64>, to sum: UnsafeMutableBufferPointer<UInt64>
     ) {
+        let count = number.count
         var carry: UInt64 = 0
-        for limb in 0..<number.count {
-            let total = product(factor, number[limb]) &+ UInt128(sum[limb]) &+ UInt128(carry)
-            sum[limb] = UInt64(truncatingIfNeeded: total)
-            carry = UInt64(truncatingIfNeeded: total >> 64)
+        var limb = 0
+        while limb < count {
+            (carry, sum[limb]) = multiplyAdd(factor, number[limb], sum[limb], carry)
+            limb &+= 1
         }
-        let total = UInt128(sum[number.count]) &+ UInt128(carry)
-        sum[number.count] = UInt64(truncatingIfNeeded: total)
-        sum[number.count + 1] = UInt64(truncatingIfNeeded: total >> 64)
+        let (total, overflow) = sum[count].addingReportingOverflow(carry)
+        sum[count] = total
+        sum[count &+ 1] = overflow ? 1 : 0
     }
 
     /// Adds the multiple of the modulus that clears the lowest limb, and drops that limb.
@@ -117,16 +118,27 @@ struct MontgomeryModulus: Sendable {
     ) {
         let count = modulus.count
         let factor = sum[0] &* negatedInverse
-        var carry = UInt64(truncatingIfNeeded: (product(factor, modulus[0]) &+ UInt128(sum[0])) >> 64)
-        for limb in 1..<count {
-            let total = product(factor, modulus[limb]) &+ UInt128(sum[limb]) &+ UInt128(carry)
-            sum[limb - 1] = UInt64(truncatingIfNeeded: total)
-            carry = UInt64(truncatingIfNeeded: total >> 64)
+        var (carry, _) = multiplyAdd(factor, modulus[0], sum[0], 0)
+        var limb = 1
+        while limb < count {
+            (carry, sum[limb &- 1]) = multiplyAdd(factor, modulus[limb], sum[limb], carry)
+            limb &+= 1
         }
-        let total = UInt128(sum[count]) &+ UInt128(carry)
-        sum[count - 1] = UInt64(truncatingIfNeeded: total)
-        sum[count] = sum[count + 1] &+ UInt64(truncatingIfNeeded: total >> 64)
-        sum[count + 1] = 0
+        let (total, overflow) = sum[count].addingReportingOverflow(carry)
+        sum[count &- 1] = total
+        sum[count] = sum[count &+ 1] &+ (overflow ? 1 : 0)
+        sum[count &+ 1] = 0
+    }
+
+    /// a * b + c + d, which two limbs can always hold.
+    @inline(__always)
+    private static func multiplyAdd(
+        _ a: UInt64, _ b: UInt64, _ c: UInt64, _ d: UInt64
+    ) -> (high: UInt64, low: UInt64) {
+        let (high, low) = a.multipliedFullWidth(by: b)
+        let (first, overflow1) = low.addingReportingOverflow(c)
+        let (second, overflow2) = first.addingReportingOverflow(d)
+        return (high &+ (overflow1 ? 1 : 0) &+ (overflow2 ? 1 : 0), second)
     }
 
     /// The sum less the modulus where it is not below it; both are computed.
@@ -146,11 +158,6 @@ struct MontgomeryModulus: Sendable {
         let below = borrow & ~sum[count] & 1
         let keep = 0 &- below
         for limb in 0..<count { result[limb] = (sum[limb] & keep) | (result[limb] & ~keep) }
-    }
-
-    @inline(__always)
-    private static func product(_ a: UInt64, _ b: UInt64) -> UInt128 {
-        UInt128(a) &* UInt128(b)
     }
 
     /// R^2 mod modulus: a power of two doubled up to R * 2^limbs, then squared up: six squarings in Montgomery's form
