@@ -19,7 +19,6 @@ let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio
 let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let cryptoExtras: Target.Dependency = .product(name: "CryptoExtras", package: "swift-crypto")
-let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 
 // Lowest floor first; a target imports only floors above it in this list (docs/architecture.md).
 let package = Package(
@@ -34,17 +33,17 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
-        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     ],
     targets: [
         module("SSHWire", [nioCore]),
-        module("SSHCrypto", ["SSHWire", nioCore, crypto, cryptoExtras]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        module("SSHCrypto", ["SSHWire", "CZlib", nioCore, crypto, cryptoExtras]),
         module("SSHKeys", ["SSHWire", "SSHCrypto", nioCore, crypto, cryptoExtras]),
         module("SSHConnection", ["SSHWire", "SSHCrypto", "SSHKeys", nioCore, crypto]),
         module("SSHTransport", ["SSHWire", "SSHConnection", nioCore, nioPosix]),
         module(
             "SSHClient",
-            ["SSHWire", "SSHCrypto", "SSHKeys", "SSHConnection", "SSHTransport", nioCore, nioPosix, logging]),
+            ["SSHWire", "SSHCrypto", "SSHKeys", "SSHConnection", "SSHTransport", nioCore, nioPosix]),
         module("SCP", ["SSHWire", nioCore]),
         module("FileTransfer", ["SSHWire", "SCP", nioCore, nioPosix]),
         .executableTarget(

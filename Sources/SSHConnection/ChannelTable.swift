@@ -146,11 +146,8 @@ struct ChannelTable {
 
     /// Takes the data received on a channel since the last call; nil when there is none.
     mutating func takeReceived(_ id: ChannelID) -> ByteBuffer? {
-        guard let index = index(id.number), let data = channels[index]?.received, data.readableBytes > 0 else {
-            return nil
-        }
-        channels[index]?.received = ByteBuffer()
-        return data
+        guard let index = index(id.number) else { return nil }
+        return channels[index]?.takeReceived()
     }
 
     mutating func takeReceivedErrors(_ id: ChannelID) -> ByteBuffer? {
@@ -254,7 +251,7 @@ struct ChannelTable {
         guard channels[index]?.closeWanted == false, let held = channels[index]?.received.readableBytes else {
             return try consumed(id, message.data.readableBytes)
         }
-        channels[index]?.received.writeImmutableBuffer(message.data)
+        channels[index]?.receive(message.data)
         if held == 0, message.data.readableBytes > 0 { events.append(.channelReadable(id)) }
     }
 

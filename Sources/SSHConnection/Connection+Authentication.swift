@@ -102,6 +102,9 @@ extension Connection {
             if case .authenticated = event { transport.replacesKeys = true }
         case .server:
             guard let sessionID = transport.sessionID, let hostKey = transport.hostKey else { return }
+            if transport.observer != nil, let request = try? UserAuthRequest(payload: payload) {
+                transport.describeAuthentication(request.method)
+            }
             event = try serverAuthentication.receive(
                 payload, number: number, sessionID: sessionID, hostKey: hostKey.blob)
         }

@@ -118,10 +118,7 @@ package struct Connection {
         if failure == nil {
             try guarded { (connection) throws(ConnectionError) in try connection.fill(limit: limit) }
         }
-        guard transport.outbound.output.readableBytes > 0 else { return nil }
-        let output = transport.outbound.output
-        transport.outbound.output = ByteBuffer()
-        return output
+        return transport.outbound.take()
     }
 
     private mutating func fill(limit: Int) throws(ConnectionError) {

@@ -9,6 +9,8 @@ package enum PacketDirection: String, Sendable {
 
 /// Sees what a connection does, for `-v` and `-vvv`; it changes nothing.
 package protocol ConnectionObserver: Sendable {
+    /// Whether ``packet(_:sequenceNumber:size:payload:trace:)`` is to be called; each call costs a copy of the payload.
+    var wantsPackets: Bool { get }
     /// A packet passed: its whole size on the wire in bytes, and its payload in the clear, with what
     /// describes it without its secrets.
     func packet(
@@ -17,4 +19,8 @@ package protocol ConnectionObserver: Sendable {
     ///
     /// - Parameter level: the number of `-v` from which on it is told.
     func note(_ level: Int, _ text: @autoclosure () -> String)
+}
+
+extension ConnectionObserver {
+    package var wantsPackets: Bool { true }
 }

@@ -51,9 +51,26 @@ struct OutboundPackets {
         }
     }
 
+    /// What was taken last: its memory serves again once it is written and let go. Blocks of this size would else go
+    /// back to the system and be faulted in anew every time.
+    private var taken = ByteBuffer()
+
     /// Makes room for `count` bytes more.
     mutating func reserve(_ count: Int) {
-        if output.writableBytes < count { output.reserveCapacity(minimumWritableBytes: count) }
+        guard output.writableBytes < count else { return }
+        var larger = taken
+        taken = ByteBuffer()
+        larger.clear(minimumCapacity: output.readableBytes + count)
+        larger.writeImmutableBuffer(output)
+        output = larger
+    }
+
+    /// Takes the packets that wait to be written; nil when there are none.
+    mutating func take() -> ByteBuffer? {
+        guard output.readableBytes > 0 else { return nil }
+        taken = output
+        output = ByteBuffer()
+        return taken
     }
 
     mutating func use(_ sealer: any PacketSealer, resettingSequence: Bool) {

@@ -14,8 +14,9 @@ struct TransportLayer {
     var asksForExtensions = true
     var observer: (any ConnectionObserver)? {
         didSet {
-            outbound.observer = observer
-            inbound.observer = observer
+            let watching = observer?.wantsPackets == true ? observer : nil
+            outbound.observer = watching
+            inbound.observer = watching
         }
     }
 

@@ -30,6 +30,8 @@ package enum CryptoError: Error, Equatable, Sendable {
     case unexpectedMessage(algorithm: String, number: UInt8?)
     /// The cryptographic library refused an operation.
     case operationFailed(String)
+    /// A payload could not be compressed or decompressed; zlib's error number.
+    case compressionFailed(Int)
 }
 
 /// Two lists of names of which none is in both.
@@ -85,6 +87,8 @@ extension CryptoError: CustomStringConvertible {
             "key exchange message: \(error)"
         case .unexpectedMessage(let algorithm, let number):
             "\(algorithm): \(number.map { "message \($0)" } ?? "an empty payload") came out of order"
+        case .compressionFailed(let status):
+            "compression failed (zlib error \(status))"
         case .operationFailed(let what):
             "\(what) failed"
         }

@@ -24,10 +24,10 @@ final class JoinedPair {
 
     init(
         client: ConnectionConfiguration = .quick, server: ConnectionConfiguration = .server(),
-        observer: (any ConnectionObserver)? = nil
+        observer: (any ConnectionObserver)? = nil, serverObserver: (any ConnectionObserver)? = nil
     ) {
         self.client = Endpoint(.client, client, observer)
-        self.server = Endpoint(.server, server)
+        self.server = Endpoint(.server, server, serverObserver)
     }
 
     /// Starts both ends.

@@ -8,18 +8,22 @@ import NIOPosix
     import Darwin
 #endif
 
-/// Asks at the terminal that controls this process, whatever its standard streams are; tells on standard error.
+/// Asks at the terminal that controls this process, whatever its standard streams are, or through the program that
+/// `SSH_ASKPASS` names; tells on standard error.
 public struct TerminalInterface: UserInterface {
     public init() {}
 
     public func ask(_ question: String) async -> String? {
-        await onThread { Terminal.open()?.read(prompt: question, echo: true) }.map {
-            String(decoding: $0, as: UTF8.self)
-        }
+        await onThread { Self.ask(question, echo: true) }.map { String(decoding: $0, as: UTF8.self) }
     }
 
-    public func askSecret(_ prompt: String) async -> [UInt8]? {
-        await onThread { Terminal.open()?.read(prompt: prompt, echo: false) }
+    public func askSecret(_ prompt: String) async -> [UInt8]? { await onThread { Self.ask(prompt, echo: false) } }
+
+    private static func ask(_ prompt: String, echo: Bool) -> [UInt8]? {
+        let program = AskPass(environment: LocalAccount.environment)
+        if let program, program.isPreferred { return program.ask(prompt) }
+        guard let terminal = Terminal.open() else { return program?.ask(prompt) }
+        return terminal.read(prompt: prompt, echo: echo)
     }
 
     public func tell(_ text: String) { StandardError.write(text + "\n") }
