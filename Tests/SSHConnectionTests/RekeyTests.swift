@@ -75,7 +75,7 @@ struct RekeyTests {
         let (pair, id) = JoinedPair.withChannel(
             client: .quick.with(compressing), server: .server().with(compressing))
         var random = SeededGenerator(seed: 2)
-        let noise = random.bytes(1 << 20)
+        let noise = random.bytes(512 << 10)
         let up = ByteBuffer(bytes: noise)
         let down = ByteBuffer(bytes: noise.map { $0 & 3 })
         pair.client.attempt { try $0.write(id, up) }
@@ -83,7 +83,7 @@ struct RekeyTests {
         #expect(pair.run())
         #expect(pair.server.data[id] == up)
         #expect(pair.client.data[id] == down)
-        #expect(rekeys(pair.client) > 5)
+        #expect(rekeys(pair.client) > 1)
         #expect(pair.client.connection.negotiated?.serverToClient.compression == "zlib@openssh.com")
     }
 
