@@ -61,7 +61,7 @@ public struct SCPUpload: Sendable {
 }
 
 /// A peer's message made printable, without the name of the program that scp puts in front.
-func peerMessage(_ text: [UInt8]) -> String {
+package func peerMessage(_ text: [UInt8]) -> String {
     let prefix = "scp: ".utf8
     return Printable.text(text.starts(with: prefix) ? text.dropFirst(prefix.count) : text[...])
 }

@@ -101,7 +101,7 @@ struct CopyCommand {
         let receiving = RemoteCommand.sink(target.path, options, targetMustBeDirectory: options.targetMustBeDirectory)
         return try await session(source, sending) { from in
             try await session(target, receiving) { to in
-                try await Relay.run(between: from, and: to)
+                try await Relay.run(from: from, to: to) { CommandObserver.tell(peerMessage($0)) }
                 return TransferSummary()
             }
         }

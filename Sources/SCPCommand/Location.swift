@@ -20,7 +20,8 @@ enum Location: Equatable {
         var host = argument[..<colon]
         var user: String?
         if let at = host.lastIndex(of: UInt8(ascii: "@")) {
-            user = String(decoding: host[..<at], as: UTF8.self)
+            // Nothing before the @ names nobody.
+            if at > host.startIndex { user = String(decoding: host[..<at], as: UTF8.self) }
             host = host[(at + 1)...]
         }
         if host.first == UInt8(ascii: "["), host.last == UInt8(ascii: "]") { host = host.dropFirst().dropLast() }

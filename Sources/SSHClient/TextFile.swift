@@ -28,7 +28,8 @@ enum TextFile {
         defer { close(descriptor) }
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { throw Failure(path: path, number: errno) }
-        guard status.st_mode & S_IFMT == S_IFREG || status.st_mode & S_IFMT == S_IFIFO else {
+        // /dev/null stands for a file with nothing in it.
+        guard [S_IFREG, S_IFIFO, S_IFCHR].contains(status.st_mode & S_IFMT) else {
             throw Failure(path: path, number: status.st_mode & S_IFMT == S_IFDIR ? EISDIR : EINVAL)
         }
         var bytes: [UInt8] = []

@@ -144,14 +144,14 @@ struct FileFailureTests {
                     """, mode: 0o755)
             let full = try await Peer.openSSH(hostKeys: [.ed25519], configuration: ["ForceCommand \(program)"])
             finished = try await full.scp(
-                ["first", "large", "last"].map { peer.directory.file($0) } + ["\(full.destination):\(small)"])
+                ["first", "last", "large"].map { peer.directory.file($0) } + ["\(full.destination):\(small)"])
             #expect(try readText(peer.directory.file("names")).contains("last"))
         } else {
             let script = mount.replacing("exec \"$@\"", with: #""$@"; status=$?; ls "$0"; exit $status"#)
             finished = try await run(
                 "unshare",
                 ["--mount", "/bin/sh", "-c", script, small] + command
-                    + ["first", "large", "last"].map { peer.remote($0) } + [small])
+                    + ["first", "last", "large"].map { peer.remote($0) } + [small])
             #expect(finished.outputText == "first\nlarge\nlast\n")
         }
         expectFailure(finished, "\(small)/large: No space left on device\n")

@@ -3,6 +3,9 @@ import TestSupport
 /// Whether the `scp` under test is a release build, which the largest copies are for.
 let testsReleaseBinary = environmentValue("SCP_BINARY")?.contains("/release/") == true
 
+/// The quickest key exchange, where none is wanted in particular: others take long in a debug build.
+private let quickExchange = testsReleaseBinary ? [] : ["-oKexAlgorithms=^curve25519-sha256"]
+
 extension Peer {
     /// Runs our `scp` with the options that reach this server.
     ///
@@ -12,7 +15,8 @@ extension Peer {
         timeout: Duration = .seconds(240)
     ) async throws -> Finished {
         try await run(
-            scpBinary(), options + clientOptions(key: key, port: port) + ["--"] + operands, timeout: timeout)
+            scpBinary(), options + quickExchange + clientOptions(key: key, port: port) + ["--"] + operands,
+            timeout: timeout)
     }
 
     /// Runs our `scp` without any options but those that reach this server.
@@ -20,7 +24,7 @@ extension Peer {
 
     /// Runs our `scp` on a terminal of its own.
     func scpOnTerminal(_ options: [String] = [], _ operands: [String], port: Int? = nil) throws -> Terminal {
-        try Terminal(scpBinary(), options + clientOptions(port: port, asking: true) + ["--"] + operands)
+        try Terminal(scpBinary(), options + quickExchange + clientOptions(port: port, asking: true) + ["--"] + operands)
     }
 
     /// `host:path` for a name in the server's directory.

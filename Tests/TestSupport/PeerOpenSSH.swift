@@ -49,6 +49,8 @@ private func sshdConfiguration(
         "UseDNS no",
         "MaxStartups 200",
         "LogLevel VERBOSE",
+        // Makes a remote bash pass its start-up files by, which may be slow and talk.
+        "SetEnv SHLVL=1",
         // Without PAM, sshd refuses an account whose password is locked; as another user than root it cannot use PAM.
         "UsePAM \(getuid() == 0 && rootIsLocked() ? "yes" : "no")",
     ]

@@ -108,7 +108,9 @@ private struct Terminal: ~Copyable {
             case 0x03:
                 write("\n")
                 if isTerminal { tcsetattr(descriptor, TCSAFLUSH, &saved) }
-                raise(SIGINT)
+                // To the process, not to this thread, where signals are blocked; it may take a moment to arrive.
+                kill(getpid(), SIGINT)
+                sleep(1)
                 return nil
             case 0x04 where line.isEmpty:
                 write("\n")

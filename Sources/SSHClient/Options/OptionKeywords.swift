@@ -56,7 +56,8 @@ public struct OptionKeywords: Sendable {
         "connectionattempts": number(\.connectionAttempts, 1...),
         "connecttimeout": Keyword { (options, value) throws(OptionFault) in
             if value.lowercased() == "none" { return options.connectTimeout = nil }
-            options.connectTimeout = try seconds(value)
+            let limit = try seconds(value)
+            options.connectTimeout = limit > 0 ? limit : nil
         },
         "globalknownhostsfile": Keyword { (options, value) throws(OptionFault) in
             options.globalKnownHostsFiles = paths(value, options)
@@ -146,11 +147,12 @@ public struct OptionKeywords: Sendable {
             let digits = rest.prefix { $0.isASCII && $0.isNumber }
             rest = rest.dropFirst(digits.count)
             let unit = rest.popFirst().map { units[$0] } ?? 1
-            guard let number = Int(digits), let unit, number < 1 << 31 else {
+            guard let number = Int(digits), let unit, number < 1 << 31, total < 1 << 31 else {
                 throw OptionFault(reason: "bad time \"\(value)\"")
             }
             total += number * unit
         }
+        guard total < 1 << 31 else { throw OptionFault(reason: "bad time \"\(value)\"") }
         return total
     }
 

@@ -42,7 +42,7 @@ struct HostVerifier {
     /// - Parameter address: the numeric address connected to.
     /// - Throws: `ClientError.hostKeyRejected`.
     func verify(_ key: PublicKey, address: String) async throws(ClientError) {
-        switch known.verdict(host: name, port: port, key: key) {
+        switch known.verdict(host: name, port: port, addresses: [address], key: key) {
         case .known(let entry):
             log.note(1, "Host '\(name)' is known and matches the \(key.type.shortName) host key.")
             log.note(1, "Found key in \(entry.file):\(entry.line)")

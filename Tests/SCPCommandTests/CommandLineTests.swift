@@ -1,0 +1,160 @@
+import SSHClient
+import Testing
+
+@testable import SCPCommand
+
+func bytes(_ words: [String]) -> [[UInt8]] { words.map { Array($0.utf8) } }
+
+extension CopyOptions {
+    /// Options of a command line with nothing but two operands.
+    static var empty: CopyOptions {
+        get throws { try CopyOptions(bytes(["a", "b"])) }
+    }
+}
+
+@Suite("The words of a command line")
+struct CommandArgumentsTests {
+    private func parse(_ words: String...) throws -> CommandArguments {
+        try CommandArguments(bytes(words), flags: "rpqv", valued: "Poi")
+    }
+
+    private func options(_ pairs: (Character, String)...) -> [CommandArguments.Option] {
+        pairs.map { CommandArguments.Option(letter: $0.0, value: $0.1) }
+    }
+
+    @Test("Flags stand together, before an option with its value attached")
+    func together() throws {
+        let parsed = try parse("-rpP22", "a", "b")
+        #expect(parsed.options == options(("r", ""), ("p", ""), ("P", "22")))
+        #expect(parsed.operands == bytes(["a", "b"]))
+    }
+
+    @Test("A value may be a word of its own, even one that begins with a dash")
+    func separate() throws {
+        #expect(try parse("-P", "22", "-o", "-x", "a").options == options(("P", "22"), ("o", "-x")))
+        #expect(try parse("-oPort=22").options == options(("o", "Port=22")))
+        #expect(try parse("-P", "--", "a").options == options(("P", "--")))
+        #expect(try parse("-P", "").options == options(("P", "")))
+    }
+
+    @Test("Options end at -- and at the first operand; a dash alone is an operand")
+    func end() throws {
+        #expect(try parse("-r", "--", "-p", "--").operands == bytes(["-p", "--"]))
+        #expect(try parse("a", "-r").operands == bytes(["a", "-r"]))
+        #expect(try parse("-", "-r").operands == bytes(["-", "-r"]))
+        #expect(try parse("", "-r").operands == bytes(["", "-r"]))
+        #expect(try parse().operands.isEmpty)
+    }
+
+    @Test("An unknown letter, and a value that is not there, are named")
+    func faults() {
+        #expect(throws: CommandArguments.Fault.unknown("x")) { try parse("-rx") }
+        #expect(throws: CommandArguments.Fault.unknown("-")) { try parse("--recursive") }
+        #expect(throws: CommandArguments.Fault.valueMissing("P")) { try parse("-rP") }
+        #expect(throws: CommandArguments.Fault.unknown("\u{ff}")) {
+            try CommandArguments([[45, 0xff]], flags: "r", valued: "")
+        }
+    }
+}
+
+@Suite("The options of scp")
+struct CopyOptionsTests {
+    private func parse(_ words: String...) throws -> CopyOptions { try CopyOptions(bytes(words)) }
+
+    private func client(_ words: String...) throws -> ClientOptions {
+        try CopyOptions(bytes(words + ["a", "h:b"])).client(for: Location.Remote(user: nil, host: "h", path: []))
+    }
+
+    @Test("Flags of the copy")
+    func flags() throws {
+        let options = try parse("-rpqTv", "-vv", "-v", "a", "b")
+        #expect(options.recursive && options.preserve && options.quiet && options.trustsNames)
+        #expect(options.verbosity == 3)
+        let none = try CopyOptions.empty
+        #expect(!none.recursive && !none.preserve && !none.quiet && !none.trustsNames && none.verbosity == 0)
+    }
+
+    @Test("Several sources want a directory")
+    func severalSources() throws {
+        #expect(try !parse("a", "b").targetMustBeDirectory)
+        #expect(try parse("a", "b", "c").targetMustBeDirectory)
+        #expect(try parse("a", "h:b", "c").sources.count == 2)
+    }
+
+    @Test("The letters -4, -6, -B, -P, -i, -c and -o set what ssh_config sets")
+    func letters() throws {
+        #expect(try client("-4").addressFamily == .inet)
+        #expect(try client("-6").addressFamily == .inet6)
+        #expect(try client("-B").batchMode)
+        #expect(try client("-P", "2222").port == 2222)
+        #expect(try client("-i", "/k", "-i/l").identityFiles == ["/k", "/l"])
+        #expect(try client("-c", "aes128-ctr").ciphers == "aes128-ctr")
+        #expect(try client("-o", "User = bob").user == "bob")
+    }
+
+    @Test("The first of several settings counts, and a user before the host counts most")
+    func first() throws {
+        #expect(try client("-P1", "-oPort=2", "-P3").port == 1)
+        let options = try parse("-oUser=bob", "a", "alice@h:b")
+        guard case .remote(let remote) = options.target else {
+            Issue.record("no remote target")
+            return
+        }
+        #expect(try options.client(for: remote).user == "alice")
+    }
+
+    @Test("The undocumented roles of the server's side take paths as they are")
+    func roles() throws {
+        let source = try parse("-r", "-p", "-f", "--", "h:x", "-y")
+        #expect(source.serverRole == .source && source.serverPaths == bytes(["h:x", "-y"]))
+        let sink = try parse("-d", "-t", "x")
+        #expect(sink.serverRole == .sink && sink.targetMustBeDirectory)
+    }
+
+    @Test("Too little to do is a matter of usage", arguments: [[], ["a"], ["-t"], ["-r"]])
+    func usage(words: [String]) {
+        #expect {
+            try CopyOptions(bytes(words))
+        } throws: { error in
+            if case CopyOptions.Fault.usage = error { true } else { false }
+        }
+    }
+
+    @Test("Letters that are not there yet say so", arguments: ["-A", "-J", "-l", "-R", "-D", "-X", "-S"])
+    func absent(letter: String) {
+        #expect {
+            try CopyOptions(bytes([letter, "1", "a", "b"]))
+        } throws: { error in
+            if case CopyOptions.Fault.message(let text) = error {
+                text.hasPrefix(letter) && text.hasSuffix("not supported yet")
+            } else {
+                false
+            }
+        }
+    }
+}
+
+@Suite("The command that the server runs")
+struct RemoteCommandTests {
+    private func sink(_ path: String, _ words: String..., directory: Bool = false) throws -> String {
+        String(
+            decoding: RemoteCommand.sink(
+                Array(path.utf8), try CopyOptions(bytes(words + ["a", "b"])), targetMustBeDirectory: directory),
+            as: UTF8.self)
+    }
+
+    @Test("Options are handed on, the path is left to the remote shell")
+    func options() throws {
+        #expect(try sink("x") == "scp -t x")
+        #expect(try sink("a b*", "-rp") == "scp -r -p -t a b*")
+        #expect(try sink("x", "-v", directory: true) == "scp -v -d -t x")
+        #expect(try sink("-x") == "scp -t -- -x")
+        let source = RemoteCommand.source(Array("~/x".utf8), try CopyOptions(bytes(["-q", "-r", "a", "b"])))
+        #expect(String(decoding: source, as: UTF8.self) == "scp -r -f ~/x")
+    }
+
+    @Test("A path is bytes")
+    func pathBytes() throws {
+        #expect(RemoteCommand.source([0xff], try CopyOptions.empty) == Array("scp -f ".utf8) + [0xff])
+    }
+}
