@@ -6,11 +6,14 @@ import Synchronization
 final class CommandObserver: TransferObserver {
     private let meter: ProgressMeter?
     private let verbosity: Int
+    /// Whether another end shows the warnings: it is sent them in the protocol.
+    private let isRemote: Bool
     private let current = Mutex<ProgressFile?>(nil)
 
     init(options: CopyOptions) {
         meter = options.quiet || options.serverRole != nil ? nil : ProgressMeter()
         verbosity = options.verbosity
+        isRemote = options.serverRole != nil
     }
 
     func fileStarted(_ path: LocalPath, size: Int64) {
@@ -27,7 +30,7 @@ final class CommandObserver: TransferObserver {
         }?.finish()
     }
 
-    func warning(_ text: String) { Self.tell(text) }
+    func warning(_ text: String) { if !isRemote { Self.tell(text) } }
 
     var wantsTrace: Bool { verbosity >= 1 }
 

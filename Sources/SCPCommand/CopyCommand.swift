@@ -118,7 +118,17 @@ struct CopyCommand {
             StandardError.write(Printable.text(bytes.readableBytesView, keepingNewlines: true))
         }
         defer { channel.close() }
-        var summary = try await body(channel)
+        var summary: TransferSummary
+        do {
+            summary = try await body(channel)
+        } catch TransportError.channelClosed {
+            // A server that will not run commands says so where the protocol was expected.
+            var words = ByteBuffer()
+            while let bytes = try await channel.read(), words.readableBytes < 4096 { words.writeImmutableBuffer(bytes) }
+            let text = Printable.text(words.readableBytesView, keepingNewlines: true)
+            throw CopyOptions.Fault.message(
+                text.isEmpty ? "\(remote.host): the remote scp ended at once" : "\(remote.host): \(text)")
+        }
         try await channel.finishWriting()
         while try await channel.read() != nil {}
         await channel.waitForClose()
@@ -139,6 +149,7 @@ struct CopyCommand {
             ).run(options.serverPaths.map { LocalPath($0) })
         case .sink:
             guard options.serverPaths.count == 1, let path = options.serverPaths.first else {
+                try await stream.write(ByteBuffer(string: "\u{1}scp: ambiguous target\n"))
                 throw CopyOptions.Fault.message("ambiguous target")
             }
             return try await SCPDownload(
@@ -158,7 +169,10 @@ struct CopyCommand {
         do {
             return try await body().errors == 0
         } catch {
-            if case CopyOptions.Fault.message(let text) = error {
+            if options.serverRole != nil {
+                // The other end has been told in the protocol, and shows it to its user.
+                return false
+            } else if case CopyOptions.Fault.message(let text) = error {
                 CommandObserver.tell(text)
             } else {
                 CommandObserver.tell("\(error)")

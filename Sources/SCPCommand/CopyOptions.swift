@@ -88,7 +88,7 @@ struct CopyOptions {
         case "C": settings.append(("Compression", "yes"))
         default:
             let what = Self.absent[option.letter] ?? "this option"
-            throw .message("-\(option.letter): \(what) is not supported yet")
+            throw .message("-\(option.letter) is not supported yet: \(what)")
         }
     }
 

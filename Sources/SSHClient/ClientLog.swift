@@ -1,5 +1,6 @@
 import NIOCore
 import SSHConnection
+import SSHCrypto
 import SSHWire
 
 /// Tells the story of a connection: `-v` the steps, `-vvv` every packet, field by field.
@@ -31,11 +32,15 @@ private struct StoryObserver: ConnectionObserver {
 
     func note(_ level: Int, _ text: @autoclosure () -> String) { log.note(level, text()) }
 
-    func packet(
-        _ direction: PacketDirection, sequenceNumber: UInt32, size: Int, payload: ByteBuffer, trace: MessageTrace
-    ) {
-        let lines = trace.describe(payload)
-        log.note(3, "\(direction.rawValue) packet \(sequenceNumber), \(size) bytes: \(lines.first ?? "")")
+    func packet(_ packet: ObservedPacket) {
+        let lines = packet.trace.describe(packet.payload)
+        let sizes =
+            "packet_length \(packet.sizes.packetLength), padding_length \(packet.sizes.paddingLength), "
+            + "MAC \(packet.macLength)"
+        log.note(
+            3,
+            "\(packet.direction.rawValue) packet \(packet.sequenceNumber), \(packet.size) bytes (\(sizes)): "
+                + (lines.first ?? ""))
         for line in lines.dropFirst() { log.note(3, "    \(line)") }
     }
 }

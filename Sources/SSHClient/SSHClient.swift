@@ -37,18 +37,21 @@ public final class SSHClient: Sendable {
     public static func connect(
         _ options: ClientOptions, interface: any UserInterface, log: ClientLog = ClientLog(verbosity: 0) { _ in }
     ) async throws -> SSHClient {
-        let verifier = HostVerifier(options: options, interface: interface, log: log)
+        var verifier = HostVerifier(options: options, interface: interface, log: log)
         let configuration = try configuration(options, verifier)
         let dialer = Dialer(options: options, log: log, group: Self.group)
         let (transport, address) = try await dialer.connect(configuration)
         let limit = options.connectTimeout ?? handshakeLimit
         transport.startDeadline(seconds: limit)
         do {
+            let patient = PatientInterface(base: interface, transport: transport, limit: limit)
+            verifier.interface = patient
             var events = transport.events.makeAsyncIterator()
             var authenticator = try Authenticator(
-                options: options, interface: interface, log: log, transport: transport)
+                options: options, interface: patient, log: log, transport: transport)
             try await handshake(&events, transport, verifier, address: address, log: log)
             try await authenticator.run(&events)
+            transport.stopDeadline()
         } catch let error as TransportError {
             throw explain(error, options, limit)
         } catch {
@@ -82,8 +85,6 @@ public final class SSHClient: Sendable {
         while let event = await events.next() {
             switch event {
             case .hostKey(let key):
-                // A person's time to answer is not the server's.
-                transport.stopDeadline()
                 do throws(ClientError) {
                     try await verifier.verify(key, address: address)
                 } catch {

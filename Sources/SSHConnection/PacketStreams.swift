@@ -40,13 +40,14 @@ struct OutboundPackets {
     mutating func send(head: ByteBuffer, body: ByteBuffer?) throws(ConnectionError) {
         let start = output.writerIndex
         let number = counter.sequenceNumber
+        let sizes: PacketSizes
         do {
             if let compressor = compression.active {
                 compressed.clear()
                 try compressor.compress(head: head, body: body, into: &compressed)
-                try sealer.seal(head: compressed, body: nil, sequenceNumber: number, into: &output)
+                sizes = try sealer.seal(head: compressed, body: nil, sequenceNumber: number, into: &output)
             } else {
-                try sealer.seal(head: head, body: body, sequenceNumber: number, into: &output)
+                sizes = try sealer.seal(head: head, body: body, sequenceNumber: number, into: &output)
             }
         } catch {
             throw .packetCorrupt("\(error)")
@@ -56,7 +57,9 @@ struct OutboundPackets {
         if let observer {
             var payload = head
             if let body { payload.writeImmutableBuffer(body) }
-            observer.packet(.sent, sequenceNumber: number, size: size, payload: payload, trace: trace)
+            observer.packet(
+                ObservedPacket(
+                    direction: .sent, sequenceNumber: number, size: size, sizes: sizes, payload: payload, trace: trace))
         }
     }
 
@@ -111,19 +114,31 @@ struct InboundPackets {
     mutating func next(_ input: inout ByteBuffer) throws(ConnectionError) -> Bool {
         let number = counter.sequenceNumber
         let before = input.readableBytes
+        let sizes: PacketSizes
         do {
             if let decompressor = compression.active {
-                guard try opener.open(&input, sequenceNumber: number, into: &compressed) != nil else { return false }
+                guard let opened = try opener.open(&input, sequenceNumber: number, into: &compressed) else {
+                    return false
+                }
+                sizes = opened
                 try decompressor.decompress(compressed, into: &payload)
             } else {
-                guard try opener.open(&input, sequenceNumber: number, into: &payload) != nil else { return false }
+                guard let opened = try opener.open(&input, sequenceNumber: number, into: &payload) else {
+                    return false
+                }
+                sizes = opened
             }
         } catch {
             throw .packetCorrupt("\(error)")
         }
         let size = before - input.readableBytes
         counter.count(bytes: size)
-        observer?.packet(.received, sequenceNumber: number, size: size, payload: payload, trace: trace)
+        if let observer {
+            observer.packet(
+                ObservedPacket(
+                    direction: .received, sequenceNumber: number, size: size, sizes: sizes, payload: payload,
+                    trace: trace))
+        }
         return true
     }
 

@@ -225,6 +225,7 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     func startDeadline(seconds: Int) {
         guard let context, failure == nil else { return }
+        deadline?.cancel()
         let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
         deadline = context.eventLoop.scheduleTask(in: .seconds(Int64(seconds))) {
             bound.value.end(.unresponsive(seconds: seconds))

@@ -14,19 +14,21 @@ import Testing
 
 @Suite("Key files of the user's")
 struct IdentityTests {
-    private func load(_ paths: [String], isNamed: Bool = true) -> (keys: [String], told: [String]) {
+    private func load(_ paths: [String], isNamed: Bool = true) async -> (keys: [String], told: [String]) {
         let told = Collected()
-        let interface = SilentInterface { told.add($0) }
-        let identities = Identity.load(
-            paths, isNamed: isNamed, interface: interface, log: ClientLog(verbosity: 0) { _ in })
-        return (identities.map(\.path), told.all)
+        var options = ClientOptions(
+            host: "example.org", account: LocalAccount(name: "nobody", home: "/none"), environment: { _ in nil })
+        if isNamed { options.identityFiles = paths }
+        let list = IdentityList(
+            options: options, interface: SilentInterface { told.add($0) }, log: ClientLog(verbosity: 0) { _ in })
+        return (await list.load().map(\.name), told.all)
     }
 
     @Test("Files of every type are read, in order")
     func types() async throws {
         let keys = try await TestKeys.ofThisRun()
         let paths = TestSupport.KeyType.allCases.map { keys.clientKey($0) }
-        let (found, told) = load(paths)
+        let (found, told) = await load(paths)
         #expect(found == paths && told.isEmpty)
     }
 
@@ -38,7 +40,7 @@ struct IdentityTests {
         try writeFile(open, readFile(keys.clientKey(.ed25519)), mode: 0o644)
         try writeFile(empty, text: "")
         let good = keys.clientKey(.rsa)
-        let (found, told) = load([open, empty, missing, directory.path, good])
+        let (found, told) = await load([open, empty, missing, directory.path, good])
         #expect(found == [good])
         #expect(told.count == 4)
         #expect(told[0].contains(open) && told[0].contains("0644"))
@@ -48,5 +50,20 @@ struct IdentityTests {
     }
 
     @Test("The usual files are missed without a word")
-    func usual() { #expect(load(["/none/id_rsa"], isNamed: false).told.isEmpty) }
+    func usual() async { #expect(await load([], isNamed: false).told.isEmpty) }
+
+    @Test("An encrypted file is offered by the public half it shows, before its passphrase is asked for")
+    func encrypted() async throws {
+        let directory = try TemporaryDirectory()
+        let path = directory.file("encrypted")
+        let key = try PrivateKey.generate(.ed25519)
+        try writeFile(path, text: try key.openSSHFile(passphrase: Array("secret".utf8), rounds: 1), mode: 0o600)
+        var options = ClientOptions(host: "example.org", environment: { _ in nil })
+        options.identityFiles = [path]
+        let list = IdentityList(
+            options: options, interface: SilentInterface(), log: ClientLog(verbosity: 0) { _ in })
+        let found = await list.load()
+        #expect(found.map(\.publicKey) == [key.publicKey])
+        #expect(found.first?.signsUnasked == false)
+    }
 }

@@ -21,13 +21,13 @@ final class Recorder: ConnectionObserver {
     var packets: [Packet] { state.withLock { $0.packets } }
     var notes: [String] { state.withLock { $0.notes } }
 
-    func packet(
-        _ direction: PacketDirection, sequenceNumber: UInt32, size: Int, payload: ByteBuffer, trace: MessageTrace
-    ) {
-        let lines = trace.describe(payload)
+    func packet(_ packet: ObservedPacket) {
+        let lines = packet.trace.describe(packet.payload)
         state.withLock {
             $0.packets.append(
-                Packet(direction: direction, sequenceNumber: sequenceNumber, size: size, lines: lines))
+                Packet(
+                    direction: packet.direction, sequenceNumber: packet.sequenceNumber, size: packet.size,
+                    lines: lines))
         }
     }
 

@@ -105,7 +105,7 @@ struct PacketLimitTests {
         var payload = ByteBuffer()
         var opener = PlaintextOpener()
         let opened = try opener.open(&input, sequenceNumber: 0, into: &payload)
-        #expect(opened == OpenedPacket(packetLength: 12, paddingLength: 11))
+        #expect(opened == PacketSizes(packetLength: 12, paddingLength: 11))
         #expect(payload.readableBytes == 0)
     }
 }

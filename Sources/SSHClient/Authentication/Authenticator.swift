@@ -20,6 +20,8 @@ struct Authenticator {
     private var lastOffer: (identity: Identity, algorithm: String)?
     private var passwordPrompts = 0
     private var interactiveRounds = 0
+    /// Whether the last keyboard-interactive request led to a question; without one it is of no use to try again.
+    private var wasQuestioned = true
     private var sessionID: [UInt8]?
     /// The host key that signatures are to name, where the server knows such signatures.
     private var boundHostKey: ByteBuffer?
@@ -82,6 +84,7 @@ struct Authenticator {
                 guard let method = try await signedRequest() else { return false }
                 try await send(method)
             case .informationRequested(let request):
+                wasQuestioned = true
                 try await answer(request)
             case .passwordChangeRequested(let prompt):
                 interface.tell(Printable.text(prompt.readableBytesView, keepingNewlines: true))
@@ -131,8 +134,11 @@ struct Authenticator {
             case "publickey":
                 if let method = try await nextPublicKey() { return method }
             case "keyboard-interactive" where methods != nil && options.keyboardInteractiveAuthentication:
-                guard !options.batchMode, interactiveRounds < options.numberOfPasswordPrompts else { continue }
+                guard !options.batchMode, wasQuestioned,
+                    interactiveRounds < options.numberOfPasswordPrompts
+                else { continue }
                 interactiveRounds += 1
+                wasQuestioned = false
                 return .keyboardInteractive(submethods: "")
             case "password" where methods != nil && options.passwordAuthentication:
                 if let method = await nextPassword() { return method }

@@ -6,7 +6,7 @@ import SSHWire
 /// Decides whether a server's key is the right one (`StrictHostKeyChecking` and the known hosts files).
 struct HostVerifier {
     let options: ClientOptions
-    let interface: any UserInterface
+    var interface: any UserInterface
     let log: ClientLog
     private let known: KnownHosts
 

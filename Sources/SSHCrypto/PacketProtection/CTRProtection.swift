@@ -49,9 +49,10 @@ struct CTRSealer: PacketSealer {
         self.mac = mac
     }
 
+    @discardableResult
     mutating func seal(
         head: ByteBuffer, body: ByteBuffer?, sequenceNumber: UInt32, into output: inout ByteBuffer
-    ) throws(CryptoError) {
+    ) throws(CryptoError) -> PacketSizes {
         let layout = try PacketLayout(
             payloadLength: head.readableBytes + (body?.readableBytes ?? 0), blockSize: CTRKeystream.blockSize,
             lengthCounts: !mac.encryptThenMAC)
@@ -73,6 +74,7 @@ struct CTRSealer: PacketSealer {
         _ = ciphertext.withUnsafeBytes { output.setBytes($0, at: encrypted.lowerBound) }
         keystream.advance(bytes: encrypted.count)
         if mac.encryptThenMAC { appendCode(of: packet, sequenceNumber, to: &output) }
+        return layout.sizes
     }
 
     private func appendCode(of packet: Range<Int>, _ sequenceNumber: UInt32, to output: inout ByteBuffer) {
@@ -100,7 +102,7 @@ struct CTROpener: PacketOpener {
 
     mutating func open(
         _ input: inout ByteBuffer, sequenceNumber: UInt32, into payload: inout ByteBuffer
-    ) throws(CryptoError) -> OpenedPacket? {
+    ) throws(CryptoError) -> PacketSizes? {
         let opened =
             mac.encryptThenMAC
             ? try openCiphertextFirst(input, sequenceNumber, &payload)
@@ -112,7 +114,7 @@ struct CTROpener: PacketOpener {
 
     private mutating func openCiphertextFirst(
         _ input: ByteBuffer, _ sequenceNumber: UInt32, _ payload: inout ByteBuffer
-    ) throws(CryptoError) -> OpenedPacket? {
+    ) throws(CryptoError) -> PacketSizes? {
         guard let packetLength = input.getInteger(at: input.readerIndex, as: UInt32.self).map(Int.init) else {
             return nil
         }
@@ -133,7 +135,7 @@ struct CTROpener: PacketOpener {
 
     private mutating func openPlaintextFirst(
         _ input: ByteBuffer, _ sequenceNumber: UInt32, _ payload: inout ByteBuffer
-    ) throws(CryptoError) -> OpenedPacket? {
+    ) throws(CryptoError) -> PacketSizes? {
         guard let packetLength = try decryptedLength(input) else { return nil }
         let end = PacketLayout.lengthSize + packetLength
         guard input.readableBytes >= end + mac.length else { return nil }

@@ -78,9 +78,10 @@ struct ChaChaPolySealer: PacketSealer {
 
     init(key: SymmetricKey) { keys = ChaChaPolyKeys(key) }
 
+    @discardableResult
     mutating func seal(
         head: ByteBuffer, body: ByteBuffer?, sequenceNumber: UInt32, into output: inout ByteBuffer
-    ) throws(CryptoError) {
+    ) throws(CryptoError) -> PacketSizes {
         let layout = try PacketLayout(
             payloadLength: head.readableBytes + (body?.readableBytes ?? 0), blockSize: ChaChaPolyKeys.blockSize,
             lengthCounts: false)
@@ -92,6 +93,7 @@ struct ChaChaPolySealer: PacketSealer {
             output.moveWriterIndex(to: start)
             throw error
         }
+        return layout.sizes
     }
 
     /// Encrypts a packet where it lies and appends its tag.
@@ -125,7 +127,7 @@ struct ChaChaPolyOpener: PacketOpener {
 
     mutating func open(
         _ input: inout ByteBuffer, sequenceNumber: UInt32, into payload: inout ByteBuffer
-    ) throws(CryptoError) -> OpenedPacket? {
+    ) throws(CryptoError) -> PacketSizes? {
         guard let packetLength = try decryptedLength(input, sequenceNumber) else { return nil }
         let end = PacketLayout.lengthSize + packetLength
         guard input.readableBytes >= end + Poly1305.tagLength else { return nil }

@@ -40,9 +40,10 @@ struct GCMSealer: PacketSealer {
         nonce = GCMNonce(iv: keys.iv)
     }
 
+    @discardableResult
     mutating func seal(
         head: ByteBuffer, body: ByteBuffer?, sequenceNumber: UInt32, into output: inout ByteBuffer
-    ) throws(CryptoError) {
+    ) throws(CryptoError) -> PacketSizes {
         let layout = try PacketLayout(
             payloadLength: head.readableBytes + (body?.readableBytes ?? 0), blockSize: Self.blockSize,
             lengthCounts: false)
@@ -64,6 +65,7 @@ struct GCMSealer: PacketSealer {
         _ = combined.withUnsafeBytes { combined in
             output.writeBytes(UnsafeRawBufferPointer(rebasing: combined.dropFirst(Self.nonceLength)))
         }
+        return layout.sizes
     }
 }
 
@@ -79,7 +81,7 @@ struct GCMOpener: PacketOpener {
 
     mutating func open(
         _ input: inout ByteBuffer, sequenceNumber: UInt32, into payload: inout ByteBuffer
-    ) throws(CryptoError) -> OpenedPacket? {
+    ) throws(CryptoError) -> PacketSizes? {
         guard let packetLength = input.getInteger(at: input.readerIndex, as: UInt32.self).map(Int.init) else {
             return nil
         }
@@ -102,7 +104,7 @@ struct GCMOpener: PacketOpener {
         return opened
     }
 
-    private static func extract(_ plaintext: Data, into payload: inout ByteBuffer) throws(CryptoError) -> OpenedPacket {
+    private static func extract(_ plaintext: Data, into payload: inout ByteBuffer) throws(CryptoError) -> PacketSizes {
         try plaintext.withUnsafePlaintext { bytes throws(CryptoError) in
             try PacketLayout.extractPayload(from: bytes, into: &payload)
         }

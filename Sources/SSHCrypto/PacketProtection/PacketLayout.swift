@@ -7,6 +7,7 @@ struct PacketLayout {
 
     let packetLength: Int
     let paddingLength: Int
+    var sizes: PacketSizes { PacketSizes(packetLength: packetLength, paddingLength: paddingLength) }
 
     /// The layout for a payload to be sent, with the least padding allowed.
     ///
@@ -41,7 +42,7 @@ struct PacketLayout {
     /// - Parameter plaintext: all of the packet after the length field: `padding_length`, payload, padding.
     static func extractPayload(
         from plaintext: UnsafeRawBufferPointer, into payload: inout ByteBuffer
-    ) throws(CryptoError) -> OpenedPacket {
+    ) throws(CryptoError) -> PacketSizes {
         guard let first = plaintext.first else { throw .packetTooShort(length: 0, minimum: 1 + minimumPadding) }
         let padding = Int(first)
         guard padding >= minimumPadding, 1 + padding <= plaintext.count else {
@@ -52,7 +53,7 @@ struct PacketLayout {
         // faster than others on some processors.
         payload.writeBytes(UnsafeRawBufferPointer(rebasing: plaintext[..<(plaintext.count - padding)]))
         payload.moveReaderIndex(forwardBy: 1)
-        return OpenedPacket(packetLength: plaintext.count, paddingLength: padding)
+        return PacketSizes(packetLength: plaintext.count, paddingLength: padding)
     }
 
     /// Appends the packet in the clear.

@@ -21,9 +21,10 @@ package protocol PacketSealer: Sendable {
     /// Appends one packet to `output`, its payload being `head` followed by `body`.
     ///
     /// - Throws: ``CryptoError/packetTooLong(length:limit:)``; `output` is then as it was.
+    @discardableResult
     mutating func seal(
         head: ByteBuffer, body: ByteBuffer?, sequenceNumber: UInt32, into output: inout ByteBuffer
-    ) throws(CryptoError)
+    ) throws(CryptoError) -> PacketSizes
 }
 
 /// Takes the packets of one direction apart (RFC 4253 section 6).
@@ -34,11 +35,11 @@ package protocol PacketOpener: Sendable {
     /// - Throws: what is wrong with the packet; the connection must end then, and the opener is of no more use.
     mutating func open(
         _ input: inout ByteBuffer, sequenceNumber: UInt32, into payload: inout ByteBuffer
-    ) throws(CryptoError) -> OpenedPacket?
+    ) throws(CryptoError) -> PacketSizes?
 }
 
-/// The sizes of a packet that was opened, in bytes, as its own fields give them.
-package struct OpenedPacket: Equatable, Sendable {
+/// The sizes of a packet, in bytes, as its own fields give them.
+package struct PacketSizes: Equatable, Sendable {
     /// `packet_length`: all after the length field but the MAC.
     package let packetLength: Int
     /// `padding_length`

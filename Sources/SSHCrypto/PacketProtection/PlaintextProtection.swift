@@ -7,13 +7,15 @@ package struct PlaintextSealer: PacketSealer {
 
     package init() {}
 
+    @discardableResult
     package mutating func seal(
         head: ByteBuffer, body: ByteBuffer?, sequenceNumber: UInt32, into output: inout ByteBuffer
-    ) throws(CryptoError) {
+    ) throws(CryptoError) -> PacketSizes {
         let layout = try PacketLayout(
             payloadLength: head.readableBytes + (body?.readableBytes ?? 0), blockSize: Self.blockSize,
             lengthCounts: true)
         layout.write(head: head, body: body, padding: &padding, trailer: 0, to: &output)
+        return layout.sizes
     }
 }
 
@@ -23,7 +25,7 @@ package struct PlaintextOpener: PacketOpener {
 
     package mutating func open(
         _ input: inout ByteBuffer, sequenceNumber: UInt32, into payload: inout ByteBuffer
-    ) throws(CryptoError) -> OpenedPacket? {
+    ) throws(CryptoError) -> PacketSizes? {
         guard let packetLength = input.getInteger(at: input.readerIndex, as: UInt32.self).map(Int.init) else {
             return nil
         }
