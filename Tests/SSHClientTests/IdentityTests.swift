@@ -14,19 +14,21 @@ import Testing
 
 @Suite("Key files of the user's")
 struct IdentityTests {
-    private func load(_ paths: [String], isNamed: Bool = true) -> (keys: [String], told: [String]) {
+    private func load(_ paths: [String]?, home: String = "/none") async -> (keys: [String], told: [String]) {
         let told = Collected()
-        let interface = SilentInterface { told.add($0) }
-        let identities = Identity.load(
-            paths, isNamed: isNamed, interface: interface, log: ClientLog(verbosity: 0) { _ in })
-        return (identities.map(\.path), told.all)
+        var options = ClientOptions(host: "h", account: LocalAccount(name: "me", home: home))
+        options.identityFiles = paths
+        options.agentSocket = nil
+        let list = IdentityList(
+            options: options, interface: SilentInterface { told.add($0) }, log: ClientLog(verbosity: 0) { _ in })
+        return (await list.load().map(\.name), told.all)
     }
 
     @Test("Files of every type are read, in order")
     func types() async throws {
         let keys = try await TestKeys.ofThisRun()
         let paths = TestSupport.KeyType.allCases.map { keys.clientKey($0) }
-        let (found, told) = load(paths)
+        let (found, told) = await load(paths)
         #expect(found == paths && told.isEmpty)
     }
 
@@ -38,7 +40,7 @@ struct IdentityTests {
         try writeFile(open, readFile(keys.clientKey(.ed25519)), mode: 0o644)
         try writeFile(empty, text: "")
         let good = keys.clientKey(.rsa)
-        let (found, told) = load([open, empty, missing, directory.path, good])
+        let (found, told) = await load([open, empty, missing, directory.path, good])
         #expect(found == [good])
         #expect(told.count == 4)
         #expect(told[0].contains(open) && told[0].contains("0644"))
@@ -47,6 +49,23 @@ struct IdentityTests {
         #expect(told[3] == "identity file \(directory.path): Is a directory")
     }
 
-    @Test("The usual files are missed without a word")
-    func usual() { #expect(load(["/none/id_rsa"], isNamed: false).told.isEmpty) }
+    @Test("An encrypted file is offered by its public key; nobody is asked for the passphrase yet")
+    func encrypted() async throws {
+        let directory = try TemporaryDirectory()
+        let path = directory.file("key")
+        try await run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "open sesame", "-f", path]).success()
+        let (found, told) = await load([path])
+        #expect(found == [path] && told.isEmpty)
+    }
+
+    @Test("The usual files are taken where they are there, and missed without a word")
+    func usual() async throws {
+        #expect(await load(nil).told.isEmpty)
+        let keys = try await TestKeys.ofThisRun()
+        let home = try TemporaryDirectory()
+        try home.makeDirectory(".ssh")
+        try writeFile(home.file(".ssh/id_ed25519"), readFile(keys.clientKey(.ed25519)))
+        let (found, told) = await load(nil, home: home.path)
+        #expect(found == [home.file(".ssh/id_ed25519")] && told.isEmpty)
+    }
 }
