@@ -13,7 +13,7 @@ private func installed(_ query: String) -> Set<String> {
     return Set(text.split(separator: "\n").map(String.init))
 }
 
-@Suite("Each algorithm against a server that knows no other", .timeLimit(.minutes(5)))
+@Suite("Each algorithm against a server that knows no other", .timeLimit(.minutes(10)))
 struct AlgorithmTests {
     private static let ciphers = CipherAlgorithm.all.map(\.name).filter(installed("cipher").contains)
     private static let macs = MACAlgorithm.all.map(\.name).filter(installed("mac").contains)

@@ -13,7 +13,7 @@ func expectFailure(
     }
 }
 
-@Suite("A server that cannot be reached, trusted or logged in to", .timeLimit(.minutes(3)))
+@Suite("A server that cannot be reached, trusted or logged in to", .timeLimit(.minutes(10)))
 struct ConnectionFailureTests {
     @Test("An unknown host is named")
     func unknownHost() async throws {

@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-@Suite("The progress meter of the command", .timeLimit(.minutes(2)))
+@Suite("The progress meter of the command", .timeLimit(.minutes(10)))
 struct ProgressTests {
     private func start() async throws -> Peer {
         let peer = try await Peer.openSSH(hostKeys: [.ed25519])

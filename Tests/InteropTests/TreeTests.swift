@@ -16,7 +16,7 @@ enum ServerKind: CaseIterable {
     }
 }
 
-@Suite("Trees there and back", .timeLimit(.minutes(5)))
+@Suite("Trees there and back", .timeLimit(.minutes(10)))
 struct TreeTests {
     @Test(
         "scp -rp keeps contents, odd names, modes and times, both ways", arguments: ServerKind.available,

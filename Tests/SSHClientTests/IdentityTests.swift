@@ -14,11 +14,11 @@ import Testing
 
 @Suite("Key files of the user's")
 struct IdentityTests {
-    private func load(_ paths: [String], isNamed: Bool = true) async -> (keys: [String], told: [String]) {
+    private func load(_ paths: [String]?, home: String = "/none") async -> (keys: [String], told: [String]) {
         let told = Collected()
-        var options = ClientOptions(
-            host: "example.org", account: LocalAccount(name: "nobody", home: "/none"), environment: { _ in nil })
-        if isNamed { options.identityFiles = paths }
+        var options = ClientOptions(host: "h", account: LocalAccount(name: "me", home: home))
+        options.identityFiles = paths
+        options.agentSocket = nil
         let list = IdentityList(
             options: options, interface: SilentInterface { told.add($0) }, log: ClientLog(verbosity: 0) { _ in })
         return (await list.load().map(\.name), told.all)
@@ -49,21 +49,23 @@ struct IdentityTests {
         #expect(told[3] == "identity file \(directory.path): Is a directory")
     }
 
-    @Test("The usual files are missed without a word")
-    func usual() async { #expect(await load([], isNamed: false).told.isEmpty) }
-
-    @Test("An encrypted file is offered by the public half it shows, before its passphrase is asked for")
+    @Test("An encrypted file is offered by its public key; nobody is asked for the passphrase yet")
     func encrypted() async throws {
         let directory = try TemporaryDirectory()
-        let path = directory.file("encrypted")
-        let key = try PrivateKey.generate(.ed25519)
-        try writeFile(path, text: try key.openSSHFile(passphrase: Array("secret".utf8), rounds: 1), mode: 0o600)
-        var options = ClientOptions(host: "example.org", environment: { _ in nil })
-        options.identityFiles = [path]
-        let list = IdentityList(
-            options: options, interface: SilentInterface(), log: ClientLog(verbosity: 0) { _ in })
-        let found = await list.load()
-        #expect(found.map(\.publicKey) == [key.publicKey])
-        #expect(found.first?.signsUnasked == false)
+        let path = directory.file("key")
+        try await run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "open sesame", "-f", path]).success()
+        let (found, told) = await load([path])
+        #expect(found == [path] && told.isEmpty)
+    }
+
+    @Test("The usual files are taken where they are there, and missed without a word")
+    func usual() async throws {
+        #expect(await load(nil).told.isEmpty)
+        let keys = try await TestKeys.ofThisRun()
+        let home = try TemporaryDirectory()
+        try home.makeDirectory(".ssh")
+        try writeFile(home.file(".ssh/id_ed25519"), readFile(keys.clientKey(.ed25519)))
+        let (found, told) = await load(nil, home: home.path)
+        #expect(found == [home.file(".ssh/id_ed25519")] && told.isEmpty)
     }
 }
