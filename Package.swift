@@ -16,7 +16,6 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
-let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let cryptoExtras: Target.Dependency = .product(name: "CryptoExtras", package: "swift-crypto")
 
@@ -56,7 +55,7 @@ let package = Package(
         tests("SSHCryptoTests", ["SSHCrypto", "SSHWire", nioCore, crypto]),
         tests("SSHKeysTests", ["SSHKeys", "SSHWire", nioCore, crypto]),
         tests("SSHConnectionTests", ["SSHConnection", "SSHCrypto", "SSHKeys", "SSHWire", nioCore, crypto]),
-        tests("SSHTransportTests", ["SSHTransport", "SSHConnection", "SSHWire", nioCore, nioPosix, nioEmbedded]),
+        tests("SSHTransportTests", ["SSHTransport", "SSHConnection", "SSHKeys", "SSHWire", nioCore, nioPosix]),
         tests("SSHClientTests", ["SSHClient", "SSHKeys", "SSHWire", "TestSupport", nioCore]),
         tests("SCPTests", ["SCP", "SSHWire", nioCore]),
         tests("FileTransferTests", ["FileTransfer", "SCP", "SSHWire", "TestSupport", nioCore, nioPosix]),
