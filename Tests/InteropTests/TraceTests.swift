@@ -52,7 +52,7 @@ struct TraceTests {
         let finished = try await peer.scp(["-v"], [peer.directory.file("d/f"), peer.remote("copy")])
         let text = finished.errorText
         for step in [
-            "Connecting to 127.0.0.1", "Remote protocol version SSH-2.0-OpenSSH", "kex: algorithm: curve25519",
+            "Connecting to 127.0.0.1", "Remote protocol version SSH-2.0-OpenSSH", "kex: algorithm: ",
             "Server host key: ssh-ed25519 SHA256:", "is known and matches", "Offering public key:", "Authenticated to",
             "Sending command: scp -v -t ",
         ] { #expect(text.contains(step), "no \(step) in\n\(text)") }
