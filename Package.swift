@@ -59,8 +59,9 @@ let package = Package(
         tests("SSHClientTests", ["SSHClient", "SSHKeys", "SSHWire", "TestSupport", nioCore]),
         tests("SCPTests", ["SCP", "SSHWire", nioCore]),
         tests("FileTransferTests", ["FileTransfer", "SCP", "SSHWire", "TestSupport", nioCore, nioPosix]),
-        tests("SCPCommandTests", ["SCPCommand", "TestSupport"]),
-        tests("InteropTests", ["SSHClient", "FileTransfer", "SSHWire", "TestSupport", nioCore]),
+        tests("SCPCommandTests", ["SCPCommand", "SSHClient", "TestSupport"]),
+        tests(
+            "InteropTests", ["SSHClient", "SSHCrypto", "SSHKeys", "FileTransfer", "SSHWire", "TestSupport", nioCore]),
     ],
     swiftLanguageModes: [.v6]
 )
