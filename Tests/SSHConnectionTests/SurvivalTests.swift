@@ -153,20 +153,32 @@ struct SurvivalTests {
     }
 
     @Test(
-        "Every cut of a recorded plaintext phase, and a flipped bit in every byte of it, ends in a typed error or in waiting"
-    )
-    func replayed() {
-        let recorded = recordedPlaintext()
-        for (from, role) in [(Role.server, Role.client), (.client, .server)] {
-            let stream = recorded[from] ?? []
-            #expect(stream.count > 200)
-            for length in 0..<stream.count { feed(Array(stream.prefix(length)), role) }
-            // A step of three meets each byte twice or more, and each place in a byte.
-            for bit in stride(from: 0, to: stream.count * 8, by: 3) {
-                var copy = stream
-                copy[bit / 8] ^= 1 << UInt8(bit % 8)
-                feed(copy, role)
+        "Every cut and every flipped bit of a recorded plaintext phase ends in a typed error or in waiting",
+        arguments: [Role.client, .server])
+    func replayed(to role: Role) {
+        let stream = recordedPlaintext()[role == .client ? .server : .client] ?? []
+        #expect(stream.count > 200)
+        for length in 0..<stream.count { feed(Array(stream.prefix(length)), role) }
+        for bit in 0..<(stream.count * 8) {
+            var copy = stream
+            copy[bit / 8] ^= 1 << UInt8(bit % 8)
+            feed(copy, role)
+        }
+    }
+
+    @Test(
+        "Every flipped bit from the last of the plaintext phase to the channel's data is noticed or changes nothing",
+        arguments: [Role.client, .server])
+    func everyEncryptedBit(from role: Role) {
+        let (cipher, mac) = Self.protections[0]
+        let total = lengths(cipher, mac)[role] ?? 0
+        // NEWKEYS, and all the encrypted packets of the log-in and the channel behind it.
+        for bit in (max(0, total - 450) * 8)..<(total * 8) {
+            let pair = session(cipher: cipher, mac: mac) { from, start, bytes in
+                let at = bit / 8 - start
+                if from == role, bytes.indices.contains(at) { bytes[at] ^= 1 << UInt8(bit % 8) }
             }
+            expectNothingAltered(pair, "bit \(bit) of the \(role)'s stream")
         }
     }
 
