@@ -173,7 +173,7 @@ struct SurvivalTests {
         let (cipher, mac) = Self.protections[0]
         let total = lengths(cipher, mac)[role] ?? 0
         // NEWKEYS, and all the encrypted packets of the log-in and the channel behind it.
-        for bit in (max(0, total - 450) * 8)..<(total * 8) {
+        for bit in (max(0, total - 600) * 8)..<(total * 8) {
             let pair = session(cipher: cipher, mac: mac) { from, start, bytes in
                 let at = bit / 8 - start
                 if from == role, bytes.indices.contains(at) { bytes[at] ^= 1 << UInt8(bit % 8) }

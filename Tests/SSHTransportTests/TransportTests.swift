@@ -6,7 +6,7 @@ import Testing
 
 @testable import SSHTransport
 
-@Suite("A connection on a socket", .timeLimit(.minutes(1)))
+@Suite("A connection on a socket", .timeLimit(.minutes(5)))
 struct TransportTests {
     /// Connects and, unless told otherwise, logs in.
     private func connect(_ server: EchoServer, logsIn: Bool = true) async throws -> Transport {
