@@ -9,6 +9,7 @@ packages=(
     zlib1g-dev
     openssh-server openssh-client openssh-sftp-server openssh-tests
     dropbear-bin tinysshd putty-tools
+    python3-asyncssh python3-paramiko
     openssl curl tmux util-linux procps time python3
 )
 
