@@ -21,7 +21,8 @@ struct ConfigurationTests {
         .init("nothing", ""),
         .init(
             "plain values",
-            "HostName 192.0.2.1\nPort 2222\nUser alice\nCompression yes\nBatchMode yes\nConnectTimeout 1m30s"),
+            "HostName 192.0.2.1\nPort 2222\nUser alice\nCompression yes\nBatchMode yes\nConnectTimeout 1m30s\nServerAliveInterval 9"
+        ),
         .init(
             "equals, quotes, comments",
             "Port=22\nUser = \"bob\" # x\n  HostName\t'b.example'\n#User x\nBindAddress \"127.0.0.1\""),
@@ -91,7 +92,7 @@ struct ConfigurationTests {
             host: "Some.Host"),
         .init(
             "an inactive block is only read",
-            "Host other\nUser x\nProxyJump j\nSendEnv Q\nIdentityFile /q\nHost *\nPort 12"),
+            "Host other\nUser x\nProxyJump j\nSendEnv Q\nCertificateFile /q\nHost *\nPort 12"),
         .init(
             "escapes",
             "IdentityFile \"/a b\"\nIdentityFile /a\\ c\nIdentityFile '/d\"e'\nIdentityFile /f\\\\g\nIdentityFile /h#i #j"

@@ -315,7 +315,8 @@ struct ConfigurationValueTests {
             "KeepAlive yes", "PubkeyAcceptedKeyTypes ssh-ed25519", "ChallengeResponseAuthentication no",
             "PubkeyAuthentication host-bound", "Tag x", "VersionAddendum none", "HostbasedAuthentication no",
             "UpdateHostKeys ask", "IPQoS ef none", "AddKeysToAgent confirm 5m", "FingerprintHash md5",
-            "Ciphers aes128-ctr,3des-cbc", "MACs -hmac-*", "HostKeyAlgorithms +ssh-rsa", "KexAlgorithms ^curve25519*",
+            "Ciphers aes128-ctr,3des-cbc", "MACs -hmac-sha1*", "HostKeyAlgorithms +ssh-rsa",
+            "KexAlgorithms ^curve25519*",
             "VerifyHostKeyDNS ask", "StdinNull no", "ForkAfterAuthentication no", "ForwardAgent no",
         ]
         let options = try here.options(lines.joined(separator: "\n"))

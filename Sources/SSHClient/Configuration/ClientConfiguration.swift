@@ -203,6 +203,15 @@ public struct ClientConfiguration: Sendable {
         options.originalHost = originalHost
         options.host = name
         options.user = tokens.user
+        do throws(Expansion.Fault) {
+            options.proxyJump = try options.proxyJump.map { (jump) throws(Expansion.Fault) in
+                try jump.expanded { (name) throws(Expansion.Fault) in
+                    try Expansion.proxyCommand.expand(name, tokens, environment)
+                }
+            }
+        } catch {
+            throw .expansion(name: "proxyjump", reason: error.reason)
+        }
         return ResolvedConfiguration(options: options, raw: settings, expanded: expanded, notes: notes)
     }
 

@@ -40,6 +40,16 @@ public struct JumpHost: Sendable, Equatable {
         }
     }
 
+    /// The same with the tokens of its names replaced.
+    ///
+    /// - Throws: `Expansion.Fault`.
+    func expanded(_ expand: (String) throws(Expansion.Fault) -> String) throws(Expansion.Fault) -> JumpHost {
+        var result = self
+        result.host = try expand(host)
+        if let user { result.user = try expand(user) }
+        return result
+    }
+
     /// As ssh_config writes it.
     var text: String {
         let isAddress = host.contains(":") || host.allSatisfy { $0 == "." || ($0.isASCII && $0.isNumber) }
@@ -81,9 +91,9 @@ package struct HostAddress: Sendable, Equatable {
         guard let (host, separator) = Self.takeHost(&rest) else { return nil }
         guard isBracketed || (try? Canonicalization.domain(host)) != nil else { return nil }
         self.host = host
-        if separator == UInt8(ascii: ":") {
+        if separator == UInt8(ascii: ":"), !rest.isEmpty {
             let number = rest.prefix { $0 != UInt8(ascii: "/") }
-            guard takePort(number) else { return nil }
+            guard !number.isEmpty, takePort(number) else { return nil }
             rest = rest.dropFirst(number.count + 1)
         }
         if !rest.isEmpty {

@@ -132,7 +132,7 @@ public struct ResolvedConfiguration: Sendable {
         .raw("tag"),
         Row("identityfile") { resolved in
             let files = resolved.raw.values("identityfile").compactMap(\.first)
-            return files.isEmpty ? resolved.options.identities : unique(files)
+            return files.isEmpty ? resolved.options.identities.map { resolved.underTilde($0) } : unique(files)
         },
         Row("canonicaldomains", \.canonicalization.domains),
         Row("certificatefile") { unique($0.raw.values("certificatefile").compactMap(\.first)) },
@@ -166,6 +166,11 @@ public struct ResolvedConfiguration: Sendable {
             return [jumps.map(\.text).joined(separator: ",")]
         },
     ]
+
+    /// A file's path, with a tilde for the home directory.
+    private func underTilde(_ path: String) -> String {
+        path.hasPrefix(options.home + "/") ? "~" + path.dropFirst(options.home.count) : path
+    }
 
     private static func unique(_ words: [String]) -> [String] {
         words.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }

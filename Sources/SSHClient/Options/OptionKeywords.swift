@@ -102,7 +102,8 @@ enum OptionKeywords {
         "proxycommand": .command(expansion: .proxyCommand) { (options, value) throws(OptionFault) in
             options.proxyCommand = value.lowercased() == "none" ? nil : value
         },
-        "proxyjump": .command(expansion: .proxyCommand) { (options, value) throws(OptionFault) in
+        // Its tokens wait until it is taken apart: in a URI, % is an escape.
+        "proxyjump": .command { (options, value) throws(OptionFault) in
             options.proxyJump = try JumpHost.list(value)
         },
         "pubkeyacceptedalgorithms": .algorithms(\.publicKeyAlgorithms, .signature),
