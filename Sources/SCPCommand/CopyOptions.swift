@@ -7,6 +7,8 @@ struct CopyOptions {
     var preserve = false
     var quiet = false
     var verbosity = 0
+    /// What is spoken with a server.
+    var transferProtocol = TransferProtocol.sftpIfThere
     /// Takes whatever names the source sends (`-T`).
     var trustsNames = false
     /// Runs as the remote end: sends (`-f`) or takes (`-t`).
@@ -30,6 +32,15 @@ struct CopyOptions {
         /// `-o`: a name and a value, to be parsed.
         case text(String)
         case value(name: String, String)
+    }
+
+    enum TransferProtocol {
+        /// SFTP; the SCP protocol with a server that plainly has no SFTP.
+        case sftpIfThere
+        /// `-s`
+        case sftp
+        /// `-O`
+        case scp
     }
 
     enum ServerRole {
@@ -111,7 +122,9 @@ struct CopyOptions {
         case "J": settings.append(.value(name: "ProxyJump", option.value))
         case "o": settings.append(.text(option.value))
         case "P": port = try Self.port(option.value)
-        case "O", "3", "s": break  // the SCP protocol, through this machine: the only way there is yet
+        case "O": transferProtocol = .scp
+        case "s": transferProtocol = .sftp
+        case "3": break  // through this machine: the only way there is yet
         case "G": break
         case "l" where showsConfiguration: break
         default:
