@@ -25,7 +25,7 @@ struct CopyOptions {
     }
 
     static let usage = """
-        usage: scp [-46BCOpqrTv] [-c cipher] [-i identity_file] [-o ssh_option] [-P port] source ... target
+        usage: scp [-46ABCOpqrTv] [-c cipher] [-i identity_file] [-o ssh_option] [-P port] source ... target
         """
 
     /// Why a command line makes no sense.
@@ -37,7 +37,7 @@ struct CopyOptions {
 
     /// Letters of scp(1) whose work is not there yet; a script that needs them is told so.
     private static let absent: [Character: String] = [
-        "A": "agent forwarding", "D": "SFTP over a local server", "F": "configuration files",
+        "D": "SFTP over a local server", "F": "configuration files",
         "J": "jump hosts", "l": "bandwidth limits", "R": "direct copies between remote hosts",
         "S": "another connection program", "X": "SFTP options",
     ]
@@ -70,7 +70,10 @@ struct CopyOptions {
         switch option.letter {
         case "r": recursive = true
         case "p": preserve = true
-        case "q": quiet = true
+        case "q":
+            quiet = true
+            settings.append(("LogLevel", "QUIET"))
+        case "A": settings.append(("ForwardAgent", "yes"))
         case "v": verbosity = min(3, verbosity + 1)
         case "T": trustsNames = true
         case "d": targetMustBeDirectory = true
@@ -105,6 +108,8 @@ struct CopyOptions {
                 try keywords.set(setting.name, to: setting.value)
             }
         }
+        // A copy lends nobody an agent unless it is told to (scp(1), -A).
+        try keywords.set("ForwardAgent", to: "no")
         var options = keywords.options
         options.verbosity = max(options.verbosity, verbosity)
         return options

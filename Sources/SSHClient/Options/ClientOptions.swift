@@ -14,6 +14,7 @@ public struct ClientOptions: Sendable {
     public var tcpKeepAlive = true
     public var serverAliveInterval = 0
     public var serverAliveCountMax = 3
+    public var ipQoS = ServiceClass()
 
     /// The name to look up among the known hosts in place of the host's.
     public var hostKeyAlias: String?
@@ -30,6 +31,8 @@ public struct ClientOptions: Sendable {
     public var identitiesOnly = false
     /// Where the agent listens; nil for no agent.
     public var agentSocket: String?
+    public var addKeysToAgent = AddKeysToAgent.no
+    public var forwardAgent = ForwardAgent.no
     public var preferredAuthentications = ["publickey", "keyboard-interactive", "password"]
     public var publicKeyAuthentication = true
     public var passwordAuthentication = true
@@ -53,6 +56,8 @@ public struct ClientOptions: Sendable {
 
     /// What `-v` counts: 0 tells nothing, 3 every packet.
     public var verbosity = 0
+    /// Shows no banner of a server's: `LogLevel` is `QUIET`, `FATAL` or `ERROR`.
+    public var isQuiet = false
 
     /// The user's home directory.
     public let home: String

@@ -42,6 +42,10 @@ public struct OptionKeywords: Sendable {
     }
 
     private static let table: [String: Keyword] = [
+        "addkeystoagent": Keyword { (options, value) throws(OptionFault) in
+            guard let choice = AddKeysToAgent(value, seconds: { try? seconds($0) }) else { throw unsupported(value) }
+            options.addKeysToAgent = choice
+        },
         "addressfamily": Keyword { (options, value) throws(OptionFault) in
             guard let family = AddressFamily(rawValue: value.lowercased()) else { throw unsupported(value) }
             options.addressFamily = family
@@ -59,6 +63,13 @@ public struct OptionKeywords: Sendable {
             let limit = try seconds(value)
             options.connectTimeout = limit > 0 ? limit : nil
         },
+        "forwardagent": Keyword { (options, value) throws(OptionFault) in
+            switch value.lowercased() {
+            case "yes", "true": options.forwardAgent = .yes
+            case "no", "false": options.forwardAgent = .no
+            default: options.forwardAgent = agentPath(value, options).map { .socket($0) } ?? .no
+            }
+        },
         "globalknownhostsfile": Keyword { (options, value) throws(OptionFault) in
             options.globalKnownHostsFiles = paths(value, options)
         },
@@ -71,6 +82,10 @@ public struct OptionKeywords: Sendable {
         "identityfile": Keyword(accumulates: true) { (options, value) throws(OptionFault) in
             options.identityFiles = (options.identityFiles ?? []) + paths(value, options)
         },
+        "ipqos": Keyword { (options, value) throws(OptionFault) in
+            guard let service = ServiceClass(value) else { throw OptionFault(reason: "bad value \"\(value)\"") }
+            options.ipQoS = service
+        },
         "kbdinteractiveauthentication": flag(\.keyboardInteractiveAuthentication),
         "kexalgorithms": Keyword { (options, value) throws(OptionFault) in options.keyExchanges = value },
         "loglevel": Keyword { (options, value) throws(OptionFault) in
@@ -80,10 +95,13 @@ public struct OptionKeywords: Sendable {
                 throw unsupported(value)
             }
             options.verbosity = max(options.verbosity, level)
+            options.isQuiet = ["QUIET", "FATAL", "ERROR"].contains(value.uppercased())
         },
         "macs": Keyword { (options, value) throws(OptionFault) in options.macs = value },
         "numberofpasswordprompts": number(\.numberOfPasswordPrompts, 0...),
         "passwordauthentication": flag(\.passwordAuthentication),
+        // Keys on tokens come through an agent here; the libraries that read tokens are taken note of and not loaded.
+        "pkcs11provider": Keyword { (_, _) throws(OptionFault) in },
         "port": number(\.port, 1...65535),
         "preferredauthentications": Keyword { (options, value) throws(OptionFault) in
             options.preferredAuthentications = value.split(separator: ",").map(String.init)
@@ -93,6 +111,7 @@ public struct OptionKeywords: Sendable {
         },
         "pubkeyauthentication": flag(\.publicKeyAuthentication),
         "rekeylimit": Keyword { (options, value) throws(OptionFault) in try setRekeyLimit(&options, value) },
+        "securitykeyprovider": Keyword { (_, _) throws(OptionFault) in },
         "serveralivecountmax": number(\.serverAliveCountMax, 1...),
         "serveraliveinterval": Keyword { (options, value) throws(OptionFault) in
             options.serverAliveInterval = try seconds(value)
@@ -174,12 +193,14 @@ public struct OptionKeywords: Sendable {
 
     /// A socket's path, a variable that holds one (`$NAME`), `SSH_AUTH_SOCK` for the usual one, or `none`.
     private static func setAgent(_ options: inout ClientOptions, _ value: String) {
-        if value.hasPrefix("$") {
-            let name = value.dropFirst().filter { $0 != "{" && $0 != "}" }
-            options.agentSocket = LocalAccount.environment(String(name))
-        } else if value != "SSH_AUTH_SOCK" {
-            options.agentSocket = paths(value, options).first
-        }
+        if value != "SSH_AUTH_SOCK" { options.agentSocket = agentPath(value, options) }
+    }
+
+    /// The socket at a path, or at that of a variable; nil for `none` and for a variable that is not set.
+    private static func agentPath(_ value: String, _ options: ClientOptions) -> String? {
+        guard value.hasPrefix("$") else { return paths(value, options).first }
+        let name = value.dropFirst().filter { $0 != "{" && $0 != "}" }
+        return LocalAccount.environment(String(name)).flatMap { $0.isEmpty ? nil : $0 }
     }
 
     /// File names with `~` for the home directory; `none` names no file.
