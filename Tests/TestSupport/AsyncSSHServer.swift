@@ -7,6 +7,9 @@ let asyncSSHServer = #"""
         settings = json.load(file)
 
 
+    authorized = asyncssh.read_public_key_list(settings["authorized_keys"])
+
+
     def log(*words):
         print(*words, file=sys.stderr, flush=True)
 
@@ -38,6 +41,9 @@ let asyncSSHServer = #"""
 
         def public_key_auth_supported(self):
             return self.wants("publickey")
+
+        def validate_public_key(self, username, key):
+            return any(key.public_data == known.public_data for known in authorized)
 
         def password_auth_supported(self):
             return self.wants("password")
@@ -125,8 +131,7 @@ let asyncSSHServer = #"""
         chosen = {name: settings[name] for name in names if settings[name] is not None}
         await asyncssh.listen(
             settings["address"], settings["port"], server_factory=Server, process_factory=run, sftp_factory=True,
-            server_host_keys=settings["host_keys"], authorized_client_keys=settings["authorized_keys"],
-            encoding=None, allow_scp=False, login_timeout=120, **chosen)
+            server_host_keys=settings["host_keys"], encoding=None, allow_scp=False, login_timeout=120, **chosen)
         log("asyncssh is listening")
         await asyncio.Event().wait()
 
