@@ -144,7 +144,9 @@ struct AuthenticationAgentTests {
     }
 
     /// What a command on the server sees when our library lends it an agent.
-    private func execute(_ command: String, _ peer: Peer, _ change: (inout ClientOptions) -> Void) async throws -> String {
+    private func execute(_ command: String, _ peer: Peer, _ change: (inout ClientOptions) -> Void) async throws
+        -> String
+    {
         var options = ClientOptions(host: "\(peer.address)")
         options.port = peer.port
         options.hostKeyAlias = "test-peer"
@@ -202,7 +204,8 @@ struct AuthenticationAgentTests {
         try await agent.add(["-h", "test-peer", "-H", hosts, peer.keys.clientKey(.ecdsa384)])
         try await agent.add(
             ["-h", "test-peer", "-h", "test-peer>next", "-H", hosts, peer.keys.clientKey(.ecdsa256)])
-        let settings = "-F none -p \(next.port) -o UserKnownHostsFile=\(next.knownHosts) -o HostKeyAlias=test-peer "
+        let settings =
+            "-F none -p \(next.port) -o UserKnownHostsFile=\(next.knownHosts) -o HostKeyAlias=test-peer "
             + "-o BatchMode=yes -o IdentityFile=none"
         let command = "ssh-add -l; ssh \(settings) \(next.sshDestination) echo arrived 2>&1"
         let output = try await execute(command, peer) { $0.forwardAgent = .socket(agent.socket) }

@@ -101,7 +101,8 @@ struct AuthenticationTests {
         #expect(finished.errorText.contains("Permission denied (publickey)"), "\(finished)")
     }
 
-    @Test("A spoilt key, certificate or agent is told about, and the rest is used", arguments: ["key", "cert", "agent"])
+    @Test(
+        "A spoilt key, certificate or agent is told about, and the rest is used", arguments: ["key", "cert", "agent"])
     func spoilt(what: String) async throws {
         let peer = try await Peer.openSSH(hostKeys: [.ed25519])
         let path = peer.directory.file("spoilt")
@@ -314,7 +315,9 @@ struct AuthenticationTests {
         try await run(
             tmux, base + ["new-session", "-d", "-x", "150", "-y", "50", "/bin/sh", script]
         ).success()
-        func screen() async throws -> String { try await run(tmux, base + ["capture-pane", "-p"]).success().outputText }
+        func screen() async throws -> String {
+            try await run(tmux, base + ["capture-pane", "-p"]).success().outputText
+        }
         func wait(for text: String, times: Int = 1) async throws {
             let deadline = ContinuousClock.now + .seconds(60)
             while ContinuousClock.now < deadline {
