@@ -18,12 +18,15 @@ public final class SSHClient: Sendable {
     public let options: ClientOptions
     private let transport: Transport
     private let watcher: Task<Void, Never>
+    /// Whether sessions are told that they may use the agent here.
+    private let forwardsAgent: Bool
 
     /// Seconds a server has for the handshake when the user set none.
     private static let handshakeLimit = 120
 
-    private init(options: ClientOptions, transport: Transport, watcher: Task<Void, Never>) {
+    private init(options: ClientOptions, transport: Transport, watcher: Task<Void, Never>, forwardsAgent: Bool) {
         self.options = options
+        self.forwardsAgent = forwardsAgent
         self.transport = transport
         self.watcher = watcher
     }
@@ -43,15 +46,21 @@ public final class SSHClient: Sendable {
         let (transport, address) = try await dialer.connect(configuration)
         let limit = options.connectTimeout ?? handshakeLimit
         transport.startDeadline(seconds: limit)
+        let forwarding: AgentForwarding?
         do {
-            let patient = PatientInterface(base: interface, transport: transport, limit: limit)
+            let patience = Patience(transport: transport, limit: limit)
+            let patient = PatientInterface(base: interface, patience: patience)
             verifier.interface = patient
             var events = transport.events.makeAsyncIterator()
-            var authenticator = try Authenticator(
-                options: options, interface: patient, log: log, transport: transport)
             try await handshake(&events, transport, verifier, address: address, log: log)
+            guard let facts = try await SessionFacts(of: transport) else { throw TransportError.closedByPeer }
+            var authenticator = try Authenticator(
+                options: options, interface: patient, log: log, patience: patience, facts: facts)
             try await authenticator.run(&events)
             transport.stopDeadline()
+            let binding = AgentBinding(sessionID: facts.sessionID, proof: facts.proof)
+            forwarding = AgentForwarding(options, binding: binding, log: log)
+            forwarding?.start(on: transport)
         } catch let error as TransportError {
             throw explain(error, options, limit)
         } catch {
@@ -66,7 +75,8 @@ public final class SSHClient: Sendable {
                 if case .debug(let text) = event { interface.tell("Remote: \(text)") }
             }
         }
-        return SSHClient(options: options, transport: transport, watcher: watcher)
+        return SSHClient(
+            options: options, transport: transport, watcher: watcher, forwardsAgent: forwarding != nil)
     }
 
     /// One thread serves every connection of a process.
@@ -140,6 +150,7 @@ public final class SSHClient: Sendable {
         _ command: [UInt8], errorOutput: @escaping @Sendable (ByteBuffer) -> Void = { _ in }
     ) async throws -> SSHChannel {
         let channel = try await transport.openChannel(errorOutput: errorOutput)
+        if forwardsAgent { channel.notify(AgentForwarding.request) }
         guard try await channel.exec(ByteBuffer(bytes: command)) else {
             channel.close()
             throw ClientError.requestRefused("to run \"\(Printable.text(command))\"")
@@ -155,6 +166,7 @@ public final class SSHClient: Sendable {
     /// - Throws: `TransportError`; `ClientError.requestRefused`.
     public func subsystem(_ name: String) async throws -> SSHChannel {
         let channel = try await transport.openChannel()
+        if forwardsAgent { channel.notify(AgentForwarding.request) }
         guard try await channel.subsystem(name) else {
             channel.close()
             throw ClientError.requestRefused("the subsystem \"\(name)\"")

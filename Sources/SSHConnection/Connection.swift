@@ -36,6 +36,8 @@ package struct Connection {
     package var sessionID: [UInt8]? { transport.sessionID }
     package var negotiated: NegotiatedAlgorithms? { transport.negotiated }
     package var hostKey: PublicKey? { transport.hostKey }
+    /// Client: how the server proved in the first key exchange that it holds its host key; nil before that.
+    package var hostKeyProof: HostKeyProof? { transport.hostKeyProof }
     /// What the peer last said it can do (RFC 8308); nil when it said nothing yet.
     package private(set) var peerExtensions: ExtensionInfo?
     package var isAuthenticated: Bool { clientAuthentication.state == .done || serverAuthentication.isDone }

@@ -93,7 +93,7 @@ struct HandshakeTests {
     func story() {
         let pair = JoinedPair.authenticated()
         #expect(pair.client.story == ["identification", "hostKey", "ready", "extensions", "authenticated"])
-        #expect(pair.server.story == ["identification", "ready", "authenticationRequested"])
+        #expect(pair.server.story == ["identification", "ready", "extensions", "authenticationRequested"])
     }
 
     @Test("Nothing goes on before the host key is accepted, however much waits behind it")

@@ -34,13 +34,13 @@ extension OptionKeywords {
     private static let times = ["forwardx11timeout"]
 
     private static let texts = [
-        "escapechar", "fingerprinthash", "forwardagent", "ignoreunknown", "kbdinteractivedevices", "pkcs11provider",
+        "escapechar", "fingerprinthash", "ignoreunknown", "kbdinteractivedevices", "pkcs11provider",
         "refuseconnection", "securitykeyprovider", "streamlocalbindmask", "syslogfacility", "tag", "tunneldevice",
         "xauthlocation", "casignaturealgorithms", "hostbasedacceptedalgorithms", "dynamicforward",
     ]
 
     private static let lists = [
-        "addkeystoagent", "channeltimeout", "ipqos", "localforward", "logverbose", "obscurekeystroketiming",
+        "channeltimeout", "localforward", "logverbose", "obscurekeystroketiming",
         "permitremoteopen", "remoteforward", "revokedhostkeys",
     ]
 

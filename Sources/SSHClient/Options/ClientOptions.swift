@@ -22,6 +22,7 @@ public struct ClientOptions: Sendable {
     public var tcpKeepAlive = true
     public var serverAliveInterval = 0
     public var serverAliveCountMax = 3
+    public var ipQoS = ServiceClass()
 
     /// The name to look up among the known hosts in place of the host's.
     public var hostKeyAlias: String?
@@ -38,6 +39,8 @@ public struct ClientOptions: Sendable {
     public var identitiesOnly = false
     /// Where the agent listens; nil for no agent.
     public var agentSocket: String?
+    public var addKeysToAgent = AddKeysToAgent.no
+    public var forwardAgent = ForwardAgent.no
     public var preferredAuthentications = ["publickey", "keyboard-interactive", "password"]
     public var publicKeyAuthentication = true
     public var passwordAuthentication = true
@@ -81,6 +84,8 @@ public struct ClientOptions: Sendable {
                 newValue > 0 ? LogLevel(rawValue: LogLevel.verbose.rawValue + min(newValue, 3)) ?? .debug3 : .info
         }
     }
+    /// Shows no banner of a server's: `logLevel` is quiet, fatal or error.
+    public var isQuiet: Bool { logLevel <= .error }
 
     /// The user's home directory.
     public let home: String

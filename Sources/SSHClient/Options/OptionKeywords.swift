@@ -26,6 +26,13 @@ enum OptionKeywords {
     ]
 
     static let table: [String: Keyword] = [
+        "addkeystoagent": Keyword(words: 1...2) { (options, words) throws(OptionFault) in
+            let text = words.joined(separator: " ")
+            guard let choice = AddKeysToAgent(text, seconds: { try? Keyword.seconds($0) }) else {
+                throw Keyword.unsupported(text)
+            }
+            options.addKeysToAgent = choice
+        },
         "addressfamily": .choice(\.addressFamily, ["any": .any, "inet": .inet, "inet6": .inet6]),
         "batchmode": .flag(\.batchMode),
         "bindaddress": .text(\.bindAddress),
@@ -68,6 +75,13 @@ enum OptionKeywords {
             default: options.controlPersist = try Keyword.seconds(value)
             }
         },
+        "forwardagent": Keyword(expansion: .agent) { (options, value) throws(OptionFault) in
+            switch value.lowercased() {
+            case "yes", "true": options.forwardAgent = .yes
+            case "no", "false", "none": options.forwardAgent = .no
+            default: options.forwardAgent = value == "SSH_AUTH_SOCK" ? .yes : .socket(value)
+            }
+        },
         "globalknownhostsfile": .files(\.globalKnownHostsFiles, expansion: .tilde),
         "hashknownhosts": .flag(\.hashKnownHosts),
         "hostkeyalgorithms": .algorithms(\.hostKeyAlgorithms, .signature),
@@ -85,6 +99,11 @@ enum OptionKeywords {
             var files = options.identityFiles ?? []
             if value.lowercased() != "none", !files.contains(value) { files.append(value) }
             options.identityFiles = files
+        },
+        "ipqos": Keyword(words: 1...2) { (options, words) throws(OptionFault) in
+            let text = words.joined(separator: " ")
+            guard let service = ServiceClass(text) else { throw OptionFault(reason: "bad value \"\(text)\"") }
+            options.ipQoS = service
         },
         "kbdinteractiveauthentication": .flag(\.keyboardInteractiveAuthentication),
         "kexalgorithms": .algorithms(\.keyExchanges, .keyExchange),
