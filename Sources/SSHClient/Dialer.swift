@@ -59,6 +59,12 @@ struct Dialer {
                 bootstrap = bootstrap.bind(to: local)
             }
         }
+        if options.bindAddress == nil, let interface = options.bindInterface {
+            guard let local = InterfaceAddress.local(of: interface, for: address) else {
+                throw ClientError.badOption(name: "BindInterface", reason: "\(interface) has no suitable address")
+            }
+            bootstrap = bootstrap.bind(to: local)
+        }
         if let service = options.ipQoS.bulk, service > 0 {
             bootstrap = bootstrap.channelOption(Self.serviceOption(for: address), value: numericCast(service))
         }

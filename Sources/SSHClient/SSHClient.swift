@@ -151,11 +151,17 @@ public final class SSHClient: Sendable {
     ) async throws -> SSHChannel {
         let channel = try await transport.openChannel(errorOutput: errorOutput)
         if forwardsAgent { channel.notify(AgentForwarding.request) }
+        sendEnvironment(to: channel)
         guard try await channel.exec(ByteBuffer(bytes: command)) else {
             channel.close()
             throw ClientError.requestRefused("to run \"\(Printable.text(command))\"")
         }
         return channel
+    }
+
+    /// Asks for variables to be set; a server that does not want to says nothing.
+    private func sendEnvironment(to channel: SSHChannel) {
+        for (name, value) in options.sentVariables() { channel.notify(.environment(name: name, value: value)) }
     }
 
     /// Runs a command given as text.
@@ -167,6 +173,7 @@ public final class SSHClient: Sendable {
     public func subsystem(_ name: String) async throws -> SSHChannel {
         let channel = try await transport.openChannel()
         if forwardsAgent { channel.notify(AgentForwarding.request) }
+        sendEnvironment(to: channel)
         guard try await channel.subsystem(name) else {
             channel.close()
             throw ClientError.requestRefused("the subsystem \"\(name)\"")

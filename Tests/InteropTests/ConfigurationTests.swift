@@ -91,6 +91,11 @@ struct ConfigurationTests {
             "CanonicalizeHostname always\nCanonicalizeMaxDots 0\nCanonicalizeFallbackLocal yes\nMatch canonical\nUser c",
             host: "Some.Host"),
         .init(
+            "agents and classes of service",
+            "AddKeysToAgent confirm 5m\nIPQoS af21 cs1\nIPQoS ef"),
+        .init("keys for an agent", "AddKeysToAgent 1h\nIPQoS 0x20"),
+        .init("keys that an agent is asked about", "AddKeysToAgent ask\nIPQoS none ef"),
+        .init(
             "an inactive block is only read",
             "Host other\nUser x\nProxyJump j\nSendEnv Q\nCertificateFile /q\nHost *\nPort 12"),
         .init(
@@ -109,7 +114,7 @@ struct ConfigurationTests {
     private static let lists = [
         "ciphers": "Ciphers", "macs": "MACs", "kexalgorithms": "KexAlgorithms",
         "hostkeyalgorithms": "HostKeyAlgorithms",
-        "pubkeyacceptedalgorithms": "PubkeyAccepted", "identityfile": "IdentityFile",
+        "pubkeyacceptedalgorithms": "PubkeyAccepted", "identityfile": "IdentityFile", "ipqos": "IPQoS",
     ]
 
     private func lines(_ program: String, _ arguments: [String], directory: TemporaryDirectory) async throws -> [String]
@@ -224,6 +229,23 @@ struct ConfigurationTests {
         let uri = "scp://\(peer.user)@shortcut:\(peer.port)/\(directory.file("copy"))"
         try await run(scpBinary(), ["-F", directory.file("config"), uri, directory.file("back")]).success()
         #expect(try readText(directory.file("back")) == "through an alias")
+    }
+
+    @Test("Variables are sent, and a connection leaves by its interface")
+    func environment() async throws {
+        let directory = try TemporaryDirectory()
+        let noted = directory.file("noted")
+        let peer = try await Peer.openSSH(configuration: ["AcceptEnv CONFIGURATION_*", "ForceCommand env > \(noted)"])
+        _ = try await run(
+            scpBinary(),
+            ["-O", "-oSendEnv=CONFIGURATION_S*", "-oSetEnv=CONFIGURATION_T='two words'", "-oBindInterface=lo"]
+                + peer.clientOptions() + ["/etc/hostname", peer.remote("x")],
+            environment: ["CONFIGURATION_SENT": "over", "CONFIGURATION_NOT": "x"])
+        let lines = try readText(noted).split(separator: "\n")
+        #expect(lines.contains("CONFIGURATION_SENT=over") && lines.contains("CONFIGURATION_T=two words"))
+        #expect(!lines.contains { $0.hasPrefix("CONFIGURATION_NOT") })
+        expectFailure(
+            try await peer.scp(["-oBindInterface=none0"], ["/etc/hostname", peer.remote("x")]), "no suitable address")
     }
 
     @Test("A jump host is not passed by in silence")

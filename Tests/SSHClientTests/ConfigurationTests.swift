@@ -249,6 +249,15 @@ struct ConfigurationValueTests {
         #expect(options.setEnvironment.map(\.name) == ["X", "Y"] && options.setEnvironment.map(\.value) == ["1", "2"])
     }
 
+    @Test("Variables to send are those that patterns cover, and those that are given")
+    func variables() throws {
+        let own = ["LANG=C", "LC_ALL=x=y", "PATH=/bin", "broken"]
+        let sent = try here.options("SendEnv LC_* LANG\nSetEnv A=b").sentVariables(of: own)
+        #expect(sent.map(\.name) == ["LANG", "LC_ALL", "A"] && sent.map(\.value) == ["C", "x=y", "b"])
+        #expect(try here.options("").sentVariables(of: own).isEmpty)
+        #expect(LocalAccount.allVariables.contains { $0.hasPrefix("PATH=") })
+    }
+
     @Test("Of ProxyJump and ProxyCommand, the first counts")
     func proxies() throws {
         let jump = try here.options("ProxyJump a\nProxyCommand b")

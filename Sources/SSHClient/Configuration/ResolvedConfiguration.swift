@@ -142,6 +142,23 @@ public struct ResolvedConfiguration: Sendable {
         Row("userknownhostsfile", \.userKnownHostsFiles),
         Row("sendenv") { $0.options.sendEnvironment },
         Row("setenv") { $0.options.setEnvironment.map { "\($0.name)=\($0.value)" } },
+        Row("addkeystoagent") { resolved in
+            switch resolved.options.addKeysToAgent {
+            case .no: ["false"]
+            case .ask: ["ask"]
+            case .yes(let lifetime?): [String(lifetime)]
+            case .yes: ["true"]
+            case .confirm(let lifetime?): ["confirm \(lifetime)"]
+            case .confirm: ["confirm"]
+            }
+        },
+        Row("forwardagent") { resolved in
+            switch resolved.options.forwardAgent {
+            case .no: ["no"]
+            case .yes: ["yes"]
+            case .socket(let path): [path]
+            }
+        },
         Row("connecttimeout") { [$0.options.connectTimeout.map { String($0) } ?? "none"] },
         Row("canonicalizePermittedcnames") { resolved in
             let rules = resolved.options.canonicalization.permittedAliases
@@ -153,6 +170,10 @@ public struct ResolvedConfiguration: Sendable {
             case 0: ["yes"]
             case let seconds?: [String(seconds)]
             }
+        },
+        Row("ipqos") { resolved in
+            let service = resolved.options.ipQoS
+            return ["\(ServiceClass.text(service.interactive)) \(ServiceClass.text(service.bulk))"]
         },
         Row("rekeylimit") { ["\($0.options.rekeyBytes ?? 0) \($0.options.rekeySeconds ?? 0)"] },
         Row("proxycommand") { resolved in

@@ -107,19 +107,7 @@ package struct SystemEnvironment: ConfigurationEnvironment {
 
     // MARK: Network
 
-    package func localAddresses() -> [String] {
-        var list: UnsafeMutablePointer<ifaddrs>?
-        guard getifaddrs(&list) == 0 else { return [] }
-        defer { freeifaddrs(list) }
-        var addresses: [String] = []
-        var next = list
-        while let entry = next?.pointee {
-            next = entry.ifa_next
-            guard let address = entry.ifa_addr, entry.ifa_flags & UInt32(IFF_UP) != 0 else { continue }
-            if let text = Self.numeric(address) { addresses.append(text) }
-        }
-        return addresses
-    }
+    package func localAddresses() -> [String] { InterfaceAddress.all().compactMap(\.address.ipAddress) }
 
     package func numericAddress(_ host: String, family: AddressFamily) -> String? {
         Self.lookUp(host, family, AI_NUMERICHOST) { list in

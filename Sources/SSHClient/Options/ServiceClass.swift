@@ -30,6 +30,13 @@ public struct ServiceClass: Equatable, Sendable {
         return UInt8(isHexadecimal ? name.dropFirst(2) : name[...], radix: isHexadecimal ? 16 : 10).map { .some($0) }
     }
 
+    /// How ssh_config(5) writes a value of the byte.
+    static func text(_ byte: UInt8?) -> String {
+        guard let byte else { return "none" }
+        let name = byte & 3 == 0 ? codePoints.first { $0.value == byte >> 2 }?.key : nil
+        return name ?? "0x" + (byte < 16 ? "0" : "") + String(byte, radix: 16)
+    }
+
     /// The code points of RFC 2474, 2597, 3246, 5865 and 8622.
     private static let codePoints: [String: UInt8] = {
         var points: [String: UInt8] = ["ef": 46, "le": 1, "va": 44]
