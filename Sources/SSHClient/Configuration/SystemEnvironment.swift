@@ -1,3 +1,4 @@
+import NIOCore
 import SSHTransport
 
 #if canImport(Glibc)
