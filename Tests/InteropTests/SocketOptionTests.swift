@@ -8,12 +8,13 @@ struct SocketOptionTests {
         let peer = try await Peer.openSSH(address, hostKeys: [.ed25519])
         let relay = try Relay(to: peer.port, on: address, fault: .blackHole(.toServer, after: 0))
         async let copy = peer.scp(
-            options + ["-oConnectTimeout=3"], [peer.knownHosts, peer.remote("b")], port: relay.port)
+            options + ["-oConnectTimeout=60"], [peer.knownHosts, peer.remote("b")], port: relay.port)
         var shown = ""
-        for _ in 0..<100 where !shown.contains("ESTAB") {
+        for _ in 0..<500 where !shown.contains("ESTAB") {
             try await Task.sleep(for: .milliseconds(20))
             shown = try await run("ss", ["-tnHo", "--tos", "dst", "\(address.bracketed):\(relay.port)"]).outputText
         }
+        relay.cutAll()
         _ = try await copy
         return shown
     }
