@@ -42,6 +42,7 @@ public final class SSHClient: Sendable {
     ) async throws -> SSHClient {
         var verifier = HostVerifier(options: options, interface: interface, log: log)
         let configuration = try configuration(options, verifier)
+        let publicKeyAlgorithms = try PublicKeyOffers.algorithms(options)
         let dialer = Dialer(options: options, log: log, group: Self.group)
         let (transport, address) = try await dialer.connect(configuration)
         let limit = options.connectTimeout ?? handshakeLimit
@@ -54,8 +55,9 @@ public final class SSHClient: Sendable {
             var events = transport.events.makeAsyncIterator()
             try await handshake(&events, transport, verifier, address: address, log: log)
             guard let facts = try await SessionFacts(of: transport) else { throw TransportError.closedByPeer }
-            var authenticator = try Authenticator(
-                options: options, interface: patient, log: log, patience: patience, facts: facts)
+            var authenticator = Authenticator(
+                options: options, interface: patient, log: log, patience: patience, facts: facts,
+                publicKeyAlgorithms: publicKeyAlgorithms)
             try await authenticator.run(&events)
             transport.stopDeadline()
             let binding = AgentBinding(sessionID: facts.sessionID, proof: facts.proof)

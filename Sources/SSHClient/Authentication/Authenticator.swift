@@ -18,14 +18,16 @@ struct Authenticator {
     private var methods: [String]?
 
     init(
-        options: ClientOptions, interface: any UserInterface, log: ClientLog, patience: Patience, facts: SessionFacts
-    ) throws(ClientError) {
+        options: ClientOptions, interface: any UserInterface, log: ClientLog, patience: Patience, facts: SessionFacts,
+        publicKeyAlgorithms: [String]
+    ) {
         self.options = options
         self.interface = interface
         self.log = log
         transport = patience.transport
-        keys = try PublicKeyOffers(
-            options: options, interface: interface, log: log, patience: patience, session: facts)
+        keys = PublicKeyOffers(
+            options: options, interface: interface, log: log, patience: patience, session: facts,
+            algorithms: publicKeyAlgorithms)
         passwords = PasswordPrompts(options: options, interface: interface)
         questions = KeyboardInteractive(options: options, interface: interface)
     }
@@ -69,6 +71,8 @@ struct Authenticator {
                 if isPartial {
                     log.note(1, "Authenticated using one method; more are wanted.")
                     await keys.succeeded(isPartial: true)
+                } else {
+                    keys.refused()
                 }
                 let shown = names.map { Printable.text($0.utf8) }
                 log.note(1, "Authentications that can continue: \(shown.joined(separator: ","))")

@@ -46,17 +46,25 @@ struct PublicKeyOffers {
     private var session: SessionFacts
 
     init(
-        options: ClientOptions, interface: any UserInterface, log: ClientLog, patience: Patience, session: SessionFacts
-    ) throws(ClientError) {
+        options: ClientOptions, interface: any UserInterface, log: ClientLog, patience: Patience, session: SessionFacts,
+        algorithms: [String]
+    ) {
         self.options = options
         self.interface = interface
         self.log = log
         self.patience = patience
         self.session = session
+        self.algorithms = algorithms
+    }
+
+    /// What keys may be used with, by the user's choice (`PubkeyAcceptedAlgorithms`).
+    ///
+    /// - Throws: `ClientError.badOption`.
+    static func algorithms(_ options: ClientOptions) throws(ClientError) -> [String] {
         let names = { (algorithms: [SignatureAlgorithm]) in
             algorithms.map { Certificate.name(certifying: $0.name) } + algorithms.map(\.name)
         }
-        algorithms = try AlgorithmList.resolve(
+        return try AlgorithmList.resolve(
             options.publicKeyAlgorithms, option: "PubkeyAcceptedAlgorithms",
             defaults: names(SignatureAlgorithm.defaults), all: names(SignatureAlgorithm.all))
     }
@@ -123,6 +131,9 @@ struct PublicKeyOffers {
         lastOffer = nil
         if isPartial { rest = all ?? [] }
     }
+
+    /// The server did not take the last request.
+    mutating func refused() { fileKey = nil }
 
     private func request(_ algorithm: String, _ key: ByteBuffer, signature: ByteBuffer?) -> AuthenticationMethod {
         guard session.bindsHost else { return .publicKey(algorithm: algorithm, key: key, signature: signature) }

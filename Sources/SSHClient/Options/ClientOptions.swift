@@ -109,7 +109,7 @@ public struct ClientOptions: Sendable {
 
     /// The key files to try.
     var identities: [String] {
-        identityFiles ?? ["id_rsa", "id_ecdsa", "id_ed25519"].map { "\(home)/.ssh/\($0)" }
+        identityFiles ?? ["id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk"].map { "\(home)/.ssh/\($0)" }
     }
 }
 
