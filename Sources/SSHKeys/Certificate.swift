@@ -96,6 +96,9 @@ public struct Certificate: Hashable, Sendable {
     /// The certificate's blob, as messages carry it.
     public var blob: ByteBuffer { ByteBuffer(bytes: blobBytes) }
 
+    /// The certificate's blob in base64.
+    package var base64: String { Base64.encode(blobBytes) }
+
     /// The name of the certificate's type on the wire.
     public var typeName: String { Certificate.name(certifying: key.type.name) }
 

@@ -92,7 +92,7 @@ public struct ClientOptions: Sendable {
         user = account.name
         home = account.home
         agentSocket = environment("SSH_AUTH_SOCK").flatMap { $0.isEmpty ? nil : $0 }
-        userKnownHostsFiles = [account.home + "/.ssh/known_hosts", account.home + "/.ssh/known_hosts2"]
+        userKnownHostsFiles = Self.usualKnownHostsFiles(home: account.home)
     }
 
     /// The key files to try.
