@@ -110,7 +110,8 @@ public struct KnownHosts: Sendable {
         let known = keyTypes(host: host, port: port)
         let hasAuthority = !authorities(host: host, port: port).isEmpty
         func isKnown(_ name: String) -> Bool {
-            SignatureAlgorithm.named(Certificate.plainName(of: name) ?? name).map { known.contains($0.keyType) } ?? false
+            SignatureAlgorithm.named(Certificate.plainName(of: name) ?? name).map { known.contains($0.keyType) }
+                ?? false
         }
         func isWanted(_ name: String) -> Bool {
             hasAuthority && Certificate.plainName(of: name) != nil || isKnown(name)

@@ -92,8 +92,9 @@ struct CertificateTests {
 
     @Test("times are told as dates of the Gregorian calendar, by date(1)")
     func timestamps() throws {
-        for seconds: UInt64 in [0, 951_782_399, 951_782_400, 951_868_800, 1_709_164_800, 4_107_542_399, 253_402_300_799]
-        {
+        for seconds: UInt64 in [
+            0, 951_782_399, 951_782_400, 951_868_800, 1_709_164_800, 4_107_542_399, 253_402_300_799,
+        ] {
             let theirs = try succeed("date", ["-u", "-d", "@\(seconds)", "+%Y-%m-%dT%H:%M:%SZ"])
             #expect("\(Timestamp(seconds))\n" == theirs)
         }

@@ -28,7 +28,9 @@ struct KnownHostsUpdateTests {
         #expect(change(text, [old, kept]).obstacle != nil, "an offered key has another name")
     }
 
-    @Test("lines written by hand are left alone", arguments: ["host*", "h?st", "host,a,b", "@revoked host", "@cert-authority *"])
+    @Test(
+        "lines written by hand are left alone",
+        arguments: ["host*", "h?st", "host,a,b", "@revoked host", "@cert-authority *"])
     func obstacles(hosts: String) {
         let change = change("host \(old.openSSHLine)\n\(hosts) \(kept.openSSHLine)\n", [old, new])
         #expect(change.obstacle != nil)
@@ -63,7 +65,8 @@ struct KnownHostsUpdateTests {
         let result = try KnownHosts.replacing(
             in: Array(line.utf8), name: "host", address: nil, keys: [new], hashed: false)
         #expect(String(decoding: result, as: UTF8.self) == "host \(new.openSSHLine)\n")
-        #expect(try KnownHosts.replacing(in: Array(line.utf8), name: "host", address: nil, keys: [], hashed: false) == [])
+        #expect(
+            try KnownHosts.replacing(in: Array(line.utf8), name: "host", address: nil, keys: [], hashed: false) == [])
     }
 
     @Test("the address gets its lines where it is looked up too")

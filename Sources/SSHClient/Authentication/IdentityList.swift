@@ -47,7 +47,8 @@ struct IdentityList {
 
     private func isTooShort(_ identity: Identity) -> Bool {
         guard let key = identity.publicKey, key.isTooShort(options) else { return false }
-        log.note(1, "Skipping key \(identity.name): \(key.bitCount) bits, and RequiredRSASize is \(options.requiredRSASize)")
+        log.note(
+            1, "Skipping key \(identity.name): \(key.bitCount) bits, and RequiredRSASize is \(options.requiredRSASize)")
         return true
     }
 

@@ -170,7 +170,8 @@ struct HostVerifier {
     private func checkSize(_ key: PublicKey) throws(ClientError) {
         guard !key.isTooShort(options) else {
             throw .hostKeyRejected(
-                reason: "the server's RSA key has \(key.bitCount) bits, and RequiredRSASize is \(options.requiredRSASize)")
+                reason:
+                    "the server's RSA key has \(key.bitCount) bits, and RequiredRSASize is \(options.requiredRSASize)")
         }
     }
 
