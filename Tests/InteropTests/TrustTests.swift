@@ -141,16 +141,20 @@ struct TrustTests {
     @Test("The other keys of a host are learnt, and old ones dropped", arguments: ["no", "yes"])
     func learning(hashed: String) async throws {
         let authority = try await Authority()
-        let peer = try await Peer.openSSH(hostKeys: [.ed25519, .ecdsa256, .rsa])
+        // A moment is left to learn before the copy begins.
+        let peer = try await Peer.openSSH(
+            hostKeys: [.ed25519, .ecdsa256, .rsa],
+            configuration: [
+                #"ForceCommand sleep 0.7; eval "$SSH_ORIGINAL_COMMAND""#, "Subsystem sftp /usr/lib/openssh/sftp-server",
+            ])
         let before = try "# mine\n" + peer.keys.knownHosts("test-peer", [.ed25519, .ecdsa521])
         try authority.trust(before)
-        try writeFile(noise(300_000), at: peer.directory.file("a"))
-        // Slowly, so that there is time to learn.
+        try writeFile(noise(3000), at: peer.directory.file("a"))
         @discardableResult
         func copy(_ options: [String]) async throws -> Finished {
             try await peer.scp(
                 options + [
-                    "-v", "-l", "2400", "-oUserKnownHostsFile=\(authority.hosts)", "-oHashKnownHosts=\(hashed)",
+                    "-v", "-oUserKnownHostsFile=\(authority.hosts)", "-oHashKnownHosts=\(hashed)",
                 ],
                 [peer.directory.file("a"), peer.remote("b")]
             ).success()
