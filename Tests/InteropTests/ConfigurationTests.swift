@@ -93,6 +93,12 @@ struct ConfigurationTests {
         .init(
             "agents and classes of service",
             "AddKeysToAgent confirm 5m\nIPQoS af21 cs1\nIPQoS ef"),
+        .init(
+            "trust",
+            "CheckHostIP yes\nFingerprintHash md5\nUpdateHostKeys ask\nVerifyHostKeyDNS ask\nVisualHostKey yes\n"
+                + "RequiredRSASize 3072\nRevokedHostKeys /r\nKnownHostsCommand /x %H \"a\" # b\n"
+                + "NoHostAuthenticationForLocalhost yes\nCASignatureAlgorithms ssh-ed25519,rsa-sha2-512"),
+        .init("known hosts of one's own", "UserKnownHostsFile /k"),
         .init("keys for an agent", "AddKeysToAgent 1h\nIPQoS 0x20"),
         .init("keys that an agent is asked about", "AddKeysToAgent ask\nIPQoS none ef"),
         .init(
@@ -112,7 +118,7 @@ struct ConfigurationTests {
 
     /// Lists whose defaults are not OpenSSH's; they are compared where the configuration names them.
     private static let lists = [
-        "ciphers": "Ciphers", "macs": "MACs", "kexalgorithms": "KexAlgorithms",
+        "casignaturealgorithms": "CASignature", "ciphers": "Ciphers", "macs": "MACs", "kexalgorithms": "KexAlgorithms",
         "hostkeyalgorithms": "HostKeyAlgorithms",
         "pubkeyacceptedalgorithms": "PubkeyAccepted", "identityfile": "IdentityFile", "ipqos": "IPQoS",
     ]
@@ -144,8 +150,10 @@ struct ConfigurationTests {
             Self.lists.filter { name, keyword in
                 !asked.contains(keyword.lowercased()) && !(name == "ciphers" && isCipherLetter)
             }.keys)
-        let compared = Set(ours.map(name)).union(["proxyjump", "proxycommand", "controlpath", "bindaddress"])
-            .subtracting(left)
+        let compared = Set(ours.map(name)).union([
+            "proxyjump", "proxycommand", "controlpath", "bindaddress", "knownhostscommand",
+        ])
+        .subtracting(left)
         #expect(ours.filter { compared.contains(name($0)) } == theirs.filter { compared.contains(name($0)) })
         #expect(ours.count > 30)
     }

@@ -20,9 +20,9 @@ struct IdentityList {
     var binding: AgentBinding?
 
     func load() async -> [Identity] {
-        let held = await agentIdentities()
+        let held = await agentIdentities().filter { !isTooShort($0) }
         // Where a file is encrypted and the agent has its key, the agent signs: no passphrase is asked for.
-        let files = options.identities.flatMap(load).map { file in
+        let files = options.identities.flatMap(load).filter { !isTooShort($0) }.map { file in
             var file = file
             if let same = held.first(where: { $0.certificate == nil && $0.publicKey == file.publicKey }) {
                 file.isInAgent = true
@@ -49,6 +49,13 @@ struct IdentityList {
             }
             return identity.blob.map { seen.insert($0).inserted } ?? true
         }
+    }
+
+    private func isTooShort(_ identity: Identity) -> Bool {
+        guard let key = identity.publicKey, key.isTooShort(options) else { return false }
+        log.note(
+            1, "Skipping key \(identity.name): \(key.bitCount) bits, and RequiredRSASize is \(options.requiredRSASize)")
+        return true
     }
 
     // MARK: Files

@@ -5,7 +5,6 @@ extension OptionKeywords {
         var table: [String: Keyword] = [:]
         for name in flags { table[name] = word(["yes", "no", "true", "false"]) }
         for (name, words) in choices { table[name] = word(words) }
-        for name in numbers { table[name] = number }
         for name in times { table[name] = time }
         for name in texts { table[name] = Keyword { (_, _) throws(Keyword.Fault) in } }
         for name in lists { table[name] = Keyword(words: 1...1024) { (_, _) throws(Keyword.Fault) in } }
@@ -15,36 +14,33 @@ extension OptionKeywords {
     }()
 
     private static let flags = [
-        "checkhostip", "clearallforwardings", "enableescapecommandline", "enablesshkeysign", "exitonforwardfailure",
+        "clearallforwardings", "enableescapecommandline", "enablesshkeysign", "exitonforwardfailure",
         "forkafterauthentication", "forwardx11", "forwardx11trusted", "gatewayports", "gssapiauthentication",
-        "gssapidelegatecredentials", "hostbasedauthentication", "nohostauthenticationforlocalhost",
-        "permitlocalcommand", "proxyusefdpass", "stdinnull", "streamlocalbindunlink", "visualhostkey",
+        "gssapidelegatecredentials", "hostbasedauthentication",
+        "permitlocalcommand", "proxyusefdpass", "stdinnull", "streamlocalbindunlink",
     ]
 
     private static let choices: [String: [String]] = [
         "requesttty": ["yes", "no", "true", "false", "force", "auto"],
         "sessiontype": ["none", "subsystem", "default"],
         "tunnel": ["yes", "no", "true", "false", "point-to-point", "ethernet"],
-        "updatehostkeys": ["yes", "no", "true", "false", "ask"],
-        "verifyhostkeydns": ["yes", "no", "true", "false", "ask"],
         "warnweakcrypto": ["yes", "no", "true", "false", "no-pq-kex"],
     ]
 
-    private static let numbers = ["requiredrsasize"]
     private static let times = ["forwardx11timeout"]
 
     private static let texts = [
-        "escapechar", "fingerprinthash", "ignoreunknown", "kbdinteractivedevices", "pkcs11provider",
+        "escapechar", "ignoreunknown", "kbdinteractivedevices", "pkcs11provider",
         "refuseconnection", "securitykeyprovider", "streamlocalbindmask", "syslogfacility", "tag", "tunneldevice",
-        "xauthlocation", "casignaturealgorithms", "hostbasedacceptedalgorithms", "dynamicforward",
+        "xauthlocation", "hostbasedacceptedalgorithms", "dynamicforward",
     ]
 
     private static let lists = [
         "channeltimeout", "localforward", "logverbose", "obscurekeystroketiming",
-        "permitremoteopen", "remoteforward", "revokedhostkeys",
+        "permitremoteopen", "remoteforward",
     ]
 
-    private static let commands = ["knownhostscommand", "localcommand", "remotecommand", "versionaddendum"]
+    private static let commands = ["localcommand", "remotecommand", "versionaddendum"]
 
     private static let deprecated = [
         "cipher", "fallbacktorsh", "globalknownhostsfile2", "protocol", "rhostsauthentication", "useprivilegedport",
@@ -67,8 +63,6 @@ extension OptionKeywords {
             guard words.contains(value.lowercased()) else { throw Keyword.unsupported(value) }
         }
     }
-
-    private static let number = Keyword { (_, value) throws(Keyword.Fault) in _ = try Keyword.number(value, 0...) }
 
     private static let time = Keyword { (_, value) throws(Keyword.Fault) in
         if value != "none" { _ = try Keyword.seconds(value) }

@@ -1,3 +1,5 @@
+import SSHKeys
+
 /// The options for a host, and what they came from.
 public struct ResolvedConfiguration: Sendable {
     public let options: ClientOptions
@@ -76,6 +78,7 @@ public struct ResolvedConfiguration: Sendable {
             case .always: ["always"]
             }
         },
+        Row("checkhostip", \.checkHostIP),
         Row("compression", \.compression),
         Row("controlmaster") { resolved in
             switch resolved.options.controlMaster {
@@ -86,9 +89,11 @@ public struct ResolvedConfiguration: Sendable {
             case .autoAsk: ["autoask"]
             }
         },
+        Row("fingerprinthash") { [$0.options.fingerprintHash.rawValue.uppercased()] },
         Row("hashknownhosts", \.hashKnownHosts),
         Row("identitiesonly", \.identitiesOnly),
         Row("kbdinteractiveauthentication", \.keyboardInteractiveAuthentication),
+        Row("nohostauthenticationforlocalhost", \.noHostAuthenticationForLocalhost),
         Row("passwordauthentication", \.passwordAuthentication),
         Row("pubkeyauthentication") { resolved in
             switch resolved.raw.value("pubkeyauthentication")?.lowercased() {
@@ -106,16 +111,30 @@ public struct ResolvedConfiguration: Sendable {
             }
         },
         Row("tcpkeepalive", \.tcpKeepAlive),
+        Row("verifyhostkeydns") { resolved in
+            let isAsking = resolved.raw.value("verifyhostkeydns")?.lowercased() == "ask"
+            return [isAsking ? "ask" : resolved.options.verifyHostKeyDNS ? "true" : "false"]
+        },
+        Row("visualhostkey", \.visualHostKey),
+        Row("updatehostkeys") { resolved in
+            switch resolved.options.updateHostKeys {
+            case .yes: ["true"]
+            case .no: ["false"]
+            case .ask: ["ask"]
+            case nil: [resolved.options.learnsHostKeys ? "true" : "false"]
+            }
+        },
         Row("canonicalizemaxdots", \.canonicalization.maximumDots),
         Row("connectionattempts", \.connectionAttempts),
         Row("numberofpasswordprompts", \.numberOfPasswordPrompts),
         Row("serveralivecountmax", \.serverAliveCountMax),
         Row("serveraliveinterval", \.serverAliveInterval),
+        Row("requiredrsasize", \.requiredRSASize),
         Row("bindaddress", \.bindAddress),
         Row("bindinterface", \.bindInterface),
         .algorithms("ciphers", .cipher, \.ciphers),
         Row("controlpath", \.controlPath),
-        .algorithms("hostkeyalgorithms", .signature, \.hostKeyAlgorithms),
+        .algorithms("hostkeyalgorithms", .hostKey, \.hostKeyAlgorithms),
         Row("hostkeyalias", \.hostKeyAlias),
         Row("identityagent") { resolved in
             // What is looked up in the environment is shown by its name.
@@ -125,10 +144,12 @@ public struct ResolvedConfiguration: Sendable {
         },
         .raw("ignoreunknown"),
         .algorithms("kexalgorithms", .keyExchange, \.keyExchanges),
+        .algorithms("casignaturealgorithms", .signature, \.caSignatureAlgorithms),
         Row("loglevel") { [$0.options.logLevel.name] },
         .algorithms("macs", .mac, \.macs),
         .raw("preferredauthentications"),
         .algorithms("pubkeyacceptedalgorithms", .signature, \.publicKeyAlgorithms),
+        Row("knownhostscommand", \.knownHostsCommand),
         .raw("tag"),
         Row("identityfile") { resolved in
             let files = resolved.raw.values("identityfile").compactMap(\.first)
@@ -140,6 +161,7 @@ public struct ResolvedConfiguration: Sendable {
             [(resolved.raw["globalknownhostsfile"] ?? resolved.options.globalKnownHostsFiles).joined(separator: " ")]
         },
         Row("userknownhostsfile", \.userKnownHostsFiles),
+        Row("revokedhostkeys", \.revokedHostKeysFiles),
         Row("sendenv") { $0.options.sendEnvironment },
         Row("setenv") { $0.options.setEnvironment.map { "\($0.name)=\($0.value)" } },
         Row("addkeystoagent") { resolved in

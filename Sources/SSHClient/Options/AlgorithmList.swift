@@ -59,6 +59,8 @@ enum AlgorithmKind: Sendable {
     case mac
     case keyExchange
     case signature
+    /// Signature algorithms, with and without certificates.
+    case hostKey
 
     /// The names of all there are, in order.
     var all: [String] {
@@ -67,6 +69,7 @@ enum AlgorithmKind: Sendable {
         case .mac: MACAlgorithm.all.map(\.name)
         case .keyExchange: KeyExchangeAlgorithm.all.map(\.name)
         case .signature: SignatureAlgorithm.all.map(\.name)
+        case .hostKey: HostKeyAlgorithms.all
         }
     }
 
@@ -77,6 +80,7 @@ enum AlgorithmKind: Sendable {
         case .mac: MACAlgorithm.defaults.map(\.name)
         case .keyExchange: KeyExchangeAlgorithm.defaults.map(\.name)
         case .signature: SignatureAlgorithm.defaults.map(\.name)
+        case .hostKey: HostKeyAlgorithms.defaults
         }
     }
 

@@ -1,3 +1,5 @@
+import SSHKeys
+
 /// The keywords of ssh_config(5) that mean something for a copy, and what they set. Those that are only accepted are
 /// in `AcceptedKeywords.swift`.
 enum OptionKeywords {
@@ -51,9 +53,11 @@ enum OptionKeywords {
                 try Canonicalization.AliasRule(word)
             }
         },
+        "casignaturealgorithms": .algorithms(\.caSignatureAlgorithms, .signature),
         "certificatefile": Keyword(accumulates: true, expansion: .path) { (options, value) throws(OptionFault) in
             if !options.certificateFiles.contains(value) { options.certificateFiles.append(value) }
         },
+        "checkhostip": .flag(\.checkHostIP),
         "ciphers": .algorithms(\.ciphers, .cipher),
         "compression": .flag(\.compression),
         "connectionattempts": .number(\.connectionAttempts, 1...),
@@ -75,6 +79,7 @@ enum OptionKeywords {
             default: options.controlPersist = try Keyword.seconds(value)
             }
         },
+        "fingerprinthash": .choice(\.fingerprintHash, ["sha256": .sha256, "md5": .md5]),
         "forwardagent": Keyword(expansion: .agent) { (options, value) throws(OptionFault) in
             switch value.lowercased() {
             case "yes", "true": options.forwardAgent = .yes
@@ -84,7 +89,7 @@ enum OptionKeywords {
         },
         "globalknownhostsfile": .files(\.globalKnownHostsFiles, expansion: .tilde),
         "hashknownhosts": .flag(\.hashKnownHosts),
-        "hostkeyalgorithms": .algorithms(\.hostKeyAlgorithms, .signature),
+        "hostkeyalgorithms": .algorithms(\.hostKeyAlgorithms, .hostKey),
         "hostkeyalias": Keyword { (options, value) throws(OptionFault) in options.hostKeyAlias = value.lowercased() },
         "hostname": Keyword(expansion: .hostName) { (options, value) throws(OptionFault) in options.host = value },
         "identitiesonly": .flag(\.identitiesOnly),
@@ -107,11 +112,16 @@ enum OptionKeywords {
         },
         "kbdinteractiveauthentication": .flag(\.keyboardInteractiveAuthentication),
         "kexalgorithms": .algorithms(\.keyExchanges, .keyExchange),
+        // Its tokens wait for each run of it.
+        "knownhostscommand": .command { (options, value) throws(OptionFault) in
+            options.knownHostsCommand = value.lowercased() == "none" ? nil : value
+        },
         "loglevel": Keyword { (options, value) throws(OptionFault) in
             guard let level = LogLevel(name: value) else { throw Keyword.unsupported(value) }
             options.logLevel = level
         },
         "macs": .algorithms(\.macs, .mac),
+        "nohostauthenticationforlocalhost": .flag(\.noHostAuthenticationForLocalhost),
         "numberofpasswordprompts": .number(\.numberOfPasswordPrompts, 0...),
         "passwordauthentication": .flag(\.passwordAuthentication),
         "port": .number(\.port, 1...65535),
@@ -132,6 +142,8 @@ enum OptionKeywords {
         "rekeylimit": Keyword(words: 1...2) { (options, words) throws(OptionFault) in
             try setRekeyLimit(&options, words)
         },
+        "requiredrsasize": .number(\.requiredRSASize, 0...),
+        "revokedhostkeys": .files(\.revokedHostKeysFiles, expansion: .path),
         "sendenv": Keyword(words: 1...1024, accumulates: true) { (options, words) throws(OptionFault) in
             try setSentVariables(&options, words)
         },
@@ -146,8 +158,13 @@ enum OptionKeywords {
             \.strictHostKeyChecking,
             ["yes": .yes, "true": .yes, "no": .no, "false": .no, "off": .no, "ask": .ask, "accept-new": .acceptNew]),
         "tcpkeepalive": .flag(\.tcpKeepAlive),
+        "updatehostkeys": .choice(
+            \.updateHostKeys, ["yes": .yes, "true": .yes, "no": .no, "false": .no, "ask": .ask]),
         "user": Keyword(expansion: .user) { (options, value) throws(OptionFault) in options.user = value },
         "userknownhostsfile": .files(\.userKnownHostsFiles, expansion: .path),
+        "verifyhostkeydns": .choice(
+            \.verifyHostKeyDNS, ["yes": true, "true": true, "ask": true, "no": false, "false": false]),
+        "visualhostkey": .flag(\.visualHostKey),
     ]
 
     // MARK: Values of their own kind
