@@ -124,7 +124,7 @@ struct AgentTests {
 
     @Test("AddKeysToAgent takes the words and times of ssh_config")
     func addKeys() throws {
-        let read = { (text: String) in AddKeysToAgent(text, seconds: { try? OptionKeywords.seconds($0) }) }
+        let read = { (text: String) in AddKeysToAgent(text, seconds: { try? Keyword.seconds($0) }) }
         #expect(read("no") == .no && read("YES") == .yes(lifetime: nil) && read("ask") == .ask)
         #expect(read("confirm") == .confirm(lifetime: nil) && read("confirm 5m") == .confirm(lifetime: 300))
         #expect(read("1h") == .yes(lifetime: 3600) && read("0") == .yes(lifetime: nil))
@@ -147,13 +147,11 @@ struct AgentTests {
     @Test("ForwardAgent is yes, no, a path or a variable")
     func forwardAgent() throws {
         func read(_ text: String) throws -> ForwardAgent {
-            var keywords = OptionKeywords(ClientOptions(host: "h", account: LocalAccount(name: "me", home: "/home/me")))
-            try keywords.set("ForwardAgent", to: text)
-            return keywords.options.forwardAgent
+            try FakeEnvironment().options("ForwardAgent \(text)").forwardAgent
         }
         #expect(try read("yes") == .yes && read("no") == .no && read("/a/b") == .socket("/a/b"))
         #expect(try read("~/agent") == .socket("/home/me/agent"))
-        #expect(try read("$PATH") == .socket(LocalAccount.environment("PATH") ?? ""))
+        #expect(try read("$WHERE") == .socket("there"))
         #expect(try read("$NOT_SET_ANYWHERE") == .no)
     }
 }

@@ -134,7 +134,7 @@ public struct ResolvedConfiguration: Sendable {
         Row("bindinterface", \.bindInterface),
         .algorithms("ciphers", .cipher, \.ciphers),
         Row("controlpath", \.controlPath),
-        .algorithms("hostkeyalgorithms", .hostKey, \.hostKeyAlgorithms),
+        .algorithms("hostkeyalgorithms", .anySignature, \.hostKeyAlgorithms),
         Row("hostkeyalias", \.hostKeyAlias),
         Row("identityagent") { resolved in
             // What is looked up in the environment is shown by its name.
@@ -148,7 +148,7 @@ public struct ResolvedConfiguration: Sendable {
         Row("loglevel") { [$0.options.logLevel.name] },
         .algorithms("macs", .mac, \.macs),
         .raw("preferredauthentications"),
-        .algorithms("pubkeyacceptedalgorithms", .signature, \.publicKeyAlgorithms),
+        .algorithms("pubkeyacceptedalgorithms", .anySignature, \.publicKeyAlgorithms),
         Row("knownhostscommand", \.knownHostsCommand),
         .raw("tag"),
         Row("identityfile") { resolved in

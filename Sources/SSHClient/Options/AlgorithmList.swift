@@ -60,7 +60,7 @@ enum AlgorithmKind: Sendable {
     case keyExchange
     case signature
     /// Signature algorithms, with and without certificates.
-    case hostKey
+    case anySignature
 
     /// The names of all there are, in order.
     var all: [String] {
@@ -69,7 +69,7 @@ enum AlgorithmKind: Sendable {
         case .mac: MACAlgorithm.all.map(\.name)
         case .keyExchange: KeyExchangeAlgorithm.all.map(\.name)
         case .signature: SignatureAlgorithm.all.map(\.name)
-        case .hostKey: HostKeyAlgorithms.all
+        case .anySignature: HostKeyAlgorithms.all
         }
     }
 
@@ -80,7 +80,7 @@ enum AlgorithmKind: Sendable {
         case .mac: MACAlgorithm.defaults.map(\.name)
         case .keyExchange: KeyExchangeAlgorithm.defaults.map(\.name)
         case .signature: SignatureAlgorithm.defaults.map(\.name)
-        case .hostKey: HostKeyAlgorithms.defaults
+        case .anySignature: HostKeyAlgorithms.defaults
         }
     }
 

@@ -89,7 +89,7 @@ enum OptionKeywords {
         },
         "globalknownhostsfile": .files(\.globalKnownHostsFiles, expansion: .tilde),
         "hashknownhosts": .flag(\.hashKnownHosts),
-        "hostkeyalgorithms": .algorithms(\.hostKeyAlgorithms, .hostKey),
+        "hostkeyalgorithms": .algorithms(\.hostKeyAlgorithms, .anySignature),
         "hostkeyalias": Keyword { (options, value) throws(OptionFault) in options.hostKeyAlias = value.lowercased() },
         "hostname": Keyword(expansion: .hostName) { (options, value) throws(OptionFault) in options.host = value },
         "identitiesonly": .flag(\.identitiesOnly),
@@ -135,7 +135,7 @@ enum OptionKeywords {
         "proxyjump": .command { (options, value) throws(OptionFault) in
             options.proxyJump = try JumpHost.list(value)
         },
-        "pubkeyacceptedalgorithms": .algorithms(\.publicKeyAlgorithms, .signature),
+        "pubkeyacceptedalgorithms": .algorithms(\.publicKeyAlgorithms, .anySignature),
         "pubkeyauthentication": .choice(
             \.publicKeyAuthentication,
             ["yes": true, "true": true, "unbound": true, "host-bound": true, "no": false, "false": false]),
