@@ -159,7 +159,9 @@ struct ConfigurationTests {
         let found = ours.filter { compared.contains(name($0)) }
         #expect(found.filter { !expected.contains($0) } == [], "only ours")
         #expect(expected.filter { !found.contains($0) } == [], "only ssh's")
-        if Set(found) == Set(expected) { #expect(found == expected) }
+        // The place of this one has changed since the release that is installed.
+        let inOrder = { (lines: [String]) in lines.filter { name($0) != "revokedhostkeys" } }
+        if Set(found) == Set(expected) { #expect(inOrder(found) == inOrder(expected)) }
         #expect(found.count > 30)
     }
 
