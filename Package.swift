@@ -26,6 +26,7 @@ let package = Package(
     products: [
         .library(name: "SSHClient", targets: ["SSHClient"]),
         .library(name: "SCP", targets: ["SCP"]),
+        .library(name: "SFTP", targets: ["SFTP"]),
         .library(name: "FileTransfer", targets: ["FileTransfer"]),
         .executable(name: "scp", targets: ["SCPCommand"]),
     ],
@@ -44,10 +45,11 @@ let package = Package(
             "SSHClient",
             ["SSHWire", "SSHCrypto", "SSHKeys", "SSHConnection", "SSHTransport", nioCore, nioPosix]),
         module("SCP", ["SSHWire", nioCore]),
-        module("FileTransfer", ["SSHWire", "SCP", nioCore, nioPosix]),
+        module("SFTP", ["SSHWire", nioCore]),
+        module("FileTransfer", ["SSHWire", "SCP", "SFTP", nioCore, nioPosix]),
         .executableTarget(
             name: "SCPCommand",
-            dependencies: ["SSHWire", "SSHTransport", "SSHClient", "SCP", "FileTransfer", nioCore],
+            dependencies: ["SSHWire", "SSHTransport", "SSHClient", "SCP", "SFTP", "FileTransfer", nioCore],
             swiftSettings: settings),
 
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
@@ -58,7 +60,8 @@ let package = Package(
         tests("SSHTransportTests", ["SSHTransport", "SSHConnection", "SSHKeys", "SSHWire", nioCore, nioPosix]),
         tests("SSHClientTests", ["SSHClient", "SSHKeys", "SSHWire", "TestSupport", nioCore]),
         tests("SCPTests", ["SCP", "SSHWire", nioCore]),
-        tests("FileTransferTests", ["FileTransfer", "SCP", "SSHWire", "TestSupport", nioCore, nioPosix]),
+        tests("SFTPTests", ["SFTP", "SSHWire", "TestSupport", nioCore]),
+        tests("FileTransferTests", ["FileTransfer", "SCP", "SFTP", "SSHWire", "TestSupport", nioCore, nioPosix]),
         tests("SCPCommandTests", ["SCPCommand", "SSHClient", "TestSupport"]),
         tests(
             "InteropTests", ["SSHClient", "SSHCrypto", "SSHKeys", "FileTransfer", "SSHWire", "TestSupport", nioCore]),

@@ -1,11 +1,21 @@
+/// A file that is being copied, perhaps one of many.
+public struct FileInTransfer: Hashable, Sendable {
+    /// Tells files of one transfer apart.
+    public let number: Int
+    /// Where it comes from or goes to on this machine; a remote path between two others.
+    public let path: LocalPath
+    /// In bytes; what its source said when the copy began.
+    public let size: Int64
+}
+
 /// Told what a transfer does, on the transfer's thread: return soon.
 public protocol TransferObserver: Sendable {
-    /// A file's contents are about to be copied; `size` is in bytes.
-    func fileStarted(_ path: LocalPath, size: Int64)
-    /// This many bytes more of the current file were read or written.
-    func bytesTransferred(_ count: Int)
+    /// A file's contents are about to be copied. Others may be under way.
+    func fileStarted(_ file: FileInTransfer)
+    /// This many bytes more of the file were read or written.
+    func bytesTransferred(_ count: Int, of file: FileInTransfer)
     /// Nothing more comes of the file. `isComplete` is false if it was not copied whole; a warning tells why.
-    func fileFinished(_ path: LocalPath, isComplete: Bool)
+    func fileFinished(_ file: FileInTransfer, isComplete: Bool)
     /// A line for a person: something was not copied, or not as it should be. Printable.
     func warning(_ text: String)
     /// Whether ``trace(_:)`` is to be called at all.
@@ -15,9 +25,9 @@ public protocol TransferObserver: Sendable {
 }
 
 extension TransferObserver {
-    public func fileStarted(_ path: LocalPath, size: Int64) {}
-    public func bytesTransferred(_ count: Int) {}
-    public func fileFinished(_ path: LocalPath, isComplete: Bool) {}
+    public func fileStarted(_ file: FileInTransfer) {}
+    public func bytesTransferred(_ count: Int, of file: FileInTransfer) {}
+    public func fileFinished(_ file: FileInTransfer, isComplete: Bool) {}
     public func warning(_ text: String) {}
     public var wantsTrace: Bool { false }
     public func trace(_ text: String) {}

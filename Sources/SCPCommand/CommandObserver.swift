@@ -8,7 +8,7 @@ final class CommandObserver: TransferObserver {
     private let verbosity: Int
     /// Whether another end shows the warnings: it is sent them in the protocol.
     private let isRemote: Bool
-    private let current = Mutex<ProgressFile?>(nil)
+    private let files = Mutex<[FileInTransfer: ProgressFile]>([:])
 
     init(options: CopyOptions) {
         meter = options.quiet || options.serverRole != nil ? nil : ProgressMeter()
@@ -16,18 +16,19 @@ final class CommandObserver: TransferObserver {
         isRemote = options.serverRole != nil
     }
 
-    func fileStarted(_ path: LocalPath, size: Int64) {
-        let file = meter?.begin(name: path.lastComponent, total: UInt64(max(0, size)))
-        current.withLock { $0 = file }
+    func fileStarted(_ file: FileInTransfer) {
+        guard let line = meter?.begin(name: file.path.lastComponent, total: UInt64(max(0, file.size))) else { return }
+        files.withLock { $0[file] = line }
     }
 
-    func bytesTransferred(_ count: Int) { current.withLock { $0 }?.advance(by: count) }
+    func bytesTransferred(_ count: Int, of file: FileInTransfer) {
+        guard meter != nil else { return }
+        files.withLock { $0[file] }?.advance(by: count)
+    }
 
-    func fileFinished(_ path: LocalPath, isComplete: Bool) {
-        current.withLock { file in
-            defer { file = nil }
-            return file
-        }?.finish()
+    func fileFinished(_ file: FileInTransfer, isComplete: Bool) {
+        guard meter != nil else { return }
+        files.withLock { $0.removeValue(forKey: file) }?.finish()
     }
 
     func warning(_ text: String) { if !isRemote { Self.tell(text) } }

@@ -1,6 +1,7 @@
 import FileTransfer
 import NIOCore
 import SCP
+import SFTP
 import SSHClient
 import SSHTransport
 import SSHWire
@@ -50,14 +51,21 @@ struct CopyCommand {
 
     private func copy(toLocal target: LocalPath) async -> Bool {
         var isComplete = true
-        for source in options.sources {
-            let isCopied = await attempt {
-                switch source {
-                case .local(let path): try await copy(LocalPath(path), to: target)
-                case .remote(let remote): try await download(remote, to: target)
+        var sources = options.sources[...]
+        while let source = sources.first {
+            sources = sources.dropFirst()
+            switch source {
+            case .local(let path):
+                if await !attempt({ try await copy(LocalPath(path), to: target) }) { isComplete = false }
+            case .remote(let remote):
+                // Sources of one host in a row are one transfer.
+                var paths = [remote.path]
+                while case .remote(let next)? = sources.first, next.isSameHost(as: remote) {
+                    paths.append(next.path)
+                    sources = sources.dropFirst()
                 }
+                if await !attempt({ try await download(paths, from: remote, to: target) }) { isComplete = false }
             }
-            if !isCopied { isComplete = false }
         }
         return isComplete
     }
@@ -72,19 +80,54 @@ struct CopyCommand {
     }
 
     private func upload(_ files: [LocalPath], to target: Location.Remote) async throws -> TransferSummary {
-        let command = RemoteCommand.sink(target.path, options, targetMustBeDirectory: options.targetMustBeDirectory)
-        return try await session(target, command) { channel in
-            try await SCPUpload(
-                stream: channel, options: .init(recursive: options.recursive, preserve: options.preserve),
+        try await throughSFTP(target) { open in
+            try await SFTPUpload(
+                open: open,
+                options: .init(
+                    recursive: options.recursive, preserve: options.preserve,
+                    targetMustBeDirectory: options.targetMustBeDirectory),
                 observer: observer
-            ).run(files)
+            ).run(files, to: target.path)
+        } otherwise: {
+            let command = RemoteCommand.sink(
+                target.path, options, targetMustBeDirectory: options.targetMustBeDirectory)
+            return try await session(target, command) { channel in
+                try await SCPUpload(
+                    stream: channel, options: .init(recursive: options.recursive, preserve: options.preserve),
+                    observer: observer
+                ).run(files)
+            }
         }
     }
 
-    private func download(_ source: Location.Remote, to target: LocalPath) async throws -> TransferSummary {
-        let request =
-            options.trustsNames ? nil : try SCPRequest(path: source.path, recursive: options.recursive)
-        return try await session(source, RemoteCommand.source(source.path, options)) { channel in
+    private func download(
+        _ paths: [[UInt8]], from source: Location.Remote, to target: LocalPath
+    ) async throws -> TransferSummary {
+        try await throughSFTP(source) { open in
+            try await SFTPDownload(
+                open: open,
+                options: .init(
+                    recursive: options.recursive, preserve: options.preserve,
+                    targetMustBeDirectory: options.targetMustBeDirectory),
+                observer: observer
+            ).run(paths, into: target)
+        } otherwise: {
+            var summary = TransferSummary()
+            for path in paths {
+                // One that fails does not keep the others.
+                if await !attempt({ try await downloadThroughSCP(path, from: source, to: target) }) {
+                    summary.errors += 1
+                }
+            }
+            return summary
+        }
+    }
+
+    private func downloadThroughSCP(
+        _ path: [UInt8], from source: Location.Remote, to target: LocalPath
+    ) async throws -> TransferSummary {
+        let request = options.trustsNames ? nil : try SCPRequest(path: path, recursive: options.recursive)
+        return try await session(source, RemoteCommand.source(path, options)) { channel in
             try await SCPDownload(
                 stream: channel,
                 options: .init(
@@ -92,6 +135,28 @@ struct CopyCommand {
                     targetMustBeDirectory: options.targetMustBeDirectory, request: request),
                 observer: observer
             ).run(into: target)
+        }
+    }
+
+    /// Copies by SFTP, or by the SCP protocol if the user says so or the server has no SFTP.
+    private func throughSFTP(
+        _ remote: Location.Remote, _ sftp: (@escaping SFTPOpener) async throws -> TransferSummary,
+        otherwise scp: () async throws -> TransferSummary
+    ) async throws -> TransferSummary {
+        if options.transferProtocol == .scp { return try await scp() }
+        let client = try await connections.client(for: remote)
+        do {
+            return try await sftp { try await client.subsystem("sftp") }
+        } catch let error where Self.meansNoSFTP(error) && options.transferProtocol == .sftpIfThere {
+            if options.verbosity > 0 { StandardError.write("debug1: \(error): falling back to the scp protocol\n") }
+            return try await scp()
+        }
+    }
+
+    private static func meansNoSFTP(_ error: any Error) -> Bool {
+        switch error {
+        case ClientError.requestRefused, SFTPError.notSFTP, TransportError.channelClosed: true
+        default: false
         }
     }
 

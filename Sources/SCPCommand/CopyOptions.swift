@@ -7,6 +7,8 @@ struct CopyOptions {
     var preserve = false
     var quiet = false
     var verbosity = 0
+    /// What is spoken with a server.
+    var transferProtocol = TransferProtocol.sftpIfThere
     /// Takes whatever names the source sends (`-T`).
     var trustsNames = false
     /// Runs as the remote end: sends (`-f`) or takes (`-t`).
@@ -18,6 +20,15 @@ struct CopyOptions {
     var serverPaths: [[UInt8]] = []
     /// `-o` settings in the order typed, `-4`, `-6`, `-i`, `-P` among them.
     var settings: [(name: String, value: String)] = []
+
+    enum TransferProtocol {
+        /// SFTP; the SCP protocol with a server that plainly has no SFTP.
+        case sftpIfThere
+        /// `-s`
+        case sftp
+        /// `-O`
+        case scp
+    }
 
     enum ServerRole {
         case source
@@ -83,7 +94,9 @@ struct CopyOptions {
         case "i": settings.append(("IdentityFile", option.value))
         case "c": settings.append(("Ciphers", option.value))
         case "o": settings.append((option.value, ""))
-        case "O", "3", "s": break  // the SCP protocol, through this machine: the only way there is yet
+        case "O": transferProtocol = .scp
+        case "s": transferProtocol = .sftp
+        case "3": break  // through this machine: the only way there is yet
         case "F" where option.value == "none": break  // no configuration file is read
         case "C": settings.append(("Compression", "yes"))
         default:

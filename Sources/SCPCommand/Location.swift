@@ -8,6 +8,8 @@ enum Location: Equatable {
         var host: String
         /// The path there; `.` where none was typed.
         var path: [UInt8]
+
+        func isSameHost(as other: Remote) -> Bool { user == other.user && host == other.host }
     }
 
     /// Takes an argument apart the way scp(1) does: a colon makes it remote unless a slash comes before it, the

@@ -8,8 +8,11 @@ package protocol FieldCoder {
     mutating func byte(_ name: String, _ value: inout UInt8) throws(WireError)
     mutating func boolean(_ name: String, _ value: inout Bool) throws(WireError)
     mutating func uint32(_ name: String, _ value: inout UInt32) throws(WireError)
+    mutating func uint64(_ name: String, _ value: inout UInt64) throws(WireError)
     /// A `string` of bytes that mean something to a reader: a key blob, a command.
     mutating func string(_ name: String, _ value: inout ByteBuffer) throws(WireError)
+    /// A `string` that may be missing where the message ends; then it is empty.
+    mutating func optionalString(_ name: String, _ value: inout ByteBuffer) throws(WireError)
     /// A `string` of UTF-8.
     mutating func text(_ name: String, _ value: inout String) throws(WireError)
     mutating func nameList(_ name: String, _ value: inout [String]) throws(WireError)
@@ -35,7 +38,9 @@ package struct FieldEncoder: FieldCoder {
     package mutating func byte(_ name: String, _ value: inout UInt8) { buffer.writeInteger(value) }
     package mutating func boolean(_ name: String, _ value: inout Bool) { buffer.writeSSHBoolean(value) }
     package mutating func uint32(_ name: String, _ value: inout UInt32) { buffer.writeInteger(value) }
+    package mutating func uint64(_ name: String, _ value: inout UInt64) { buffer.writeInteger(value) }
     package mutating func string(_ name: String, _ value: inout ByteBuffer) { buffer.writeSSHString(value) }
+    package mutating func optionalString(_ name: String, _ value: inout ByteBuffer) { string(name, &value) }
     package mutating func text(_ name: String, _ value: inout String) { buffer.writeSSHString(value) }
     package mutating func nameList(_ name: String, _ value: inout [String]) { buffer.writeNameList(value) }
     package mutating func mpint(_ name: String, _ value: inout MPInt) { buffer.writeMPInt(value) }
@@ -66,8 +71,14 @@ package struct FieldDecoder: FieldCoder {
     package mutating func uint32(_ name: String, _ value: inout UInt32) throws(WireError) {
         value = try buffer.readUInt32(name)
     }
+    package mutating func uint64(_ name: String, _ value: inout UInt64) throws(WireError) {
+        value = try buffer.readUInt64(name)
+    }
     package mutating func string(_ name: String, _ value: inout ByteBuffer) throws(WireError) {
         value = try buffer.readSSHString(name)
+    }
+    package mutating func optionalString(_ name: String, _ value: inout ByteBuffer) throws(WireError) {
+        if buffer.readableBytes > 0 { try string(name, &value) }
     }
     package mutating func text(_ name: String, _ value: inout String) throws(WireError) {
         value = try buffer.readSSHText(name)
@@ -120,9 +131,11 @@ package struct FieldDescriber: FieldCoder {
     package mutating func byte(_ name: String, _ value: inout UInt8) { add(name, "byte", 1, String(value)) }
     package mutating func boolean(_ name: String, _ value: inout Bool) { add(name, "boolean", 1, String(value)) }
     package mutating func uint32(_ name: String, _ value: inout UInt32) { add(name, "uint32", 4, String(value)) }
+    package mutating func uint64(_ name: String, _ value: inout UInt64) { add(name, "uint64", 8, String(value)) }
     package mutating func string(_ name: String, _ value: inout ByteBuffer) {
         add(name, "string", 4 + value.readableBytes, Printable.bytes(value.readableBytesView))
     }
+    package mutating func optionalString(_ name: String, _ value: inout ByteBuffer) { string(name, &value) }
     package mutating func text(_ name: String, _ value: inout String) {
         add(name, "string", 4 + value.utf8.count, Printable.quoted(value.utf8))
     }

@@ -267,7 +267,7 @@ struct SCPTransferTests {
 /// Cuts a file short as soon as it is being sent.
 private struct Shrinking: TransferObserver {
     let path: LocalPath
-    func fileStarted(_ path: LocalPath, size: Int64) {
-        if path == self.path { _ = path.withCString { truncate($0, 1_000) } }
+    func fileStarted(_ file: FileInTransfer) {
+        if file.path == path { _ = path.withCString { truncate($0, 1_000) } }
     }
 }

@@ -164,9 +164,9 @@ final class Recorder: TransferObserver, @unchecked Sendable {
     var bytes: Int { lock.run { _bytes } }
 
     func warning(_ text: String) { lock.run { _warnings.append(text) } }
-    func bytesTransferred(_ count: Int) { lock.run { _bytes += count } }
-    func fileFinished(_ path: LocalPath, isComplete: Bool) {
-        lock.run { _finished[String(decoding: path.lastComponent, as: UTF8.self)] = isComplete }
+    func bytesTransferred(_ count: Int, of file: FileInTransfer) { lock.run { _bytes += count } }
+    func fileFinished(_ file: FileInTransfer, isComplete: Bool) {
+        lock.run { _finished[String(decoding: file.path.lastComponent, as: UTF8.self)] = isComplete }
     }
 }
 

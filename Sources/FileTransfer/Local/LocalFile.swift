@@ -29,6 +29,22 @@ package final class LocalFile {
         if descriptor >= 0 { _ = SystemCall.close(descriptor) }
     }
 
+    /// The same open file once more, for another task.
+    func duplicate() throws(FileError) -> LocalFile {
+        do throws(SystemCall.Failure) {
+            let copy = try SystemCall.run { fcntl(descriptor, F_DUPFD_CLOEXEC, 0) }
+            return LocalFile(descriptor: copy, path: path, status: status)
+        } catch {
+            throw error.on(path, .open)
+        }
+    }
+
+    /// Gives the descriptor away; whoever has it closes it.
+    func release() -> Int32 {
+        defer { descriptor = -1 }
+        return descriptor
+    }
+
     /// Closes the file and reports what a delayed write met.
     package func close() throws(FileError) {
         guard descriptor >= 0 else { return }

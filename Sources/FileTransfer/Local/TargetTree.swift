@@ -14,12 +14,39 @@ package struct FileAttributes: Sendable {
     }
 }
 
-/// Writes files and directory trees to a target, by the rules of OpenSSH's sink.
+/// A directory below a target, made or found by the transfer that writes into it.
+package final class TargetDirectory {
+    let name: [UInt8]
+    package let path: LocalPath
+    let parent: TargetDirectory?
+    let identity: FileStatus.Identity
+    let followsLink: Bool
+    let isNew: Bool
+    package var attributes: FileAttributes
+    /// Only some are kept open.
+    fileprivate var directory: LocalDirectory?
+
+    fileprivate init(
+        _ directory: LocalDirectory, name: [UInt8], parent: TargetDirectory?, followsLink: Bool, isNew: Bool,
+        attributes: FileAttributes
+    ) {
+        self.directory = directory
+        self.name = name
+        self.parent = parent
+        self.followsLink = followsLink
+        self.isNew = isNew
+        self.attributes = attributes
+        path = directory.path
+        identity = directory.status.identity
+    }
+}
+
+/// The files and directories of a transfer at their target, by the rules of OpenSSH's sink.
 ///
 /// If the target is a directory, entries go into it under their own names, else the target is the name of each. Below
 /// the target, names are resolved from one open directory to the next. They come from a peer: a symbolic link among
 /// them is followed only if it was there before the transfer.
-package final class LocalTreeWriter {
+package final class TargetTree {
     package struct Options: Sendable {
         /// Sets modes as they come, and times (`-p`); else new files and directories get modes under the process's
         /// mask, without the set-id and sticky bits, and existing ones keep theirs.
@@ -33,10 +60,8 @@ package final class LocalTreeWriter {
         }
     }
 
-    private struct OpenDirectory {
-        var attributes: FileAttributes
-        var isNew: Bool
-    }
+    /// Directories kept open below the root.
+    private static let openLimit = 64
 
     private let options: Options
     private let target: LocalPath
@@ -45,8 +70,9 @@ package final class LocalTreeWriter {
     /// Where entries at the top go, and the target's own name there if it is no directory.
     private let rootPath: LocalPath
     private let targetName: [UInt8]?
-    private var stack: DirectoryStack?
-    private var open: [OpenDirectory] = []
+    private var openRoot: LocalDirectory?
+    /// The open ones, the oldest first.
+    private var open: [TargetDirectory] = []
 
     /// - Throws: ``FileError`` if the target must be a directory and is not.
     package init(target: LocalPath, options: Options) throws(FileError) {
@@ -67,42 +93,75 @@ package final class LocalTreeWriter {
         targetName = isDirectory ? nil : path.lastComponent
     }
 
-    /// How many directories are open below the target.
-    package var depth: Int { open.count }
+    /// Whether entries at the top go into the target, which is a directory.
+    var targetIsDirectory: Bool { targetName == nil }
 
-    private func currentStack() throws(FileError) -> DirectoryStack {
-        if let stack { return stack }
-        let new: DirectoryStack
+    // MARK: Places
+
+    private func root() throws(FileError) -> LocalDirectory {
+        if let openRoot { return openRoot }
         do throws(FileError) {
-            new = DirectoryStack(root: try LocalDirectory.open(rootPath))
+            let directory = try LocalDirectory.open(rootPath)
+            openRoot = directory
+            return directory
         } catch {
             // What the user named cannot be made, and not just its parent.
             throw targetName == nil ? error : FileError(path: target, operation: .open, cause: error.cause)
         }
-        stack = new
-        return new
+    }
+
+    /// The open directory; the root where there is none.
+    ///
+    /// - Throws: ``FileError`` if it had to be opened again and is not the same any more.
+    func opened(_ node: TargetDirectory?) throws(FileError) -> LocalDirectory {
+        guard let node else { return try root() }
+        if let directory = node.directory { return directory }
+        var closed = [node]
+        while let parent = closed[closed.count - 1].parent, parent.directory == nil { closed.append(parent) }
+        var directory: LocalDirectory
+        if let above = closed[closed.count - 1].parent?.directory { directory = above } else { directory = try root() }
+        for level in closed.reversed() {
+            directory = try directory.openDirectory(level.name, followingLinks: level.followsLink)
+            guard directory.status.identity == level.identity else {
+                throw FileError(path: level.path, operation: .open, cause: .directoryReplaced)
+            }
+        }
+        keep(directory, of: node)
+        return directory
+    }
+
+    private func keep(_ directory: LocalDirectory, of node: TargetDirectory) {
+        node.directory = directory
+        open.append(node)
+        if open.count > Self.openLimit { open.removeFirst().directory = nil }
     }
 
     /// Where an entry goes, and whether its name is the user's own choice.
-    private func place(_ name: [UInt8]) throws(FileError) -> (LocalDirectory, name: [UInt8], isTrusted: Bool) {
-        let directory = try currentStack().current()
-        if open.isEmpty, let targetName { return (directory, targetName, true) }
+    private func place(
+        _ name: [UInt8], in parent: TargetDirectory?
+    ) throws(FileError) -> (LocalDirectory, name: [UInt8], isTrusted: Bool) {
+        let directory = try opened(parent)
+        if parent == nil, let targetName { return (directory, targetName, true) }
         return (directory, name, false)
     }
 
     /// The path an entry of this name gets.
-    package func path(of name: [UInt8]) -> LocalPath {
-        if open.isEmpty { return targetName == nil ? target.appending(name) : target }
-        return (stack?.path ?? target).appending(name)
+    package func path(of name: [UInt8], in parent: TargetDirectory?) -> LocalPath {
+        if let parent { return parent.path.appending(name) }
+        return targetName == nil ? target.appending(name) : target
     }
 
+    // MARK: Entries
+
     /// Opens a file to be written: a new one, or one that is there, whose contents are overwritten.
-    package func createFile(_ name: [UInt8], mode: UInt16) throws(FileError) -> NewFile {
-        if open.isEmpty, targetName != nil, target.bytes.last == UInt8(ascii: "/") {
+    package func createFile(
+        _ name: [UInt8], mode: UInt16, in parent: TargetDirectory?
+    ) throws(FileError) -> NewFile {
+        if parent == nil, targetName != nil, target.bytes.last == UInt8(ascii: "/") {
             // The user meant a directory; a file must not take its name.
             throw FileError(path: target, operation: .open, errno: isADirectory)
         }
-        let (directory, name, isTrusted) = try place(name)
+        let (directory, name, isTrusted) = try place(name, in: parent)
         let creationMode = mode & 0o777 | 0o200
         if let file = try directory.createFile(name, mode: creationMode) {
             return NewFile(file: file, isNew: true, mode: mode, mask: mask, preserve: options.preserve)
@@ -125,10 +184,11 @@ package final class LocalTreeWriter {
         return true
     }
 
-    /// Makes a directory, or takes the one that is there, and goes down into it.
-    package func enterDirectory(_ name: [UInt8], attributes: FileAttributes) throws(FileError) {
-        let stack = try currentStack()
-        let (directory, name, isTrusted) = try place(name)
+    /// Makes a directory, or takes the one that is there.
+    package func enterDirectory(
+        _ name: [UInt8], attributes: FileAttributes, in parent: TargetDirectory?
+    ) throws(FileError) -> TargetDirectory {
+        let (directory, name, isTrusted) = try place(name, in: parent)
         let mode = attributes.mode & ~mask
         let isNew = try directory.makeDirectory(name, mode: mode & 0o777 | 0o700)
         var follows = false
@@ -136,23 +196,20 @@ package final class LocalTreeWriter {
         let child = try directory.openDirectory(name, followingLinks: follows)
         // A directory that lets nobody write is filled before it gets its mode.
         if !isNew, options.preserve, child.status.mode & 0o700 != 0o700 { try? child.setMode(mode | 0o700) }
-        stack.push(child, name: name, followsLink: follows)
-        open.append(OpenDirectory(attributes: attributes, isNew: isNew))
+        let node = TargetDirectory(
+            child, name: name, parent: parent, followsLink: follows, isNew: isNew, attributes: attributes)
+        keep(child, of: node)
+        return node
     }
 
-    /// The current directory, for who copies into it.
-    func currentDirectory() throws(FileError) -> LocalDirectory { try currentStack().current() }
-
-    /// Sets the current directory's attributes and goes up.
-    package func leaveDirectory() throws(FileError) {
-        guard let level = open.popLast(), let stack else { return }
-        defer { stack.pop() }
-        let attributes = level.attributes
+    /// Sets the attributes of a directory in which all is done.
+    package func finish(_ node: TargetDirectory) throws(FileError) {
+        let attributes = node.attributes
         let mode = attributes.mode & ~mask
-        let needsMode = options.preserve || (level.isNew && mode & 0o700 != 0o700)
+        let needsMode = options.preserve || (node.isNew && mode & 0o700 != 0o700)
         let hasTimes = options.preserve && attributes.modified != nil
         guard needsMode || hasTimes || attributes.owner != nil else { return }
-        let directory = try stack.current()
+        let directory = try opened(node)
         if let owner = attributes.owner { directory.setOwner(owner.user, group: owner.group) }
         if needsMode { try directory.setMode(mode) }
         if options.preserve, let modified = attributes.modified {

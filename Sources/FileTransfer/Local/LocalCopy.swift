@@ -53,6 +53,9 @@ private struct CopySession {
     let observer: any TransferObserver
     var summary = TransferSummary()
     var block = ByteBuffer()
+    var current: FileInTransfer?
+    /// Files begun so far.
+    var started = 0
 
     init(options: LocalCopy.Options, observer: any TransferObserver) {
         self.options = options
@@ -118,7 +121,10 @@ private struct CopySession {
             throw FileError(path: file.path, operation: .open, cause: .sameFile(path))
         }
         let new = try writer.createFile(name, mode: file.status.mode)
-        observer.fileStarted(path, size: file.status.size)
+        let transfer = FileInTransfer(number: started, path: path, size: file.status.size)
+        started += 1
+        observer.fileStarted(transfer)
+        current = transfer
         do throws(FileError) {
             let size = try copyContents(of: file, to: new)
             try new.finish(size: size, attributes: attributes(file.status))
@@ -126,11 +132,11 @@ private struct CopySession {
                 throw FileError(path: file.path, operation: .read, cause: .shrank(bytes: size, of: file.status.size))
             }
         } catch {
-            observer.fileFinished(path, isComplete: false)
+            observer.fileFinished(transfer, isComplete: false)
             throw error
         }
         summary.files += 1
-        observer.fileFinished(path, isComplete: true)
+        observer.fileFinished(transfer, isComplete: true)
     }
 
     /// Copies up to the file's end, wherever that is by now; returns the size in bytes.
@@ -151,7 +157,7 @@ private struct CopySession {
 
     private mutating func advance(_ count: Int) {
         summary.bytes += Int64(count)
-        observer.bytesTransferred(count)
+        if let current { observer.bytesTransferred(count, of: current) }
     }
 
     #if os(Linux)

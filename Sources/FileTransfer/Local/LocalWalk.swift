@@ -29,6 +29,9 @@ package final class LocalWalk {
         package var maximumDepth: Int
         /// A directory that is not entered: the target of a copy into itself.
         package var excluded: FileStatus.Identity?
+        /// A source without a name of its own (`.`, `..`, `/`) is entered as a directory of the name `.`, where else
+        /// its entries stand for it.
+        package var entersUnnamed = false
 
         package init(recursive: Bool, maximumDepth: Int = 1_000, excluded: FileStatus.Identity? = nil) {
             self.recursive = recursive
@@ -83,8 +86,10 @@ package final class LocalWalk {
                 listings.append(try DirectoryListing(directory))
                 stack = DirectoryStack(root: directory)
                 let name = path.lastComponent
-                rootIsNamed = ![[], Array(".".utf8), Array("..".utf8)].contains(name)
-                return rootIsNamed ? .enterDirectory(name: name, path: path, directory.status) : nil
+                let hasName = ![[], Array(".".utf8), Array("..".utf8)].contains(name)
+                rootIsNamed = hasName || options.entersUnnamed
+                let shown = hasName ? name : [UInt8(ascii: ".")]
+                return rootIsNamed ? .enterDirectory(name: shown, path: path, directory.status) : nil
             case .regular:
                 let file = try LocalDirectory.openForReading(path)
                 return try regular(file, name: path.lastComponent)

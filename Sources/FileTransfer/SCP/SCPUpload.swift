@@ -76,7 +76,9 @@ private struct UploadSession {
     /// What is to be sent next: the rest of the last file, records, the data of the next.
     var block = ByteBuffer()
     /// Files sent whose last answer has not come.
-    var unanswered: [LocalPath] = []
+    var unanswered: [FileInTransfer] = []
+    /// Files begun so far.
+    var started = 0
 
     init(stream: any ByteStream, options: SCPUpload.Options, observer: any TransferObserver) {
         self.stream = stream
@@ -148,7 +150,9 @@ private struct UploadSession {
     /// stand for what cannot be read, and a message instead of the closing zero byte says so.
     private mutating func send(_ file: LocalFile) async throws {
         let size = file.status.size
-        observer.fileStarted(file.path, size: size)
+        let transfer = FileInTransfer(number: started, path: file.path, size: size)
+        started += 1
+        observer.fileStarted(transfer)
         var offset: Int64 = 0
         var failure: FileError?
         while offset < size {
@@ -166,7 +170,7 @@ private struct UploadSession {
                     failure = error
                     count = 0
                 }
-                observer.bytesTransferred(count)
+                observer.bytesTransferred(count, of: transfer)
                 summary.bytes += Int64(count)
             } else {
                 block.writeRepeatingByte(0, count: wanted)
@@ -180,9 +184,9 @@ private struct UploadSession {
         try source.endFile(failure: failure.map { Array("scp: \($0)".utf8) }, into: &block)
         if let failure {
             warn("\(failure)")
-            observer.fileFinished(file.path, isComplete: false)
+            observer.fileFinished(transfer, isComplete: false)
         } else {
-            unanswered.append(file.path)
+            unanswered.append(transfer)
         }
     }
 

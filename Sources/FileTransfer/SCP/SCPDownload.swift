@@ -65,7 +65,7 @@ public struct SCPDownload: Sendable {
 private struct DownloadSession {
     /// The file whose data is coming.
     private struct Current {
-        var path: LocalPath
+        var transfer: FileInTransfer
         var file: NewFile
         var offset: Int64 = 0
         var failure: FileError?
@@ -77,6 +77,8 @@ private struct DownloadSession {
     var sink: SCPSink
     var summary = TransferSummary()
     private var current: Current?
+    /// Files begun so far.
+    private var started = 0
 
     init(stream: any ByteStream, options: SCPDownload.Options, observer: any TransferObserver) {
         self.stream = stream
@@ -145,9 +147,10 @@ private struct DownloadSession {
                 try writer.enterDirectory(name, attributes: Self.attributes(entry))
                 summary.directories += 1
             case .file(let size):
-                let path = writer.path(of: name)
-                current = Current(path: path, file: try writer.createFile(name, mode: entry.mode))
-                observer.fileStarted(path, size: size)
+                let transfer = FileInTransfer(number: started, path: writer.path(of: name), size: size)
+                current = Current(transfer: transfer, file: try writer.createFile(name, mode: entry.mode))
+                started += 1
+                observer.fileStarted(transfer)
             }
             sink.accept()
         } catch {
@@ -178,7 +181,7 @@ private struct DownloadSession {
         }
         file.offset += Int64(bytes.readableBytes)
         current = file
-        observer.bytesTransferred(bytes.readableBytes)
+        observer.bytesTransferred(bytes.readableBytes, of: file.transfer)
     }
 
     private mutating func finish(_ entry: SCPEntry, sourceFailure: [UInt8]?) {
@@ -199,7 +202,7 @@ private struct DownloadSession {
         if let failure { warn("\(failure)") }
         let isComplete = failure == nil && sourceFailure == nil
         if isComplete { summary.files += 1 }
-        observer.fileFinished(file.path, isComplete: isComplete)
+        observer.fileFinished(file.transfer, isComplete: isComplete)
         sink.finish(failure: failure.map(Self.message))
     }
 
@@ -217,8 +220,8 @@ private struct DownloadSession {
     private mutating func abandonCurrent(showing error: any Error) {
         guard let file = current else { return }
         current = nil
-        if case SCPError.endedInFile = error {} else { warn("\(file.path): \(file.offset) bytes received") }
-        observer.fileFinished(file.path, isComplete: false)
+        if case SCPError.endedInFile = error {} else { warn("\(file.transfer.path): \(file.offset) bytes received") }
+        observer.fileFinished(file.transfer, isComplete: false)
     }
 
     private static func message(_ error: FileError) -> [UInt8] { Array("scp: \(error)".utf8) }

@@ -1,0 +1,69 @@
+import NIOCore
+import SFTP
+
+/// A directory of an upload, from its MKDIR until its attributes are set.
+final class OutgoingDirectory {
+    enum State {
+        /// The server has not said yet whether it is there.
+        case asked
+        case ready
+        case failed
+    }
+
+    let path: [UInt8]
+    let status: FileStatus
+    let parent: OutgoingDirectory?
+    var state = State.asked
+    /// Whether the server made it for us.
+    var isNew = false
+    /// Entries that are not done, and one more until the walk has left.
+    var unfinished = 1
+    /// Why MKDIR failed.
+    var refusal: SFTPStatus?
+    /// Files that were refused before the directory was known to be there.
+    var early: [OutgoingFile] = []
+
+    init(path: [UInt8], status: FileStatus, parent: OutgoingDirectory?) {
+        self.path = path
+        self.status = status
+        self.parent = parent
+        parent?.unfinished += 1
+    }
+
+    /// Whether nothing below it can be sent.
+    var isLost: Bool { state == .failed || parent?.isLost ?? false }
+}
+
+/// A file of an upload, from its OPEN until it is closed.
+final class OutgoingFile {
+    let file: LocalFile
+    let path: [UInt8]
+    let transfer: FileInTransfer
+    let directory: OutgoingDirectory?
+    /// Whether OPEN went out before its directory was known to be there.
+    var isEarly: Bool
+    var handle = ByteBuffer()
+    /// The next block is sent from here.
+    var offset: Int64 = 0
+    /// Up to here this channel sends, before it takes another range.
+    var end = Int64.max
+    /// Answers that are due.
+    var unanswered = 0
+    var isClosing = false
+    /// The first thing that went wrong.
+    var failure: String?
+    /// Other channels that send parts of it.
+    var stripes: Task<String?, Never>?
+    var ranges: FileRanges?
+
+    init(file: LocalFile, path: [UInt8], transfer: FileInTransfer, directory: OutgoingDirectory?) {
+        self.file = file
+        self.path = path
+        self.transfer = transfer
+        self.directory = directory
+        isEarly = directory?.state == .asked
+        directory?.unfinished += 1
+    }
+
+    var size: Int64 { file.status.size }
+}

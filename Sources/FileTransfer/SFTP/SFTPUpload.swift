@@ -1,0 +1,449 @@
+import NIOCore
+import SFTP
+import SSHWire
+
+/// Opens a channel of a connection with the server's SFTP end behind it.
+public typealias SFTPOpener = @Sendable () async throws -> any ByteStream
+
+/// Sends local files and directory trees to an SFTP server.
+///
+/// ```swift
+/// let upload = SFTPUpload(open: { try await client.subsystem("sftp") }, options: .init(recursive: true))
+/// let summary = try await upload.run(["photos"], to: Array("backup".utf8))
+/// ```
+///
+/// Hundreds of files are under way at once, so that a round trip is paid once for all of them. A large file over a long
+/// link is sent through several channels of the same connection: a server gives each a window, and a window is all that
+/// may be on the way at a time. Files that exist are overwritten in place, as OpenSSH does. Symbolic links are followed.
+public struct SFTPUpload: Sendable {
+    public struct Options: Sendable {
+        /// Sends directories (`-r`).
+        public var recursive: Bool
+        /// Sets modes and times, in whole seconds (`-p`).
+        public var preserve: Bool
+        /// The target is a directory, made if need be: there are several sources.
+        public var targetMustBeDirectory: Bool
+
+        public init(recursive: Bool = false, preserve: Bool = false, targetMustBeDirectory: Bool = false) {
+            self.recursive = recursive
+            self.preserve = preserve
+            self.targetMustBeDirectory = targetMustBeDirectory
+        }
+    }
+
+    private let open: SFTPOpener
+    private let options: Options
+    private let observer: any TransferObserver
+
+    public init(
+        open: @escaping SFTPOpener, options: Options = Options(), observer: any TransferObserver = SilentObserver()
+    ) {
+        self.open = open
+        self.options = options
+        self.observer = observer
+    }
+
+    /// Sends the sources one after another.
+    ///
+    /// - Parameter target: a path on the server, relative to the user's home directory there; `~` is understood.
+    /// - Returns: what was sent. What could not be is counted in ``TransferSummary/errors`` and was a warning.
+    /// - Throws: ``RemoteError`` if the target is not as it must be, `SFTPError` or the stream's error if the session
+    ///   ended before its time.
+    public func run(_ sources: [LocalPath], to target: [UInt8]) async throws -> TransferSummary {
+        let (open, options, observer) = (open, options, observer)
+        let executor = DiskExecutor()
+        defer { executor.stop() }
+        return try await withTaskExecutorPreference(executor) {
+            var session = UploadSession(
+                link: SFTPLink(stream: try await open(), observer: observer), options: options, observer: observer,
+                stripes: Stripes(open: open, executor: executor))
+            return try await session.run(sources, to: target)
+        }
+    }
+}
+
+private struct UploadSession {
+    enum Tag {
+        case question(Int)
+        case madeDirectory(OutgoingDirectory)
+        case checkedDirectory(OutgoingDirectory)
+        case finishedDirectory(OutgoingDirectory)
+        case opened(OutgoingFile)
+        case written(OutgoingFile, Int)
+        case finished(OutgoingFile)
+        case closed(OutgoingFile)
+    }
+
+    /// Bytes of WRITEs that may be unanswered: enough for the stream's buffer and any window of a server's.
+    private static let unansweredLimit = 8 << 20
+
+    var link: SFTPLink<Tag>
+    let options: SFTPUpload.Options
+    let observer: any TransferObserver
+    let stripes: Stripes
+    var summary = TransferSummary()
+
+    /// Where the sources go, and whether they go into it.
+    var target: [UInt8] = []
+    var targetIsDirectory = false
+    /// The directories the walk is in.
+    var directories: [OutgoingDirectory] = []
+    /// Files whose handle has come and whose contents are to be sent.
+    var ready = CircularBuffer<OutgoingFile>()
+    /// Files between OPEN and CLOSE.
+    var openFiles = 0
+    /// Files and directories that are not done.
+    var unfinished = 0
+    var unansweredBytes = 0
+    /// Files begun so far.
+    var started = 0
+
+    init(
+        link: consuming SFTPLink<Tag>, options: SFTPUpload.Options, observer: any TransferObserver, stripes: Stripes
+    ) {
+        self.link = link
+        self.options = options
+        self.observer = observer
+        self.stripes = stripes
+    }
+
+    mutating func run(_ sources: [LocalPath], to path: [UInt8]) async throws -> TransferSummary {
+        try await findTarget(path, sources)
+        var walkOptions = LocalWalk.Options(recursive: options.recursive)
+        walkOptions.entersUnnamed = true
+        let walk = LocalWalk(sources: sources, options: walkOptions)
+        var hasMore = true
+        while hasMore || unfinished > 0 {
+            try Task.checkCancellation()
+            while try await fill(walk, &hasMore) { try await link.flush() }
+            try await link.flush()
+            guard hasMore || unfinished > 0 else { break }
+            if link.session.unanswered > 0 { try await link.wait() }
+            while let event = try link.next() { handle(event) }
+        }
+        try await link.stream.finishWriting()
+        return summary
+    }
+
+    // MARK: The target
+
+    private mutating func findTarget(_ path: [UInt8], _ sources: [LocalPath]) async throws {
+        target = try await link.expand(path, tag: Tag.question, index: Self.index)
+        guard let reply = try await ask(.stat(path: ByteBuffer(bytes: target))) else { return }
+        if case .attributes(let attributes) = reply {
+            targetIsDirectory = attributes.kind == .directory
+            if options.targetMustBeDirectory, !targetIsDirectory {
+                throw RemoteError(path: path, reason: .notADirectory)
+            }
+        }
+        guard options.targetMustBeDirectory, !targetIsDirectory, let first = sources.first else { return }
+        let mode = try LocalFileSystem.status(of: first).mode & 0o777 | 0o700
+        let made = try await ask(
+            .mkdir(path: ByteBuffer(bytes: target), SFTPAttributes(permissions: UInt32(mode))))
+        if case .status(let status) = made, status.code != .ok {
+            throw RemoteError(path: path, reason: .status(status))
+        }
+        targetIsDirectory = true
+    }
+
+    private mutating func ask(_ request: SFTPRequest) async throws -> SFTPReply? {
+        try await link.ask([request], tag: Tag.question, index: Self.index).first
+    }
+
+    private static func index(_ tag: Tag) -> Int? {
+        guard case .question(let index) = tag else { return nil }
+        return index
+    }
+
+    /// Where an entry of the walk goes.
+    private func destination(_ name: [UInt8]) -> [UInt8] {
+        if let directory = directories.last { return RemotePath.appending(name, to: directory.path) }
+        if !targetIsDirectory || name == [UInt8(ascii: ".")] { return target }
+        return RemotePath.appending(name, to: target)
+    }
+
+    // MARK: Sending
+
+    /// As many files as the server, this process and good sense allow.
+    private var openLimit: Int {
+        let server = link.session.server.limits.openHandles.map { max(1, $0 - 24) } ?? 100
+        return min(server, LocalFileSystem.openFilesLimit)
+    }
+
+    /// Adds requests until a block is full or nothing may be sent before answers come.
+    ///
+    /// - Returns: whether there may be more to add.
+    private mutating func fill(_ walk: LocalWalk, _ hasMore: inout Bool) async throws -> Bool {
+        while link.session.output.readableBytes < BlockPool.blockSize {
+            if let file = ready.first, unansweredBytes < Self.unansweredLimit {
+                try await sendBlock(file)
+            } else if hasMore, openFiles < openLimit {
+                if let item = walk.next() { begin(item, walk) } else { hasMore = false }
+            } else {
+                return false
+            }
+        }
+        return true
+    }
+
+    private mutating func begin(_ item: WalkItem, _ walk: LocalWalk) {
+        if let directory = directories.last, directory.isLost {
+            // The walk has just looked at one more entry; the rest it need not.
+            if case .leaveDirectory = item {
+            } else if case .enterDirectory = item {
+                walk.skipDirectory()
+                walk.skipDirectory()
+            } else {
+                walk.skipDirectory()
+            }
+            leaveDirectory()
+            return
+        }
+        switch item {
+        case .failure(let error): warn("\(error)")
+        case .leaveDirectory: leaveDirectory()
+        case .enterDirectory(let name, _, let status):
+            let directory = OutgoingDirectory(path: destination(name), status: status, parent: directories.last)
+            directories.append(directory)
+            unfinished += 1
+            let mode = UInt32(status.mode & 0o1777 | 0o300)
+            send(
+                .mkdir(path: ByteBuffer(bytes: directory.path), SFTPAttributes(permissions: mode)),
+                .madeDirectory(directory))
+        case .file(let name, let file):
+            let transfer = FileInTransfer(number: started, path: file.path, size: file.status.size)
+            started += 1
+            let outgoing = OutgoingFile(
+                file: file, path: destination(name), transfer: transfer, directory: directories.last)
+            unfinished += 1
+            openFiles += 1
+            open(outgoing)
+        }
+    }
+
+    private mutating func leaveDirectory() {
+        guard let directory = directories.popLast() else { return }
+        childFinished(of: directory)
+    }
+
+    private mutating func open(_ file: OutgoingFile) {
+        var attributes = SFTPAttributes(permissions: UInt32(file.file.status.mode & 0o777))
+        if options.preserve { attributes.times = Self.times(file.file.status) }
+        send(.open(path: ByteBuffer(bytes: file.path), flags: [.write, .create], attributes), .opened(file))
+    }
+
+    private mutating func send(_ request: SFTPRequest, _ tag: Tag) { link.session.send(request, tag) }
+
+    private static func times(_ status: FileStatus) -> SFTPAttributes.Times {
+        .init(
+            accessed: UInt32(clamping: status.accessed.seconds), modified: UInt32(clamping: status.modified.seconds))
+    }
+
+    /// Sends the next block of a file, or the end behind the last one.
+    private mutating func sendBlock(_ file: OutgoingFile) async throws {
+        if file.offset == 0, file.ranges == nil {
+            observer.fileStarted(file.transfer)
+            if link.roundTrip >= Stripes.worthwhileRoundTrip, file.size >= Stripes.worthwhileSize {
+                startStripes(file)
+            }
+        }
+        if let ranges = file.ranges, file.offset == file.end, let next = ranges.next() {
+            (file.offset, file.end) = (next.lowerBound, next.upperBound)
+        }
+        var isDone = file.failure != nil
+        if !isDone {
+            do throws(FileError) {
+                isDone = try sendContents(file)
+            } catch {
+                file.failure = "\(error)"
+                isDone = true
+            }
+        }
+        guard isDone else { return }
+        _ = ready.popFirst()
+        if let stripes = file.stripes {
+            try await link.flush()
+            if let failure = await stripes.value { file.failure = file.failure ?? failure }
+        }
+        finish(file)
+    }
+
+    /// - Returns: whether that was the end of the file.
+    private mutating func sendContents(_ file: OutgoingFile) throws(FileError) -> Bool {
+        let limit = link.session.server.limits.writeLength
+        // One byte more than there should be: a file that grew is copied up to its end.
+        let expected = max(0, min(file.end, max(file.size, file.offset)) - file.offset)
+        let wanted = Int(min(Int64(limit), file.end < file.size ? expected : expected + 1))
+        let offset = file.offset
+        let source = file.file
+        let count = try link.session.write(
+            handle: file.handle, offset: UInt64(offset), tag: { .written(file, $0) },
+            fill: { (block) throws(FileError) in try source.read(into: &block, count: wanted, at: offset) })
+        if count > 0 {
+            file.unanswered += 1
+            file.offset += Int64(count)
+            unansweredBytes += count
+            summary.bytes += Int64(count)
+            observer.bytesTransferred(count, of: file.transfer)
+        }
+        guard count < wanted else { return false }
+        if file.offset < file.size {
+            throw FileError(path: source.path, operation: .read, cause: .shrank(bytes: file.offset, of: file.size))
+        }
+        return true
+    }
+
+    private mutating func startStripes(_ file: OutgoingFile) {
+        let ranges = FileRanges(size: file.size)
+        guard let first = ranges.next() else { return }
+        (file.offset, file.end) = (first.lowerBound, first.upperBound)
+        file.ranges = ranges
+        let observer = observer
+        let transfer = file.transfer
+        file.stripes = stripes.send(file.file, to: file.path, ranges) { observer.bytesTransferred($0, of: transfer) }
+    }
+
+    private mutating func finish(_ file: OutgoingFile) {
+        file.isClosing = true
+        openFiles -= 1
+        var attributes = SFTPAttributes(size: UInt64(max(0, file.offset)))
+        if options.preserve, file.failure == nil {
+            attributes.permissions = UInt32(file.file.status.mode & 0o777)
+            attributes.times = Self.times(file.file.status)
+        }
+        if file.failure == nil || file.ranges == nil {
+            file.unanswered += 1
+            send(.fsetstat(handle: file.handle, attributes), .finished(file))
+        }
+        file.unanswered += 1
+        send(.close(handle: file.handle), .closed(file))
+        // Closing what was only read cannot lose anything.
+        try? file.file.close()
+    }
+
+    // MARK: Answers
+
+    private mutating func handle(_ event: SFTPSession<Tag>.Event) {
+        guard case .reply(let tag, let reply) = event else { return }
+        var status = SFTPStatus(.failure, message: "unexpected answer")
+        if case .status(let told) = reply { status = told }
+        switch tag {
+        case .question: break
+        case .opened(let file):
+            if case .handle(let handle) = reply {
+                file.handle = handle
+                ready.append(file)
+            } else {
+                refused(file, status)
+            }
+        case .written(let file, let count):
+            unansweredBytes -= count
+            answered(file, status, "write")
+        case .finished(let file): answered(file, status, "set attributes")
+        case .closed(let file): answered(file, status, "close")
+        case .madeDirectory(let directory):
+            if status.code == .ok {
+                directory.isNew = true
+                summary.directories += 1
+                isReady(directory)
+            } else {
+                // There is no status for a directory that exists.
+                send(.stat(path: ByteBuffer(bytes: directory.path)), .checkedDirectory(directory))
+                directory.refusal = status
+            }
+        case .checkedDirectory(let directory):
+            if case .attributes(let attributes) = reply, attributes.kind == .directory {
+                summary.directories += 1
+                isReady(directory)
+            } else {
+                if case .attributes = reply {
+                    lose(directory, "exists but is not a directory")
+                } else {
+                    lose(directory, "\(directory.refusal ?? status)")
+                }
+            }
+        case .finishedDirectory(let directory):
+            if status.code != .ok { warn("\(Printable.text(directory.path)): set attributes: \(status)") }
+            done(directory)
+        }
+    }
+
+    private mutating func answered(_ file: OutgoingFile, _ status: SFTPStatus, _ what: String) {
+        file.unanswered -= 1
+        if status.code != .ok, file.failure == nil {
+            file.failure = "\(Printable.text(file.path)): \(what): \(status)"
+        }
+        if file.isClosing, file.unanswered == 0 { finished(file) }
+    }
+
+    private mutating func refused(_ file: OutgoingFile, _ status: SFTPStatus) {
+        if file.isEarly, let directory = file.directory, !directory.isLost {
+            // A server that does several things at a time may not have made the directory yet.
+            file.isEarly = false
+            if directory.state == .ready { open(file) } else { directory.early.append(file) }
+            return
+        }
+        openFiles -= 1
+        file.failure = "\(Printable.text(file.path)): \(status)"
+        finished(file, isQuiet: file.directory?.isLost ?? false)
+    }
+
+    private mutating func finished(_ file: OutgoingFile, isQuiet: Bool = false) {
+        unfinished -= 1
+        if let failure = file.failure {
+            if !isQuiet { warn(failure) }
+        } else {
+            summary.files += 1
+        }
+        if file.isClosing { observer.fileFinished(file.transfer, isComplete: file.failure == nil) }
+        if let directory = file.directory { childFinished(of: directory) }
+    }
+
+    // MARK: Directories
+
+    private mutating func isReady(_ directory: OutgoingDirectory) {
+        directory.state = .ready
+        let early = directory.early
+        directory.early = []
+        for file in early { open(file) }
+        if directory.unfinished == 0 { finish(directory) }
+    }
+
+    private mutating func lose(_ directory: OutgoingDirectory, _ reason: String) {
+        // One word about the outermost is enough.
+        if !directory.isLost { warn("\(Printable.text(directory.path)): \(reason)") }
+        directory.state = .failed
+        let early = directory.early
+        directory.early = []
+        for file in early { refused(file, SFTPStatus(.noSuchFile)) }
+        if directory.unfinished == 0 { done(directory) }
+    }
+
+    private mutating func childFinished(of directory: OutgoingDirectory) {
+        directory.unfinished -= 1
+        guard directory.unfinished == 0 else { return }
+        switch directory.state {
+        case .asked: break
+        case .ready: finish(directory)
+        case .failed: done(directory)
+        }
+    }
+
+    /// Sets the attributes of a directory in which all is done.
+    private mutating func finish(_ directory: OutgoingDirectory) {
+        guard directory.isNew || options.preserve else { return done(directory) }
+        var attributes = SFTPAttributes(permissions: UInt32(directory.status.mode & 0o1777))
+        if options.preserve { attributes.times = Self.times(directory.status) }
+        send(.setstat(path: ByteBuffer(bytes: directory.path), attributes), .finishedDirectory(directory))
+    }
+
+    private mutating func done(_ directory: OutgoingDirectory) {
+        unfinished -= 1
+        if let parent = directory.parent { childFinished(of: parent) }
+    }
+
+    private mutating func warn(_ text: String) {
+        summary.errors += 1
+        observer.warning(text)
+    }
+}

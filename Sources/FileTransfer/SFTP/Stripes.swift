@@ -1,0 +1,164 @@
+import NIOCore
+import SFTP
+import SSHWire
+import Synchronization
+
+/// Parts of a file that several channels share out among themselves.
+final class FileRanges: Sendable {
+    /// Bytes a channel takes at a time.
+    private static let unit: Int64 = 1 << 20
+
+    private let size: Int64
+    private let taken = Mutex<Int64>(0)
+
+    init(size: Int64) { self.size = size }
+
+    /// The next part nobody has taken. The last one begins where the file should end, and has no end of its own: one
+    /// channel sees to what has grown there. Nil after that.
+    func next() -> Range<Int64>? {
+        taken.withLock { taken in
+            guard taken <= size else { return nil }
+            let start = taken
+            if start == size {
+                taken = size + 1
+                return start..<Int64.max
+            }
+            taken = min(size, start + Self.unit)
+            return start..<taken
+        }
+    }
+}
+
+/// Further channels of a connection, through which parts of a large file are sent.
+struct Stripes: Sendable {
+    /// On a shorter way than this the window of one channel is enough.
+    static let worthwhileRoundTrip = Duration.milliseconds(5)
+    /// A smaller file is over before the channels are there; in bytes.
+    static let worthwhileSize: Int64 = 4 << 20
+    /// A stock sshd serves ten sessions of a connection.
+    private static let most = 7
+
+    let open: SFTPOpener
+    let executor: DiskExecutor
+
+    /// Sends ranges of a file until none are left.
+    ///
+    /// - Parameter sent: told how many bytes more were sent.
+    /// - Returns: a task whose value is what went wrong, or nil.
+    func send(
+        _ file: LocalFile, to path: [UInt8], _ ranges: FileRanges, sent: @escaping @Sendable (Int) -> Void
+    ) -> Task<String?, Never> {
+        let count = Int(min(Int64(Self.most), file.status.size / Self.worthwhileSize))
+        let descriptors = (0..<count).compactMap { _ in try? file.duplicate().release() }
+        let (local, status) = (file.path, file.status)
+        let open = open
+        return Task(executorPreference: executor) {
+            await withTaskGroup(of: String?.self) { group in
+                for descriptor in descriptors {
+                    group.addTask {
+                        let file = LocalFile(descriptor: descriptor, path: local, status: status)
+                        // A server that gives no further channel leaves more to the others.
+                        guard let stream = try? await open() else { return nil }
+                        var stripe = Stripe(stream: stream, file: file, sent: sent)
+                        do {
+                            return try await stripe.run(path, ranges)
+                        } catch {
+                            return "\(Printable.text(path)): \(error)"
+                        }
+                    }
+                }
+                var failure: String?
+                for await result in group { failure = failure ?? result }
+                return failure
+            }
+        }
+    }
+}
+
+/// One further channel.
+private struct Stripe {
+    private enum Tag {
+        case opened
+        case written(Int)
+        case closed
+    }
+
+    /// Bytes of WRITEs that may be unanswered: a window of a server's, and as much waiting for it.
+    private static let unansweredLimit = 4 << 20
+
+    private var link: SFTPLink<Tag>
+    private let file: LocalFile
+    private let sent: @Sendable (Int) -> Void
+    private var handle: ByteBuffer?
+    private var unansweredBytes = 0
+    private var failure: SFTPStatus?
+
+    init(stream: any ByteStream, file: LocalFile, sent: @escaping @Sendable (Int) -> Void) {
+        link = SFTPLink(stream: stream, observer: SilentObserver())
+        self.file = file
+        self.sent = sent
+    }
+
+    mutating func run(_ path: [UInt8], _ ranges: FileRanges) async throws -> String? {
+        link.session.send(.open(path: ByteBuffer(bytes: path), flags: [.write], SFTPAttributes()), .opened)
+        try await link.flush()
+        while handle == nil {
+            if failure != nil { return nil }
+            try await receive()
+        }
+        var hasMore = true
+        while hasMore, failure == nil {
+            guard let range = ranges.next() else { break }
+            hasMore = try await send(range)
+        }
+        if let handle { link.session.send(.close(handle: handle), .closed) }
+        try await link.flush()
+        while link.session.unanswered > 0 { try await receive() }
+        try await link.stream.finishWriting()
+        return failure.map { "\(Printable.text(path)): write: \($0)" }
+    }
+
+    /// - Returns: false at the end of the file.
+    private mutating func send(_ range: Range<Int64>) async throws -> Bool {
+        var offset = range.lowerBound
+        while offset < range.upperBound, failure == nil, let handle {
+            while unansweredBytes >= Self.unansweredLimit { try await receive() }
+            let wanted = Int(min(range.upperBound - offset, Int64(link.session.server.limits.writeLength)))
+            let (file, start) = (file, offset)
+            let count = try link.session.write(
+                handle: handle, offset: UInt64(start), tag: { .written($0) },
+                fill: { (block) throws(FileError) in try file.read(into: &block, count: wanted, at: start) })
+            offset += Int64(count)
+            unansweredBytes += count
+            sent(count)
+            if link.session.output.readableBytes >= BlockPool.blockSize { try await link.flush() }
+            guard count == wanted else {
+                if offset < file.status.size {
+                    throw FileError(
+                        path: file.path, operation: .read, cause: .shrank(bytes: offset, of: file.status.size))
+                }
+                return false
+            }
+        }
+        return true
+    }
+
+    private mutating func receive() async throws {
+        try await link.flush()
+        try await link.wait()
+        while let event = try link.next() {
+            guard case .reply(let tag, let reply) = event else { continue }
+            var status = SFTPStatus(.ok)
+            if case .status(let told) = reply { status = told }
+            switch tag {
+            case .opened:
+                if case .handle(let handle) = reply { self.handle = handle } else { failure = failure ?? status }
+            case .written(let count):
+                unansweredBytes -= count
+                if status.code != .ok { failure = failure ?? status }
+            case .closed:
+                if status.code != .ok { failure = failure ?? status }
+            }
+        }
+    }
+}

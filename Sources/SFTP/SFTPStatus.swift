@@ -1,0 +1,94 @@
+import NIOCore
+import SSHWire
+
+/// How a request ended (draft-ietf-secsh-filexfer-02 section 7).
+public struct SFTPStatusCode: RawRepresentable, Hashable, Sendable {
+    public let rawValue: UInt32
+    public init(rawValue: UInt32) { self.rawValue = rawValue }
+
+    public static let ok = Self(rawValue: 0)
+    public static let endOfFile = Self(rawValue: 1)
+    public static let noSuchFile = Self(rawValue: 2)
+    public static let permissionDenied = Self(rawValue: 3)
+    public static let failure = Self(rawValue: 4)
+    public static let badMessage = Self(rawValue: 5)
+    public static let noConnection = Self(rawValue: 6)
+    public static let connectionLost = Self(rawValue: 7)
+    public static let unsupported = Self(rawValue: 8)
+}
+
+extension SFTPStatusCode: CustomStringConvertible {
+    /// The words a person knows for it.
+    public var description: String {
+        switch self {
+        case .ok: "No error"
+        case .endOfFile: "End of file"
+        case .noSuchFile: "No such file or directory"
+        case .permissionDenied: "Permission denied"
+        case .failure: "Failure"
+        case .badMessage: "Bad message"
+        case .noConnection: "No connection"
+        case .connectionLost: "Connection lost"
+        case .unsupported: "Operation unsupported"
+        default: "Unknown status \(rawValue)"
+        }
+    }
+}
+
+/// SSH_FXP_STATUS: how a request ended, in the server's words too.
+public struct SFTPStatus: Error, Equatable, Sendable {
+    public var code: SFTPStatusCode
+    /// What the server says; it may be empty.
+    public var message: ByteBuffer
+
+    public init(_ code: SFTPStatusCode, message: String = "") {
+        self.code = code
+        self.message = ByteBuffer(string: message)
+    }
+}
+
+extension SFTPStatus: CustomStringConvertible {
+    /// The server's own words where they tell more than the code does.
+    public var description: String {
+        let words = Printable.text(message.readableBytesView)
+        return code == .failure && !words.isEmpty ? words : code.description
+    }
+}
+
+/// What ended an SFTP session, or a request that could not be answered.
+public enum SFTPError: Error, Equatable, Sendable {
+    /// A packet's length is not one that this end has use for; in bytes.
+    case packetLength(UInt32, limit: Int)
+    /// A packet's fields are malformed.
+    case malformed(packet: String, WireError)
+    /// The server answered with something that is no answer to this request.
+    case unexpectedReply(type: UInt8, to: String)
+    /// The server answered a request that was never made, or twice.
+    case unknownRequest(id: UInt32)
+    /// The server speaks a version of the protocol that is not 3.
+    case version(UInt32)
+    /// More data came than was asked for; in bytes.
+    case tooMuchData(received: Int, requested: Int)
+    /// The session's bytes ended while answers were due.
+    case ended
+    /// The session's bytes ended, or were something else, before the server said which version it speaks.
+    case notSFTP([UInt8])
+}
+
+extension SFTPError: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .packetLength(let length, let limit): "sftp packet of \(length) bytes, at most \(limit) expected"
+        case .malformed(let packet, let error): "\(packet): \(error)"
+        case .unexpectedReply(let type, let request): "sftp packet \(type) is no answer to \(request)"
+        case .unknownRequest(let id): "sftp answer to request \(id), which was not made"
+        case .version(let version): "sftp version \(version) is not supported"
+        case .tooMuchData(let received, let requested): "sftp server sent \(received) bytes, asked for \(requested)"
+        case .ended: "the sftp server ended the session"
+        case .notSFTP(let bytes):
+            bytes.isEmpty
+                ? "the server has no sftp server (use -O for the scp protocol)"
+                : "the server does not speak sftp (use -O for the scp protocol): \(Printable.text(bytes))"
+        }
+    }
+}
