@@ -55,7 +55,9 @@ struct RandomFiller: FieldCoder {
     mutating func uint32(_ name: String, _ value: inout UInt32) {
         value = name.hasPrefix("num-") || name.hasPrefix("nr-") ? counts : random.number()
     }
+    mutating func uint64(_ name: String, _ value: inout UInt64) { value = random.next() }
     mutating func string(_ name: String, _ value: inout ByteBuffer) { value = random.buffer() }
+    mutating func optionalString(_ name: String, _ value: inout ByteBuffer) { value = random.buffer() }
     mutating func text(_ name: String, _ value: inout String) { value = texts[name] ?? random.text() }
     mutating func nameList(_ name: String, _ value: inout [String]) { value = random.names() }
     mutating func mpint(_ name: String, _ value: inout MPInt) {
