@@ -131,8 +131,10 @@ private let paramikoServer = #"""
             transport.add_server_key(key)
         try:
             transport.start_server(server=Server())
+            # A channel that nobody holds is closed.
+            channels = []
             while transport.is_active():
-                transport.accept(1)
+                channels.append(transport.accept(1))
         except (paramiko.SSHException, EOFError, OSError) as error:
             log("connection ended:", error)
             transport.close()

@@ -4,7 +4,7 @@ extension Peer {
     ///
     /// It serves one connection on its standard input, as from inetd; a loop in Python accepts them. It reads
     /// `authorized_keys` in the home directory only, so it gets one of its own by `SyntheticAccounts`, whose `reason` has to
-    /// be nil.
+    /// be nil; that shows up as `/mnt`, as nothing above it may be open to others.
     ///
     /// - Parameter options: more of its command-line options.
     package static func tinySSH(_ address: Loopback = .ipv4, options: [String] = []) async throws -> Peer {
@@ -20,12 +20,13 @@ extension Peer {
         let script = directory.file("server.py")
         try writeFile(script, text: tinySSHLoop)
         var accounts = SyntheticAccounts()
-        accounts.home = home
+        accounts.home = "/mnt"
         let wrapper = try accounts.wrapper(in: directory)
         return try await start(address: address, keys: keys, hostKeys: [.ed25519], directory: directory) { port in
             let command =
                 wrapper + [
-                    python, script, "\(address)", "\(port)", keys.hostKey(.ed25519), directory.file("keys"), tinysshd,
+                    "/bin/sh", "-c", #"mount --bind "$0" /mnt && exec "$@""#, home, python, script, "\(address)",
+                    "\(port)", keys.hostKey(.ed25519), directory.file("keys"), tinysshd,
                 ] + options
             return ServerCommand(
                 program: command[0], arguments: Array(command.dropFirst()), readyMark: "tinysshd is served")
