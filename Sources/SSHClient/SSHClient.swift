@@ -18,14 +18,16 @@ public final class SSHClient: Sendable {
     public let options: ClientOptions
     private let transport: Transport
     private let watcher: Task<Void, Never>
+    private let updates: UpdateGate
 
     /// Seconds a server has for the handshake when the user set none.
     private static let handshakeLimit = 120
 
-    private init(options: ClientOptions, transport: Transport, watcher: Task<Void, Never>) {
+    private init(options: ClientOptions, transport: Transport, watcher: Task<Void, Never>, updates: UpdateGate) {
         self.options = options
         self.transport = transport
         self.watcher = watcher
+        self.updates = updates
     }
 
     /// Connects, verifies the host and logs in.
@@ -38,18 +40,21 @@ public final class SSHClient: Sendable {
         _ options: ClientOptions, interface: any UserInterface, log: ClientLog = ClientLog(verbosity: 0) { _ in }
     ) async throws -> SSHClient {
         var verifier = HostVerifier(options: options, interface: interface, log: log)
-        let configuration = try configuration(options, verifier)
+        let configuration = try configuration(options, hostKeys: try await verifier.algorithms())
         let dialer = Dialer(options: options, log: log, group: Self.group)
         let (transport, address) = try await dialer.connect(configuration)
         let limit = options.connectTimeout ?? handshakeLimit
         transport.startDeadline(seconds: limit)
+        let updates = UpdateGate()
+        let updater: HostKeyUpdater?
         do {
             let patient = PatientInterface(base: interface, transport: transport, limit: limit)
             verifier.interface = patient
             var events = transport.events.makeAsyncIterator()
             var authenticator = try Authenticator(
                 options: options, interface: patient, log: log, transport: transport)
-            try await handshake(&events, transport, verifier, address: address, log: log)
+            let trust = try await handshake(&events, transport, verifier, address: address, log: log)
+            updater = try verifier.updater(after: trust, address: address, gate: updates)
             try await authenticator.run(&events)
             transport.stopDeadline()
         } catch let error as TransportError {
@@ -62,11 +67,13 @@ public final class SSHClient: Sendable {
             transport.keepAlive(interval: options.serverAliveInterval, most: options.serverAliveCountMax)
         }
         let watcher = Task {
+            var updater = updater
             for await event in transport.events {
                 if case .debug(let text) = event { interface.tell("Remote: \(text)") }
+                await updater?.receive(event, transport)
             }
         }
-        return SSHClient(options: options, transport: transport, watcher: watcher)
+        return SSHClient(options: options, transport: transport, watcher: watcher, updates: updates)
     }
 
     /// One thread serves every connection of a process.
@@ -78,15 +85,21 @@ public final class SSHClient: Sendable {
     }
 
     /// Goes from the first byte to keys in use.
+    ///
+    /// - Returns: on what grounds the host is trusted.
     private static func handshake(
         _ events: inout AsyncStream<ConnectionEvent>.Iterator, _ transport: Transport, _ verifier: HostVerifier,
         address: String, log: ClientLog
-    ) async throws {
+    ) async throws -> HostTrust {
+        var trust = HostTrust.indirect
         while let event = await events.next() {
             switch event {
             case .hostKey(let key):
+                let certificate = try await transport.perform { (connection) throws(ConnectionError) in
+                    connection.hostCertificate
+                }
                 do throws(ClientError) {
-                    try await verifier.verify(key, address: address)
+                    trust = try await verifier.verify(key, certificate: certificate, address: address)
                 } catch {
                     try? await transport.perform { (connection) throws(ConnectionError) in
                         connection.fail(.hostKeyRejected)
@@ -97,7 +110,7 @@ public final class SSHClient: Sendable {
             case .preamble(let line):
                 log.note(1, "server says: \(line)")
             case .ready:
-                return
+                return trust
             default:
                 break
             }
@@ -106,18 +119,14 @@ public final class SSHClient: Sendable {
     }
 
     private static func configuration(
-        _ options: ClientOptions, _ verifier: HostVerifier
+        _ options: ClientOptions, hostKeys: [String]
     ) throws(ClientError) -> ConnectionConfiguration {
         var configuration = ConnectionConfiguration()
-        let hostKeys = try AlgorithmList.resolve(
-            options.hostKeyAlgorithms, option: "HostKeyAlgorithms", defaults: SignatureAlgorithm.defaults.map(\.name),
-            all: SignatureAlgorithm.all.map(\.name))
         configuration.algorithms = AlgorithmProposal(
             kex: try AlgorithmList.resolve(
                 options.keyExchanges, option: "KexAlgorithms", defaults: KeyExchangeAlgorithm.defaults.map(\.name),
                 all: KeyExchangeAlgorithm.all.map(\.name)),
-            // What the user put in order stays in order.
-            hostKeys: options.hostKeyAlgorithms == nil ? verifier.preferring(hostKeys) : hostKeys,
+            hostKeys: hostKeys,
             ciphers: try AlgorithmList.resolve(
                 options.ciphers, option: "Ciphers", defaults: CipherAlgorithm.defaults.map(\.name),
                 all: CipherAlgorithm.all.map(\.name)),
@@ -167,6 +176,7 @@ public final class SSHClient: Sendable {
 
     /// Says goodbye and closes the connection.
     public func close() async {
+        updates.close()
         await transport.close()
         watcher.cancel()
     }

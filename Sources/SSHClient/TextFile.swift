@@ -65,7 +65,31 @@ enum TextFile {
         var isMissing: Bool { number == ENOENT || number == ENOTDIR }
     }
 
-    private static func read(_ descriptor: CInt, _ block: inout [UInt8]) -> Int {
+    /// Puts another content into a file's place in one step, keeping its mode: a reader sees the old one or the new one.
+    /// A symbolic link stays, and leads to the new content.
+    ///
+    /// - Throws: ``Failure``.
+    static func replace(_ path: String, with bytes: [UInt8]) throws(Failure) {
+        guard let resolved = realpath(path, nil) else { throw Failure(path: path, number: errno) }
+        defer { free(resolved) }
+        let target = String(cString: resolved)
+        var status = stat()
+        guard stat(target, &status) == 0 else { throw Failure(path: path, number: errno) }
+        var template = Array("\(target).XXXXXXXXXX".utf8CString)
+        let descriptor = mkstemp(&template)
+        guard descriptor >= 0 else { throw Failure(path: path, number: errno) }
+        defer { close(descriptor) }
+        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+        guard fchmod(descriptor, status.st_mode & 0o7777) == 0, Self.write(descriptor, bytes) == bytes.count,
+            fsync(descriptor) == 0, rename(template, target) == 0
+        else {
+            let number = errno
+            unlink(template)
+            throw Failure(path: path, number: number)
+        }
+    }
+
+    static func read(_ descriptor: CInt, _ block: inout [UInt8]) -> Int {
         block.withUnsafeMutableBytes { bytes in
             #if canImport(Glibc)
                 Glibc.read(descriptor, bytes.baseAddress, bytes.count)

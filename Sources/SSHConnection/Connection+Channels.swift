@@ -70,14 +70,14 @@ extension Connection {
     }
 
     /// Sends a request about the whole connection; where `wantReply` is set, a
-    /// ``ConnectionEvent/globalReply(_:)`` follows, in the order of the requests.
+    /// ``ConnectionEvent/globalReply(to:_:)`` follows, in the order of the requests.
     package mutating func globalRequest(
         _ name: String, wantReply: Bool, _ fields: ByteBuffer = ByteBuffer()
     ) throws(ConnectionError) {
         try checkAlive()
         guard isAuthenticated else { throw .violation("a global request before authentication") }
         try guarded { (connection) throws(ConnectionError) in
-            if wantReply { connection.globalRepliesAwaited += 1 }
+            if wantReply { connection.globalRepliesAwaited.append(name) }
             try connection.send(GlobalRequest(request: name, wantReply: wantReply, fields: fields))
         }
     }
@@ -95,10 +95,9 @@ extension Connection {
             // None is served yet: whoever wants an answer, a keepalive above all, gets the plain refusal.
             if request.wantReply { try send(RequestFailure()) }
         case RequestSuccess.number, RequestFailure.number:
-            guard globalRepliesAwaited > 0 else { throw .violation("an answer to no global request") }
-            globalRepliesAwaited -= 1
+            guard let name = globalRepliesAwaited.popFirst() else { throw .violation("an answer to no global request") }
             let fields = number == RequestSuccess.number ? try RequestSuccess(decoding: payload).fields : nil
-            transport.emit(.globalReply(fields))
+            transport.emit(.globalReply(to: name, fields))
         case 90...100:
             let accepted = acceptedChannelTypes
             try channels.receive(

@@ -13,7 +13,8 @@ package struct Connection {
     var channels: ChannelTable
     var clientAuthentication = ClientAuthentication()
     var serverAuthentication = ServerAuthentication()
-    var globalRepliesAwaited = 0
+    /// The names of the global requests that an answer is owed to, oldest first.
+    var globalRepliesAwaited = CircularBuffer<String>()
     /// Bytes of a packet that is not whole yet, or that wait for a decision.
     private var partial = ByteBuffer()
     /// The most bytes that may wait for a decision.
@@ -36,6 +37,10 @@ package struct Connection {
     package var sessionID: [UInt8]? { transport.sessionID }
     package var negotiated: NegotiatedAlgorithms? { transport.negotiated }
     package var hostKey: PublicKey? { transport.hostKey }
+    /// The certificate that the server showed its key in; nil for a plain key.
+    package var hostCertificate: Certificate? { transport.hostCertificate }
+    /// What the server showed: its key's blob, or the certificate's.
+    package var hostKeyBlob: ByteBuffer? { hostCertificate?.blob ?? hostKey?.blob }
     /// What the peer last said it can do (RFC 8308); nil when it said nothing yet.
     package private(set) var peerExtensions: ExtensionInfo?
     package var isAuthenticated: Bool { clientAuthentication.state == .done || serverAuthentication.isDone }

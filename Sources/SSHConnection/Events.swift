@@ -9,7 +9,8 @@ package enum ConnectionEvent: Sendable {
     case preamble(String)
     /// The peer's identification.
     case identification(String)
-    /// Client: the server proved that it holds this key. Nothing goes on until `acceptHostKey` or `fail`.
+    /// Client: the server proved that it holds this key; `hostCertificate` is what it showed it in. Nothing goes on until
+    /// `acceptHostKey` or `fail`.
     case hostKey(PublicKey)
     /// The first keys are in use both ways. Client: the authentication service has been asked for; authenticate now.
     case ready(NegotiatedAlgorithms)
@@ -47,7 +48,8 @@ package enum ConnectionEvent: Sendable {
 
     /// A request about the whole connection; where an answer is wanted, it has been refused already.
     case globalRequest(GlobalRequest)
-    case globalReply(ByteBuffer?)
+    /// The answer to a request of that name; nil for the refusal.
+    case globalReply(to: String, ByteBuffer?)
     /// A debug message the peer wants shown.
     case debug(String)
 }

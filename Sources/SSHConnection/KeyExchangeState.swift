@@ -53,7 +53,9 @@ enum KeyExchangeState {
     struct FreshKeys {
         let negotiated: NegotiatedAlgorithms
         let derivation: KeyDerivation
-        let hostKey: PublicKey?
+        let hostKey: PublicKey
+        /// What the server showed the key in; nil for the plain key.
+        var certificate: Certificate?
 
         /// The cipher, MAC and keys of one direction.
         func direction(clientToServer: Bool) throws(ConnectionError) -> Direction {

@@ -161,16 +161,23 @@ extension TransportLayer {
     ) throws(ConnectionError) {
         let hash = exchangeHash(running, hostKey: result.hostKey, tail: result.exchangeHashTail)
         let key: PublicKey
+        var certificate: Certificate?
         do {
-            key = try PublicKey(blob: result.hostKey)
-            try key.verify(signature: result.signature, of: hash, algorithm: running.negotiated.hostKey)
+            // With a certificate's algorithm the server shows a certificate, and signs with the key in it.
+            let plain = Certificate.plainName(of: running.negotiated.hostKey)
+            if plain != nil { certificate = try Certificate(blob: result.hostKey) }
+            key = try certificate?.key ?? PublicKey(blob: result.hostKey)
+            try key.verify(
+                signature: result.signature, of: hash, algorithm: plain ?? running.negotiated.hostKey)
         } catch { throw .keyExchangeFailed("host key: \(error)") }
         observer?.note(1, "Server host key: \(key.type.name) \(key.fingerprint())")
-        let fresh = freshKeys(running, result.sharedSecret, hash, key)
+        var fresh = freshKeys(running, result.sharedSecret, hash, key)
+        fresh.certificate = certificate
         if let hostKey {
             guard hostKey == key else { throw .keyExchangeFailed("the server changed its host key within the session") }
             try sendNewKeys(fresh)
         } else {
+            hostCertificate = certificate
             exchange = .awaitingVerdict(fresh)
             events.append(.hostKey(key))
         }

@@ -35,6 +35,8 @@ struct TransportLayer {
     var sessionID: [UInt8]?
     var negotiated: NegotiatedAlgorithms?
     var hostKey: PublicKey?
+    /// Client: what the server showed the key in first; nil for a plain key.
+    var hostCertificate: Certificate?
     var rekeyLimits: (sent: UInt64, received: UInt64) = (.max, .max)
     /// Readings of the clock: when the keys in use came into use, and the last one; nil before there was one.
     var keysSince: Int64?

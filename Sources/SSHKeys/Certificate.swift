@@ -28,7 +28,7 @@ public struct Certificate: Hashable, Sendable {
     public let role: Role
     /// What the authority wrote for its logs.
     public let keyID: String
-    /// The users or hosts it is for; empty stands for all of them.
+    /// The users or hosts it is for.
     public let principals: [String]
     /// Seconds since 1970, from which on it is valid.
     public let validAfter: UInt64
@@ -44,10 +44,9 @@ public struct Certificate: Hashable, Sendable {
     public let signatureAlgorithm: String
 
     /// Reads a certificate and verifies its authority's signature. Whether the authority is trusted, and the certificate
-    /// is for this use, name and time, is for ``check(role:principal:at:knownOptions:)`` and the caller.
+    /// is for this use, name and time, is for ``check(role:principal:at:knownOptions:signatureAlgorithms:)`` and the caller.
     ///
-    /// - Throws: `KeyError.unsupportedKeyType`, `.malformed`, `.badSignature`, or `.unsupported` for an authority that
-    ///   signs with SHA-1.
+    /// - Throws: `KeyError.unsupportedKeyType`, `.malformed`, `.unknownAlgorithm` or `.badSignature`.
     public init(blob: ByteBuffer) throws(KeyError) {
         let what = "certificate"
         var reader = blob
@@ -75,9 +74,6 @@ public struct Certificate: Hashable, Sendable {
         }
         var peek = signature
         let algorithm = try reading(what) { () throws(WireError) in try peek.readSSHText("algorithm") }
-        guard SignatureAlgorithm.defaults.contains(where: { $0.name == algorithm }) else {
-            throw .unsupported(what: "signature of a certificate with", name: algorithm)
-        }
         signatureAlgorithm = algorithm
         blobBytes = Array(blob.readableBytesView)
         try authority.verify(signature: signature, of: signed, algorithm: signatureAlgorithm)
@@ -99,6 +95,9 @@ public struct Certificate: Hashable, Sendable {
 
     /// The certificate's blob, as messages carry it.
     public var blob: ByteBuffer { ByteBuffer(bytes: blobBytes) }
+
+    /// The certificate's blob in base64.
+    package var base64: String { Base64.encode(blobBytes) }
 
     /// The name of the certificate's type on the wire.
     public var typeName: String { Certificate.name(certifying: key.type.name) }

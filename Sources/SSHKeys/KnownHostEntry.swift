@@ -1,4 +1,5 @@
 import Crypto
+import SSHWire
 
 extension KnownHosts {
     /// What a line says about its key.
@@ -21,8 +22,13 @@ extension KnownHosts {
         public let hosts: String
         let hostMatch: HostMatch
 
+        /// The hosts, or what stands for them where they are hidden.
+        public var shownHosts: String {
+            if case .hashed = hostMatch { "[hashed name]" } else { Printable.text(hosts.utf8) }
+        }
+
         /// Whether the line is about that name: a host, an address, or `[host]:port`.
-        func covers(_ name: String) -> Bool {
+        package func covers(_ name: String) -> Bool {
             switch hostMatch {
             case .patterns(let list): list.match(name) == .matched
             case .hashed(let hashed): hashed.covers(name)

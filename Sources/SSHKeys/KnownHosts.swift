@@ -64,23 +64,29 @@ public struct KnownHosts: Sendable {
 
     /// Looks up the authority that signed a host's certificate.
     ///
-    /// An authority is never `.changed`: another one says nothing against it.
+    /// An authority is never `.changed`: another one says nothing against it. Lines for the host without its port count
+    /// for another port too.
+    ///
+    /// - Parameter certified: the key of the certificate, which may be revoked itself.
     public func verdict(
-        host: String, port: Int = KnownHosts.defaultPort, addresses: [String] = [], authority: PublicKey
+        host: String, port: Int = KnownHosts.defaultPort, addresses: [String] = [], authority: PublicKey,
+        certified: PublicKey? = nil
     ) -> Verdict {
         let name = Self.name(host: host, port: port)
         let names = [name, host] + addresses.flatMap { [Self.name(host: $0, port: port), $0] }
         if let entry = revocation(of: authority, names: names) { return .revoked(entry) }
+        if let certified, let entry = revocation(of: certified, names: names) { return .revoked(entry) }
         let found = authorities(host: host, port: port).first { $0.key == authority }
         return found.map { .known($0) } ?? .unknown(sameKey: [])
     }
 
-    /// The authorities that may sign certificates of the host.
+    /// The authorities that may sign certificates of the host: those of its port first.
     public func authorities(host: String, port: Int = KnownHosts.defaultPort) -> [Entry] {
         let name = Self.name(host: host, port: port)
-        let own = entries.filter { $0.marker == .certificateAuthority && $0.covers(name) }
-        guard own.isEmpty, name != host else { return own }
-        return entries.filter { $0.marker == .certificateAuthority && $0.covers(host) }
+        func signing(for name: String) -> [Entry] {
+            entries.filter { $0.marker == .certificateAuthority && $0.covers(name) }
+        }
+        return name == host ? signing(for: name) : signing(for: name) + signing(for: host)
     }
 
     /// The types of the keys known for the host, in the order of the files, each once.
@@ -93,17 +99,25 @@ public struct KnownHosts: Sendable {
         return types
     }
 
-    /// The names of host key algorithms with those first that a key known for the host can answer.
+    /// The names of host key algorithms with those first that what is known of the host can verify: certificates where
+    /// there is an authority, and the types of its keys. So the server shows what is known, and no other key, which
+    /// would look changed.
     ///
-    /// So the server shows the key that is known, and no other one that would look changed.
+    /// Where the first algorithm is for a type that is known, the order stays as it is.
     public func preferring(
         _ algorithms: [String], host: String, port: Int = KnownHosts.defaultPort
     ) -> [String] {
         let known = keyTypes(host: host, port: port)
+        let hasAuthority = !authorities(host: host, port: port).isEmpty
         func isKnown(_ name: String) -> Bool {
-            SignatureAlgorithm.named(name).map { known.contains($0.keyType) } ?? false
+            SignatureAlgorithm.named(Certificate.plainName(of: name) ?? name).map { known.contains($0.keyType) }
+                ?? false
         }
-        return algorithms.filter(isKnown) + algorithms.filter { !isKnown($0) }
+        func isWanted(_ name: String) -> Bool {
+            hasAuthority && Certificate.plainName(of: name) != nil || isKnown(name)
+        }
+        if let first = algorithms.first, isKnown(first) { return algorithms }
+        return algorithms.filter(isWanted) + algorithms.filter { !isWanted($0) }
     }
 
     /// The port that files leave out.

@@ -39,6 +39,9 @@ extension PublicKey {
         }
     }
 
+    /// The key's blob in base64.
+    package var base64: String { Base64.encode(blobBytes) }
+
     /// The line `type base64`, without a comment and without a line end.
     public var openSSHLine: String { type.name + " " + Base64.encode(blobBytes) }
 }

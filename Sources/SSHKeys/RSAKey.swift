@@ -7,6 +7,8 @@ import SSHWire
 struct RSAPublicNumbers: Hashable, Sendable {
     /// The sizes of modulus accepted, in bits.
     static let sizes = 1024...16384
+    /// What errors about its size and shape call the modulus.
+    static let modulusName = "RSA modulus"
 
     let e: MPInt
     let n: MPInt
@@ -15,11 +17,11 @@ struct RSAPublicNumbers: Hashable, Sendable {
     init(e: MPInt, n: MPInt) throws(KeyError) {
         guard Self.sizes.contains(n.bitWidth) else {
             throw .malformed(
-                what: "RSA modulus",
+                what: Self.modulusName,
                 reason: "\(n.bitWidth) bits, not \(Self.sizes.lowerBound) to \(Self.sizes.upperBound)")
         }
         guard n.magnitude.last.map({ $0 & 1 == 1 }) ?? false else {
-            throw .malformed(what: "RSA modulus", reason: "even")
+            throw .malformed(what: "RSA key", reason: "its modulus is even")
         }
         guard e.bitWidth >= 2, e.magnitude.last.map({ $0 & 1 == 1 }) ?? false else {
             throw .malformed(what: "RSA public exponent", reason: "even, zero or one")

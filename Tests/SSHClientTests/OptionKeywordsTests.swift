@@ -1,3 +1,4 @@
+import SSHKeys
 import Testing
 
 @testable import SSHClient
@@ -31,6 +32,25 @@ struct OptionKeywordsTests {
         #expect(try set("Port=1", "port=2").port == 1)
         #expect(try set("BatchMode=no", "BatchMode=yes").batchMode == false)
         #expect(try set("IdentityFile=/a", "IdentityFile=/b").identityFiles == ["/a", "/b"])
+    }
+
+    @Test("The options of trust in a host")
+    func trust() throws {
+        let options = try set(
+            "CASignatureAlgorithms=ssh-ed25519", "CheckHostIP=yes", "FingerprintHash=MD5",
+            "KnownHostsCommand=/bin/known --host %H", "NoHostAuthenticationForLocalhost=yes", "RequiredRSASize=3072",
+            "RevokedHostKeys=~/revoked /etc/revoked", "UpdateHostKeys=ask", "VerifyHostKeyDNS=ask",
+            "VisualHostKey=yes")
+        #expect(options.caSignatureAlgorithms == "ssh-ed25519" && options.fingerprintHash == .md5)
+        #expect(options.checkHostIP && options.noHostAuthenticationForLocalhost && options.visualHostKey)
+        #expect(options.knownHostsCommand == "/bin/known --host %H" && options.requiredRSASize == 3072)
+        #expect(options.revokedHostKeysFiles == ["/home/me/revoked", "/etc/revoked"])
+        #expect(options.updateHostKeys == .ask && options.verifyHostKeyDNS)
+        #expect(try set("KnownHostsCommand=none").knownHostsCommand == nil)
+        #expect(try set("RevokedHostKeys=none").revokedHostKeysFiles.isEmpty)
+        for bad in ["UpdateHostKeys=often", "FingerprintHash=sha1", "RequiredRSASize=x", "VerifyHostKeyDNS=maybe"] {
+            #expect(throws: ClientError.self) { try set(bad) }
+        }
     }
 
     @Test("A tilde stands for the home directory, and none for no file")

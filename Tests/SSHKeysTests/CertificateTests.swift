@@ -71,21 +71,34 @@ struct CertificateTests {
         }
     }
 
-    @Test("without principals a host certificate is good for every host, and a user's for nobody")
+    @Test("a certificate without principals is good for nobody, a host's as little as a user's")
     func noPrincipals() throws {
         let host = try Certificate(openSSHLine: make(["-t", "ed25519"], options: ["-h"]).line)
-        try host.check(role: .host, principal: "any", at: 1)
+        #expect(throws: CertificateError.noPrincipals) { try host.check(role: .host, principal: "any", at: 1) }
         let user = try Certificate(openSSHLine: make(["-t", "ed25519"], options: []).line)
         #expect(throws: CertificateError.noPrincipals) { try user.check(role: .user, principal: "any", at: 1) }
     }
 
-    @Test("an authority that signs with SHA-1 is refused")
+    @Test("an authority that signs with SHA-1 is refused, unless that is allowed")
     func sha1() throws {
         let made = try make(
-            ["-t", "ed25519"], authority: ["-t", "rsa", "-b", "2048"], options: ["-h", "-t", "ssh-rsa"])
-        #expect(throws: KeyError.unsupported(what: "signature of a certificate with", name: "ssh-rsa")) {
-            try Certificate(openSSHLine: made.line)
+            ["-t", "ed25519"], authority: ["-t", "rsa", "-b", "2048"], options: ["-h", "-t", "ssh-rsa", "-n", "a"])
+        let certificate = try Certificate(openSSHLine: made.line)
+        #expect(throws: CertificateError.disallowedSignature(algorithm: "ssh-rsa")) {
+            try certificate.check(role: .host, principal: "a", at: 1)
         }
+        try certificate.check(role: .host, principal: "a", at: 1, signatureAlgorithms: ["ssh-rsa"])
+    }
+
+    @Test("times are told as dates of the Gregorian calendar, by date(1)")
+    func timestamps() throws {
+        for seconds: UInt64 in [
+            0, 951_782_399, 951_782_400, 951_868_800, 1_709_164_800, 4_107_542_399, 253_402_300_799,
+        ] {
+            let theirs = try succeed("date", ["-u", "-d", "@\(seconds)", "+%Y-%m-%dT%H:%M:%SZ"])
+            #expect("\(Timestamp(seconds))\n" == theirs)
+        }
+        #expect("\(Timestamp(.max))" == "forever")
     }
 
     @Test("every truncation, every flipped bit and bytes left over are refused, without a trap")

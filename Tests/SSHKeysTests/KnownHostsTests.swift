@@ -149,6 +149,19 @@ struct KnownHostsTests {
         #expect(hosts.keyTypes(host: "alt", port: 9) == [.ecdsaP256])
     }
 
+    @Test("certificates come first where an authority is known; the first algorithm's known key leaves the order alone")
+    func certificatePreference() {
+        let names = ["rsa-sha2-512-cert-v01@openssh.com", "ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512"]
+        let certified = hosts("@cert-authority host \(first.openSSHLine)\nhost \(second.openSSHLine)\n")
+        #expect(certified.preferring(names, host: "host") == [names[0], names[2], names[1], names[3]])
+        #expect(certified.preferring(names, host: "host", port: 9) == [names[0], names[2], names[1], names[3]])
+        #expect(certified.preferring(names, host: "other") == names)
+        #expect(hosts("host \(rsa.openSSHLine)\n").preferring(names, host: "host") == names)
+        #expect(
+            hosts("host \(second.openSSHLine)\n").preferring(names, host: "host")
+                == [names[2], names[0], names[1], names[3]])
+    }
+
     @Test("lines we write are found again, by us and by ssh-keygen")
     func writing() throws {
         let directory = try TemporaryDirectory()

@@ -107,7 +107,7 @@ struct Authenticator {
     /// Learns what the server has said so far about itself.
     private mutating func learn() async throws {
         let facts = try await transport.perform { (connection) throws(ConnectionError) in
-            (connection.sessionID, connection.peerExtensions, connection.hostKey)
+            (connection.sessionID, connection.peerExtensions, connection.hostKeyBlob)
         }
         sessionID = facts.0
         guard let info = facts.1 else { return }
@@ -117,7 +117,7 @@ struct Authenticator {
         }
         // OpenSSH's PROTOCOL section 3.1: signatures that name the host key they are for.
         let bindsHost = info["publickey-hostbound@openssh.com"]?.readableBytesView.elementsEqual("0".utf8) ?? false
-        boundHostKey = bindsHost ? facts.2?.blob : nil
+        boundHostKey = bindsHost ? facts.2 : nil
     }
 
     func show(_ banner: ByteBuffer) {

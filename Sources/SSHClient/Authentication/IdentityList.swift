@@ -21,10 +21,12 @@ struct IdentityList {
         var files: [Identity] = []
         for path in options.identities { files += load(path) }
         for path in options.certificateFiles { addCertificate(path, to: &files) }
-        let held = await agentIdentities()
+        var held = await agentIdentities()
         func names(_ identity: Identity) -> Bool {
             files.contains { $0.publicKey == identity.publicKey && $0.publicKey != nil }
         }
+        files.removeAll(where: isTooShort)
+        held.removeAll(where: isTooShort)
         var identities = held.filter(names)
         if !options.identitiesOnly { identities += held.filter { !names($0) } }
         let isHeld = Set(identities.compactMap { $0.certificate == nil ? $0.publicKey : nil })
@@ -41,6 +43,13 @@ struct IdentityList {
             }
         }
         return identities
+    }
+
+    private func isTooShort(_ identity: Identity) -> Bool {
+        guard let key = identity.publicKey, key.isTooShort(options) else { return false }
+        log.note(
+            1, "Skipping key \(identity.name): \(key.bitCount) bits, and RequiredRSASize is \(options.requiredRSASize)")
+        return true
     }
 
     // MARK: Files

@@ -1,3 +1,5 @@
+import SSHKeys
+
 /// Everything that decides how a server is reached, trusted and logged in to.
 ///
 /// The names and meanings are those of ssh_config(5).
@@ -21,6 +23,26 @@ public struct ClientOptions: Sendable {
     public var userKnownHostsFiles: [String]
     public var globalKnownHostsFiles = ["/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"]
     public var hashKnownHosts = false
+    /// Looks the address up among the known hosts too.
+    public var checkHostIP = false
+    /// Trusts whatever answers on a loopback address, unless there is an alias.
+    public var noHostAuthenticationForLocalhost = false
+    /// A program, with arguments, whose output counts as one more known hosts file; nil for none.
+    public var knownHostsCommand: String?
+    /// Files that list revoked keys; while one of them cannot be read, no host is trusted.
+    public var revokedHostKeysFiles: [String] = []
+    /// Learns the other keys of a host; nil for yes, unless the user has chosen `userKnownHostsFiles` or
+    /// `verifyHostKeyDNS`.
+    public var updateHostKeys: UpdateHostKeys?
+    /// Nothing is looked up in DNS; set, it turns the default of `updateHostKeys` to no.
+    public var verifyHostKeyDNS = false
+    public var fingerprintHash = FingerprintHash.sha256
+    /// Shows a picture of the host key's fingerprint.
+    public var visualHostKey = false
+    /// The fewest bits of an RSA key that is used, the host's or the user's.
+    public var requiredRSASize = 1024
+    /// The signature algorithms of authorities, in ssh_config's form; nil for the default.
+    public var caSignatureAlgorithms: String?
 
     /// Key files to offer, in order; nil for the usual ones in `~/.ssh`.
     public var identityFiles: [String]?
@@ -70,7 +92,7 @@ public struct ClientOptions: Sendable {
         user = account.name
         home = account.home
         agentSocket = environment("SSH_AUTH_SOCK").flatMap { $0.isEmpty ? nil : $0 }
-        userKnownHostsFiles = [account.home + "/.ssh/known_hosts", account.home + "/.ssh/known_hosts2"]
+        userKnownHostsFiles = Self.usualKnownHostsFiles(home: account.home)
     }
 
     /// The key files to try.
@@ -84,6 +106,14 @@ public enum AddressFamily: String, Sendable {
     case any
     case inet
     case inet6
+}
+
+/// Whether the other keys of a known host are learnt (`UpdateHostKeys`).
+public enum UpdateHostKeys: String, Sendable {
+    case yes
+    case no
+    /// As `no`: during a copy nobody can be asked.
+    case ask
 }
 
 /// What happens to a host key that is not known (`StrictHostKeyChecking`).

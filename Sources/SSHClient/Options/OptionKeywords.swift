@@ -1,3 +1,5 @@
+import SSHKeys
+
 /// Sets options by their names in ssh_config(5), as `-o` does. The first value of a name is the one that counts.
 public struct OptionKeywords: Sendable {
     public private(set) var options: ClientOptions
@@ -48,9 +50,13 @@ public struct OptionKeywords: Sendable {
         },
         "batchmode": flag(\.batchMode),
         "bindaddress": Keyword { (options, value) throws(OptionFault) in options.bindAddress = value },
+        "casignaturealgorithms": Keyword { (options, value) throws(OptionFault) in
+            options.caSignatureAlgorithms = value
+        },
         "certificatefile": Keyword(accumulates: true) { (options, value) throws(OptionFault) in
             options.certificateFiles += paths(value, options)
         },
+        "checkhostip": flag(\.checkHostIP),
         "ciphers": Keyword { (options, value) throws(OptionFault) in options.ciphers = value },
         "compression": flag(\.compression),
         "connectionattempts": number(\.connectionAttempts, 1...),
@@ -58,6 +64,10 @@ public struct OptionKeywords: Sendable {
             if value.lowercased() == "none" { return options.connectTimeout = nil }
             let limit = try seconds(value)
             options.connectTimeout = limit > 0 ? limit : nil
+        },
+        "fingerprinthash": Keyword { (options, value) throws(OptionFault) in
+            guard let hash = FingerprintHash(rawValue: value.lowercased()) else { throw unsupported(value) }
+            options.fingerprintHash = hash
         },
         "globalknownhostsfile": Keyword { (options, value) throws(OptionFault) in
             options.globalKnownHostsFiles = paths(value, options)
@@ -73,6 +83,9 @@ public struct OptionKeywords: Sendable {
         },
         "kbdinteractiveauthentication": flag(\.keyboardInteractiveAuthentication),
         "kexalgorithms": Keyword { (options, value) throws(OptionFault) in options.keyExchanges = value },
+        "knownhostscommand": Keyword { (options, value) throws(OptionFault) in
+            options.knownHostsCommand = value.lowercased() == "none" ? nil : value
+        },
         "loglevel": Keyword { (options, value) throws(OptionFault) in
             let levels = ["DEBUG": 1, "DEBUG1": 1, "DEBUG2": 2, "DEBUG3": 3]
             let quiet = ["QUIET", "FATAL", "ERROR", "INFO", "VERBOSE"]
@@ -82,6 +95,7 @@ public struct OptionKeywords: Sendable {
             options.verbosity = max(options.verbosity, level)
         },
         "macs": Keyword { (options, value) throws(OptionFault) in options.macs = value },
+        "nohostauthenticationforlocalhost": flag(\.noHostAuthenticationForLocalhost),
         "numberofpasswordprompts": number(\.numberOfPasswordPrompts, 0...),
         "passwordauthentication": flag(\.passwordAuthentication),
         "port": number(\.port, 1...65535),
@@ -93,6 +107,10 @@ public struct OptionKeywords: Sendable {
         },
         "pubkeyauthentication": flag(\.publicKeyAuthentication),
         "rekeylimit": Keyword { (options, value) throws(OptionFault) in try setRekeyLimit(&options, value) },
+        "requiredrsasize": number(\.requiredRSASize, 0...),
+        "revokedhostkeys": Keyword { (options, value) throws(OptionFault) in
+            options.revokedHostKeysFiles = paths(value, options)
+        },
         "serveralivecountmax": number(\.serverAliveCountMax, 1...),
         "serveraliveinterval": Keyword { (options, value) throws(OptionFault) in
             options.serverAliveInterval = try seconds(value)
@@ -105,10 +123,23 @@ public struct OptionKeywords: Sendable {
             options.strictHostKeyChecking = checking
         },
         "tcpkeepalive": flag(\.tcpKeepAlive),
+        "updatehostkeys": Keyword { (options, value) throws(OptionFault) in
+            let values: [String: UpdateHostKeys] = [
+                "yes": .yes, "true": .yes, "no": .no, "false": .no, "ask": .ask,
+            ]
+            guard let update = values[value.lowercased()] else { throw unsupported(value) }
+            options.updateHostKeys = update
+        },
         "user": Keyword { (options, value) throws(OptionFault) in options.user = value },
         "userknownhostsfile": Keyword { (options, value) throws(OptionFault) in
             options.userKnownHostsFiles = paths(value, options)
         },
+        "verifyhostkeydns": Keyword { (options, value) throws(OptionFault) in
+            guard let isOn = ["yes": true, "true": true, "ask": true, "no": false, "false": false][value.lowercased()]
+            else { throw unsupported(value) }
+            options.verifyHostKeyDNS = isOn
+        },
+        "visualhostkey": flag(\.visualHostKey),
     ]
 
     // MARK: Kinds of values

@@ -3,12 +3,14 @@ import SSHKeys
 import SSHTransport
 import SSHWire
 
-/// Decides whether a server's key is the right one (`StrictHostKeyChecking` and the known hosts files).
+/// Decides whether a server's key is the right one: known hosts, host certificates and revoked keys, by
+/// `StrictHostKeyChecking` and its relatives in ssh_config(5).
 struct HostVerifier {
     let options: ClientOptions
     var interface: any UserInterface
     let log: ClientLog
     private let known: KnownHosts
+    private let command: KnownHostsCommand?
 
     /// Reads the known hosts files; those that do not exist are passed over.
     init(options: ClientOptions, interface: any UserInterface, log: ClientLog) {
@@ -25,55 +27,269 @@ struct HostVerifier {
         }
         for warning in known.warnings { log.note(1, "\(warning)") }
         self.known = known
+        command = options.knownHostsCommand.map { KnownHostsCommand(template: $0, options: options) }
     }
 
     /// The name the host is looked up by.
-    private var name: String { (options.hostKeyAlias ?? options.host).lowercased() }
+    private var name: String { (options.hostKeyAlias ?? options.host).asciiLowercased }
     /// An alias stands for the host whatever the port.
     private var port: Int { options.hostKeyAlias == nil ? options.port : KnownHosts.defaultPort }
+    /// What the files call the host.
+    private var shown: String { KnownHosts.name(host: name, port: port) }
 
-    /// Host key algorithms with those first whose keys are known for this host.
-    func preferring(_ algorithms: [String]) -> [String] {
-        known.preferring(algorithms, host: name, port: port)
+    // MARK: Algorithms
+
+    /// The host key algorithms to offer, best first.
+    ///
+    /// - Throws: `ClientError.badOption`; `.hostKeyRejected` when the command for known hosts fails.
+    func algorithms() async throws(ClientError) -> [String] {
+        let list = try HostKeyAlgorithms.resolve(options)
+        // What the user put in order stays in order.
+        guard let text = options.hostKeyAlgorithms, let first = text.first, first != "+", first != "-" else {
+            return try await preferring(list)
+        }
+        return list
     }
+
+    /// Host key algorithms with those first that what is known of this host can verify.
+    func preferring(_ algorithms: [String]) async throws(ClientError) -> [String] {
+        try await hosts(.order, name: shown, key: nil, nil).preferring(algorithms, host: name, port: port)
+    }
+
+    private func accepts(_ type: KeyType) throws(ClientError) -> Bool {
+        let list = try HostKeyAlgorithms.resolve(options)
+        return SignatureAlgorithm.all.contains { $0.keyType == type && list.contains($0.name) }
+    }
+
+    /// What the files know, and the command where there is one.
+    private func hosts(
+        _ reason: KnownHostsCommand.Reason, name: String, key: PublicKey?, _ certificate: Certificate?
+    ) async throws(ClientError) -> KnownHosts {
+        guard let command else { return known }
+        var hosts = known
+        let count = known.warnings.count
+        hosts.append(
+            file: reason.fileName, text: try await command.run(reason, name: name, key: key, certificate: certificate))
+        for warning in hosts.warnings.dropFirst(count) { log.note(1, "\(warning)") }
+        return hosts
+    }
+
+    // MARK: The verdict
 
     /// Judges a key the server has proved to hold.
     ///
-    /// - Parameter address: the numeric address connected to.
+    /// - Parameters:
+    ///   - certificate: what the server showed the key in.
+    ///   - address: the numeric address connected to; empty where there is none.
     /// - Throws: `ClientError.hostKeyRejected`.
-    func verify(_ key: PublicKey, address: String) async throws(ClientError) {
-        switch known.verdict(host: name, port: port, addresses: [address], key: key) {
+    @discardableResult
+    func verify(
+        _ key: PublicKey, certificate: Certificate? = nil, address: String
+    ) async throws(ClientError) -> HostTrust {
+        try checkSize(key)
+        if let certificate { describe(certificate) }
+        try checkRevoked(key, certificate)
+        let isLocal = Self.isLoopback(address)
+        if options.noHostAuthenticationForLocalhost, isLocal, options.hostKeyAlias == nil {
+            log.note(1, "Forcing accepting of host key for loopback/localhost.")
+            return .indirect
+        }
+        let hosts = try await hosts(.hostname, name: shown, key: key, certificate)
+        if let certificate, try trusts(certificate, address: address, hosts) { return .indirect }
+        guard try accepts(key.type) else {
+            throw .hostKeyRejected(reason: "host key \(key.type.name) not permitted by HostKeyAlgorithms")
+        }
+        var onAddress: AddressCheck?
+        if options.checkHostIP, !isLocal, !address.isEmpty, address != options.host.asciiLowercased {
+            let name = KnownHosts.name(host: address, port: options.port)
+            onAddress = AddressCheck(
+                name: name,
+                verdict: try await self.hosts(.address, name: name, key: key, certificate)
+                    .verdict(host: address, port: options.port, key: key))
+        }
+        return try await judge(key, address: address, hosts, onAddress)
+    }
+
+    /// Who learns the host's other keys; nil where they are not to be learnt.
+    ///
+    /// - Throws: `ClientError.badOption`.
+    func updater(after trust: HostTrust, address: String, gate: UpdateGate) throws(ClientError) -> HostKeyUpdater? {
+        guard trust == .direct, options.learnsHostKeys else { return nil }
+        let checksAddress = options.checkHostIP && !address.isEmpty && !Self.isLoopback(address)
+        return HostKeyUpdater(
+            options: options, log: log, name: shown,
+            address: checksAddress ? KnownHosts.name(host: address, port: options.port) : nil,
+            algorithms: try HostKeyAlgorithms.resolve(options), gate: gate)
+    }
+
+    /// What the files say about the address (`CheckHostIP`).
+    private struct AddressCheck {
+        /// What the files call the address.
+        let name: String
+        let verdict: KnownHosts.Verdict
+    }
+
+    private func judge(
+        _ key: PublicKey, address: String, _ hosts: KnownHosts, _ onAddress: AddressCheck?
+    ) async throws(ClientError) -> HostTrust {
+        switch hosts.verdict(host: name, port: port, addresses: address.isEmpty ? [] : [address], key: key) {
         case .known(let entry):
             log.note(1, "Host '\(name)' is known and matches the \(key.type.shortName) host key.")
             log.note(1, "Found key in \(entry.file):\(entry.line)")
+            if let onAddress { try await check(onAddress, key, matching: entry) }
+            if options.visualHostKey { interface.tell("Host key fingerprint is: \(fingerprint(key))\n\(picture(key))") }
+            return isUsersOwn(entry) && !isGlobal(onAddress) && entry.covers(shown) ? .direct : .indirect
         case .revoked(let entry):
             throw .hostKeyRejected(
                 reason: "the \(key.type.shortName) key of \(options.host) is revoked by \(entry.file):\(entry.line)")
         case .changed(let entries):
-            throw changed(key, entries)
+            throw changed(key, entries, onAddress)
         case .unknown(let sameKey):
-            try await decide(key, address: address, sameKey: sameKey)
+            let isConfirmed = try await decide(key, address: address, sameKey: sameKey)
+            if let onAddress { try await checkDifference(onAddress, key, matching: nil) }
+            var names = [shown]
+            if let onAddress, case .unknown = onAddress.verdict { names.append(onAddress.name) }
+            remember(key, as: names)
+            return isConfirmed ? .direct : .indirect
         }
     }
 
-    private func changed(_ key: PublicKey, _ entries: [KnownHosts.Entry]) -> ClientError {
+    private func isUsersOwn(_ entry: KnownHosts.Entry) -> Bool {
+        options.userKnownHostsFiles.contains(entry.file) && !options.globalKnownHostsFiles.contains(entry.file)
+    }
+
+    private func isGlobal(_ check: AddressCheck?) -> Bool {
+        guard case .known(let entry)? = check?.verdict else { return false }
+        return options.globalKnownHostsFiles.contains(entry.file)
+    }
+
+    private static func isLoopback(_ address: String) -> Bool { address.hasPrefix("127.") || address == "::1" }
+
+    // MARK: Checks of the key alone
+
+    private func checkSize(_ key: PublicKey) throws(ClientError) {
+        guard !key.isTooShort(options) else {
+            throw .hostKeyRejected(
+                reason:
+                    "the server's RSA key has \(key.bitCount) bits, and RequiredRSASize is \(options.requiredRSASize)")
+        }
+    }
+
+    /// `RevokedHostKeys`. A file that cannot be read or understood might name this key.
+    private func checkRevoked(_ key: PublicKey, _ certificate: Certificate?) throws(ClientError) {
+        for path in options.revokedHostKeysFiles {
+            let fault: String
+            do {
+                let revoked = try RevokedKeys(try TextFile.read(path).bytes)
+                guard let reason = revoked.revocation(of: key, certificate: certificate) else { continue }
+                throw ClientError.hostKeyRejected(
+                    reason: "Host key \(key.type.shortName) \(fingerprint(key)) revoked by file \(path): \(reason)")
+            } catch let error as ClientError {
+                throw error
+            } catch let failure as TextFile.Failure {
+                fault = SystemError.text(failure.number)
+            } catch {
+                fault = "\(error)"
+            }
+            throw .hostKeyRejected(
+                reason: "cannot check host key \(fingerprint(key)) in revoked keys file \(path): \(fault)")
+        }
+    }
+
+    // MARK: Certificates
+
+    private func describe(_ certificate: Certificate) {
+        log.note(
+            1,
+            "Server host certificate: \(certificate.typeName) \(fingerprint(certificate.key)), serial "
+                + "\(certificate.serial) ID \"\(Printable.text(certificate.keyID.utf8))\" CA "
+                + "\(certificate.authority.type.name) \(fingerprint(certificate.authority)) valid from "
+                + "\(Timestamp(certificate.validAfter)) to \(Timestamp(certificate.validBefore))")
+        for name in certificate.principals {
+            log.note(2, "Server host certificate hostname: \(Printable.text(name.utf8))")
+        }
+    }
+
+    /// Whether an authority known for the host signed the certificate, and it holds here and now. Where not, the key in
+    /// it may still be known by itself.
+    ///
+    /// - Throws: `ClientError.hostKeyRejected` for a revoked key.
+    private func trusts(
+        _ certificate: Certificate, address: String, _ hosts: KnownHosts
+    ) throws(ClientError) -> Bool {
+        let verdict = hosts.verdict(
+            host: name, port: port, addresses: address.isEmpty ? [] : [address], authority: certificate.authority,
+            certified: certificate.key)
+        switch verdict {
+        case .revoked(let entry):
+            throw .hostKeyRejected(
+                reason: "the certificate of \(options.host) is revoked by \(entry.file):\(entry.line)")
+        case .known(let entry):
+            log.note(1, "Found CA key in \(entry.file):\(entry.line)")
+            let authorities = try AlgorithmList.resolve(
+                options.caSignatureAlgorithms, option: "CASignatureAlgorithms",
+                defaults: SignatureAlgorithm.defaults.map(\.name), all: SignatureAlgorithm.all.map(\.name))
+            do throws(CertificateError) {
+                try certificate.check(
+                    role: .host, principal: name, at: Clock.now, signatureAlgorithms: authorities)
+                log.note(1, "Host '\(name)' is known and matches the \(certificate.typeName) host certificate.")
+                return true
+            } catch {
+                interface.tell("Host certificate of \(options.host) refused: \(error)")
+            }
+        case .changed, .unknown:
+            break
+        }
+        log.note(1, "No matching CA found. Retry with plain key")
+        return false
+    }
+
+    // MARK: Messages and questions
+
+    private func fingerprint(_ key: PublicKey) -> String { key.fingerprint(options.fingerprintHash) }
+
+    private func picture(_ key: PublicKey) -> String { key.randomArt(options.fingerprintHash) }
+
+    private func changed(
+        _ key: PublicKey, _ entries: [KnownHosts.Entry], _ onAddress: AddressCheck?
+    ) -> ClientError {
         // Another kind of key for a known host is as suspect as another key of the same kind.
         let entry = entries.first { $0.key.type == key.type } ?? entries.first
         let place = entry.map { "\($0.file):\($0.line)" } ?? ""
-        interface.tell(
-            """
+        var text = """
             WARNING: THE HOST KEY OF \(options.host) HAS CHANGED.
             Either somebody is between you and the server, or the server was set up anew.
-            It now shows the \(key.type.shortName) key \(key.fingerprint());
+            It now shows the \(key.type.shortName) key \(fingerprint(key));
             known is another one, written in \(place).
-            If you are sure that the new key is right, remove the old one:
-              ssh-keygen -f '\(entry?.file ?? "")' -R '\(KnownHosts.name(host: name, port: port))'
-            """)
+            """
+        switch onAddress {
+        case .some(let check):
+            switch check.verdict {
+            case .known(let entry):
+                text += "\nFor its address \(check.name) this key is known, by \(entry.file):\(entry.line): "
+                text += "the name may lead to another machine than before."
+            case .unknown: text += "\nFor its address \(check.name) no key is known."
+            case .changed, .revoked: break
+            }
+        case nil: break
+        }
+        if let file = entry?.file, !file.hasPrefix(KnownHostsCommand.label) {
+            text += """
+
+                If you are sure that the new key is right, remove the old one:
+                  ssh-keygen -f '\(file)' -R '\(shown)'
+                """
+        }
+        interface.tell(text)
         return .hostKeyRejected(reason: "the host key of \(options.host) has changed")
     }
 
-    private func decide(_ key: PublicKey, address: String, sameKey: [KnownHosts.Entry]) async throws(ClientError) {
-        let shown = KnownHosts.name(host: name, port: port)
+    /// Whether an unknown key is taken.
+    ///
+    /// - Returns: whether it was the user who said so.
+    private func decide(
+        _ key: PublicKey, address: String, sameKey: [KnownHosts.Entry]
+    ) async throws(ClientError) -> Bool {
         switch options.strictHostKeyChecking {
         case .yes:
             throw .hostKeyRejected(
@@ -82,48 +298,104 @@ struct HostVerifier {
             guard !options.batchMode else {
                 throw .hostKeyRejected(reason: "no host key is known for \(shown), and nobody may be asked (BatchMode)")
             }
-            guard await userAgrees(key, shown: shown, address: address, sameKey: sameKey) else {
+            guard await userAgrees(key, address: address, sameKey: sameKey) else {
                 throw .hostKeyRejected(reason: "the key of \(shown) was not accepted")
             }
+            return true
         case .no, .acceptNew:
-            break
+            return false
         }
-        remember(key, as: shown)
     }
 
-    private func userAgrees(
-        _ key: PublicKey, shown: String, address: String, sameKey: [KnownHosts.Entry]
-    ) async -> Bool {
-        let fingerprint = key.fingerprint()
-        let others =
-            sameKey.isEmpty
-            ? "This key is not known by any other names."
-            : "The same key is known by: " + sameKey.prefix(8).map { "\($0.file):\($0.line)" }.joined(separator: ", ")
-        var question = """
-            The authenticity of host '\(shown) (\(address))' can't be established.
-            \(key.type.shortName) key fingerprint is \(fingerprint).
-            \(others)
-            Are you sure you want to continue connecting (yes/no/[fingerprint])?\u{20}
+    private func userAgrees(_ key: PublicKey, address: String, sameKey: [KnownHosts.Entry]) async -> Bool {
+        let most = 8
+        var others = "This key is not known by any other names."
+        if !sameKey.isEmpty {
+            others = "This host key is known by the following other names/addresses:"
+            for entry in sameKey.prefix(most) { others += "\n    \(entry.file):\(entry.line): \(entry.shownHosts)" }
+            if sameKey.count > most { others += "\n    (\(sameKey.count - most) additional names omitted)" }
+        }
+        let art = options.visualHostKey ? picture(key) + "\n" : ""
+        return await confirm(
             """
+            The authenticity of host '\(shown) (\(address))' can't be established.
+            \(key.type.shortName) key fingerprint is: \(fingerprint(key))
+            \(art)\(others)
+            Are you sure you want to continue connecting (yes/no/[fingerprint])?\u{20}
+            """, fingerprint: fingerprint(key))
+    }
+
+    private func confirm(_ question: String, fingerprint: String?) async -> Bool {
+        var question = question
         while let answer = await interface.ask(question) {
             switch answer.lowercased() {
             case "yes": return true
             case "no": return false
             case _ where answer == fingerprint: return true
-            default: question = "Please type 'yes', 'no' or the fingerprint: "
+            default:
+                question =
+                    fingerprint == nil ? "Please type 'yes' or 'no': " : "Please type 'yes', 'no' or the fingerprint: "
             }
         }
         return false
     }
 
+    // MARK: The address of a known host
+
+    private func check(
+        _ check: AddressCheck, _ key: PublicKey, matching entry: KnownHosts.Entry
+    ) async throws(ClientError) {
+        if case .unknown = check.verdict {
+            if options.userKnownHostsFiles.isEmpty || entry.file.hasPrefix(KnownHostsCommand.label) {
+                interface.tell(
+                    "\(key.type.shortName) host key for IP address '\(check.name)' not in list of known hosts.")
+            } else {
+                remember(key, as: [check.name], what: "IP address ")
+            }
+        }
+        try await checkDifference(check, key, matching: entry)
+    }
+
+    /// Stops where another key is known for the address than for the name.
+    private func checkDifference(
+        _ check: AddressCheck, _ key: PublicKey, matching entry: KnownHosts.Entry?
+    ) async throws(ClientError) {
+        let offending: KnownHosts.Entry?
+        switch check.verdict {
+        case .changed(let entries): offending = entries.first
+        case .revoked(let entry): offending = entry
+        case .known, .unknown: return
+        }
+        var text =
+            "Warning: the \(key.type.shortName) host key for '\(shown)' differs from the key for the IP address "
+            + "'\(check.name)'"
+        if let offending { text += "\nOffending key for IP in \(offending.file):\(offending.line)" }
+        if let entry { text += "\nMatching host key in \(entry.file):\(entry.line)" }
+        let refusal = ClientError.hostKeyRejected(
+            reason: "the key of \(shown) is not the one known for its address \(check.name)")
+        switch options.strictHostKeyChecking {
+        case .no: interface.tell(text)
+        case .ask where !options.batchMode:
+            text += "\nAre you sure you want to continue connecting (yes/no)? "
+            guard await confirm(text, fingerprint: nil) else { throw refusal }
+        case .yes, .acceptNew, .ask:
+            interface.tell(text)
+            throw refusal
+        }
+    }
+
     /// Writes the key down where the user's hosts are kept. A file that cannot be written stops nothing.
-    private func remember(_ key: PublicKey, as shown: String) {
+    private func remember(_ key: PublicKey, as names: [String], what: String = "") {
         guard let path = options.userKnownHostsFiles.first else { return }
+        let shown = names.joined(separator: ",")
         do {
-            let line = try KnownHosts.line(names: [shown], key: key, hashed: options.hashKnownHosts)
-            try TextFile.append(line: line, to: path)
+            // A hashed line holds one name.
+            for group in options.hashKnownHosts ? names.map({ [$0] }) : [names] {
+                let line = try KnownHosts.line(names: group, key: key, hashed: options.hashKnownHosts)
+                try TextFile.append(line: line, to: path)
+            }
             interface.tell(
-                "Warning: Permanently added '\(shown)' (\(key.type.shortName)) to the list of known hosts.")
+                "Warning: Permanently added \(what)'\(shown)' (\(key.type.shortName)) to the list of known hosts.")
         } catch let failure as TextFile.Failure {
             interface.tell("the host key could not be added to \(path): \(SystemError.text(failure.number))")
         } catch {
