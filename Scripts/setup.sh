@@ -10,8 +10,12 @@ packages=(
     openssh-server openssh-client openssh-sftp-server openssh-tests
     dropbear-bin tinysshd putty-tools
     python3-asyncssh python3-paramiko
-    openssl curl tmux util-linux procps time python3
+    openssl curl tmux util-linux procps iproute2 time python3 python3-venv
 )
+
+# What Debian does not have, or not new enough, comes from PyPI into a directory of its own, where the tests look for it.
+ssh_audit=3.9.0
+cache="${XDG_CACHE_HOME:-$HOME/.cache}/swift-scp"
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 
@@ -20,12 +24,27 @@ make_sshd_directory() {
     if [ "$(id -u)" = 0 ] && [ ! -d /run/sshd ]; then mkdir -p -m 755 /run/sshd; fi
 }
 
+install_ssh_audit() {
+    local place="$cache/ssh-audit-$ssh_audit"
+    if [ -x "$place/bin/ssh-audit" ]; then return; fi
+    say "installing ssh-audit $ssh_audit into $place"
+    rm -rf "$place"
+    if ! { python3 -m venv "$place" && "$place/bin/pip" install --quiet "ssh-audit==$ssh_audit"; } >&2; then
+        rm -rf "$place"
+        say "could not install ssh-audit; its test will fail"
+        return 1
+    fi
+}
+
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
     missing=()
     for program in ssh scp sshd ssh-keygen dropbear openssl python3; do
         command -v "$program" >/dev/null || missing+=("$program")
     done
-    if [ ${#missing[@]} = 0 ]; then exit 0; fi
+    if [ ${#missing[@]} = 0 ]; then
+        install_ssh_audit
+        exit 0
+    fi
     say "not a Debian or Ubuntu: install these programs by hand: ${missing[*]}"
     exit 1
 fi
@@ -42,6 +61,7 @@ list_missing() {
 mapfile -t missing < <(list_missing)
 if [ ${#missing[@]} = 0 ]; then
     make_sshd_directory
+    install_ssh_audit
     exit 0
 fi
 
@@ -82,3 +102,4 @@ if ! install_packages >"$log" 2>&1; then
 fi
 rm -f "$log"
 make_sshd_directory
+install_ssh_audit

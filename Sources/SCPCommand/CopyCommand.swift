@@ -23,14 +23,33 @@ struct CopyCommand {
         let isComplete: Bool
         if let role = options.serverRole {
             isComplete = await attempt { try await serve(role) }
+        } else if options.showsConfiguration {
+            isComplete = await attempt { try await showConfiguration() }
         } else {
             switch options.target {
             case .remote(let target): isComplete = await copy(to: target)
             case .local(let path): isComplete = await copy(toLocal: LocalPath(path))
+            case .invalid(let reason): isComplete = Self.refuse(reason)
             }
         }
         await connections.close()
         return isComplete ? 0 : 1
+    }
+
+    /// Tells why a location is none.
+    ///
+    /// - Returns: false, for nothing was copied.
+    private static func refuse(_ reason: String) -> Bool {
+        CommandObserver.tell(Printable.text(Array(reason.utf8)))
+        return false
+    }
+
+    /// Prints the options of a host in the form of `ssh -G`.
+    private func showConfiguration() async throws -> TransferSummary {
+        guard case .remote(let remote) = options.target else { throw CopyOptions.Fault.usage }
+        let text = try options.resolve(remote).lines.joined(separator: "\n") + "\n"
+        try await DescriptorStream(input: 0, output: 1, closesOutput: false).write(ByteBuffer(string: text))
+        return TransferSummary()
     }
 
     // MARK: Directions
@@ -43,6 +62,7 @@ struct CopyCommand {
             case .local(let path): files.append(LocalPath(path))
             case .remote(let remote):
                 if await !attempt({ try await relay(remote, target) }) { isComplete = false }
+            case .invalid(let reason): isComplete = Self.refuse(reason)
             }
         }
         guard !files.isEmpty else { return isComplete }
@@ -65,6 +85,8 @@ struct CopyCommand {
                     sources = sources.dropFirst()
                 }
                 if await !attempt({ try await download(paths, from: remote, to: target) }) { isComplete = false }
+            case .invalid(let reason):
+                isComplete = Self.refuse(reason)
             }
         }
         return isComplete
@@ -144,7 +166,7 @@ struct CopyCommand {
         otherwise scp: () async throws -> TransferSummary
     ) async throws -> TransferSummary {
         if options.transferProtocol == .scp { return try await scp() }
-        let client = try await connections.client(for: remote)
+        let client = try await connections.client(for: remote, request: .subsystem("sftp"))
         do {
             return try await sftp { try await client.subsystem("sftp") }
         } catch let error where Self.meansNoSFTP(error) && options.transferProtocol == .sftpIfThere {
@@ -177,7 +199,8 @@ struct CopyCommand {
         _ remote: Location.Remote, _ command: [UInt8],
         _ body: (SSHChannel) async throws -> TransferSummary
     ) async throws -> TransferSummary {
-        let client = try await connections.client(for: remote)
+        let client = try await connections.client(
+            for: remote, request: .command(String(decoding: command, as: UTF8.self)))
         if options.verbosity > 0 { StandardError.write("Sending command: \(Printable.text(command))\n") }
         let channel = try await client.exec(command) { bytes in
             StandardError.write(Printable.text(bytes.readableBytesView, keepingNewlines: true))

@@ -18,8 +18,21 @@ struct CopyOptions {
     var target = Location.local([])
     /// Paths as typed, for the server roles.
     var serverPaths: [[UInt8]] = []
-    /// `-o` settings in the order typed, `-4`, `-6`, `-i`, `-P` among them.
-    var settings: [(name: String, value: String)] = []
+    /// Shows the options that a host leads to, in place of a copy (`-G`).
+    var showsConfiguration = false
+    var configurationFiles = ClientConfiguration.Files.usual
+    /// Letters that outweigh every `-o`; the last of each counts.
+    private var letters: [String: String] = [:]
+    /// `-o` settings in the order typed, `-i`, `-B` and `-J` among them.
+    private var settings: [Setting] = []
+    private var port: Int?
+
+    /// One of the settings in the order typed.
+    private enum Setting {
+        /// `-o`: a name and a value, to be parsed.
+        case text(String)
+        case value(name: String, String)
+    }
 
     enum TransferProtocol {
         /// SFTP; the SCP protocol with a server that plainly has no SFTP.
@@ -36,7 +49,9 @@ struct CopyOptions {
     }
 
     static let usage = """
-        usage: scp [-46BCOpqrTv] [-c cipher] [-i identity_file] [-o ssh_option] [-P port] source ... target
+        usage: scp [-346ABCOpqrTv] [-c cipher] [-F ssh_config] [-i identity_file] [-J destination]
+                   [-o ssh_option] [-P port] source ... target
+               scp [options] -G [user@]host
         """
 
     /// Why a command line makes no sense.
@@ -48,8 +63,7 @@ struct CopyOptions {
 
     /// Letters of scp(1) whose work is not there yet; a script that needs them is told so.
     private static let absent: [Character: String] = [
-        "A": "agent forwarding", "D": "SFTP over a local server", "F": "configuration files",
-        "J": "jump hosts", "l": "bandwidth limits", "R": "direct copies between remote hosts",
+        "D": "SFTP over a local server", "l": "bandwidth limits", "R": "direct copies between remote hosts",
         "S": "another connection program", "X": "SFTP options",
     ]
 
@@ -58,14 +72,20 @@ struct CopyOptions {
     init(_ arguments: [[UInt8]]) throws(Fault) {
         let parsed: CommandArguments
         do {
-            parsed = try CommandArguments(arguments, flags: "346ABCOTRdfpqrstv", valued: "DFJPSXcilo")
+            parsed = try CommandArguments(arguments, flags: "346ABCGOTRdfpqrstv", valued: "DFJPSXcilo")
         } catch {
             switch error {
             case .unknown(let letter): throw .message("unknown option -- \(letter)\n\(Self.usage)")
             case .valueMissing(let letter): throw .message("option requires an argument -- \(letter)\n\(Self.usage)")
             }
         }
+        showsConfiguration = parsed.options.contains { $0.letter == "G" }
         for option in parsed.options { try apply(option) }
+        if showsConfiguration {
+            guard parsed.operands.count == 1, let host = parsed.operands.first else { throw .usage }
+            target = .remote(Self.host(host))
+            return
+        }
         if serverRole != nil {
             serverPaths = parsed.operands
             guard !serverPaths.isEmpty else { throw .usage }
@@ -81,45 +101,93 @@ struct CopyOptions {
         switch option.letter {
         case "r": recursive = true
         case "p": preserve = true
-        case "q": quiet = true
-        case "v": verbosity = min(3, verbosity + 1)
+        case "q":
+            quiet = true
+            letters["LogLevel"] = "QUIET"
+        case "v":
+            verbosity = min(3, verbosity + 1)
+            letters["LogLevel"] = "DEBUG\(verbosity)"
         case "T": trustsNames = true
         case "d": targetMustBeDirectory = true
         case "f": serverRole = .source
         case "t": serverRole = .sink
-        case "4": settings.append(("AddressFamily", "inet"))
-        case "6": settings.append(("AddressFamily", "inet6"))
-        case "B": settings.append(("BatchMode", "yes"))
-        case "P": settings.append(("Port", option.value))
-        case "i": settings.append(("IdentityFile", option.value))
-        case "c": settings.append(("Ciphers", option.value))
-        case "o": settings.append((option.value, ""))
+        case "4": letters["AddressFamily"] = "inet"
+        case "6": letters["AddressFamily"] = "inet6"
+        case "A": letters["ForwardAgent"] = "yes"
+        case "B": settings.append(.value(name: "BatchMode", "yes"))
+        case "C": letters["Compression"] = "yes"
+        case "c": letters["Ciphers"] = option.value
+        case "F": configurationFiles = option.value.lowercased() == "none" ? .none : .only(option.value)
+        case "i": settings.append(.value(name: "IdentityFile", option.value))
+        case "J": settings.append(.value(name: "ProxyJump", option.value))
+        case "o": settings.append(.text(option.value))
+        case "P": port = try Self.port(option.value)
         case "O": transferProtocol = .scp
         case "s": transferProtocol = .sftp
         case "3": break  // through this machine: the only way there is yet
-        case "F" where option.value == "none": break  // no configuration file is read
-        case "C": settings.append(("Compression", "yes"))
+        case "G": break
+        case "l" where showsConfiguration: break
         default:
             let what = Self.absent[option.letter] ?? "this option"
             throw .message("-\(option.letter) is not supported yet: \(what)")
         }
     }
 
-    /// The options of a connection to one of the hosts named.
+    private static func port(_ text: String) throws(Fault) -> Int {
+        guard let port = Int(text), (1...65535).contains(port) else { throw .message("bad port \"\(text)\"") }
+        return port
+    }
+
+    /// The operand of `-G`: a location, or `[user@]host` as ssh takes it.
+    private static func host(_ operand: [UInt8]) -> Location.Remote {
+        if case .remote(let remote) = Location(operand) { return remote }
+        let at = operand.lastIndex(of: UInt8(ascii: "@"))
+        return Location.Remote(
+            user: at.map { String(decoding: operand[..<$0], as: UTF8.self) },
+            host: String(decoding: operand[(at.map { $0 + 1 } ?? 0)...], as: UTF8.self), path: [])
+    }
+}
+
+// MARK: Options of a connection
+
+extension CopyOptions {
+    /// The settings of the command line, in the order in which they count.
     ///
-    /// - Throws: `ClientError.badOption`.
-    func client(for remote: Location.Remote) throws(ClientError) -> ClientOptions {
-        var keywords = OptionKeywords(ClientOptions(host: remote.host))
-        if let user = remote.user { try keywords.set("User", to: user) }
+    /// - Throws: `ConfigurationError.option`.
+    private func configuration() throws(ConfigurationError) -> ClientConfiguration {
+        var configuration = ClientConfiguration(files: configurationFiles)
+        for (name, value) in letters.sorted(by: { $0.key < $1.key }) { try configuration.set(name, to: value) }
+        // What a copy has no use for, as scp(1) tells ssh.
+        for (name, value) in [
+            ("PermitLocalCommand", "no"), ("ClearAllForwardings", "yes"), ("RemoteCommand", "none"),
+            ("RequestTTY", "no"), ("ControlMaster", "no"),
+        ] { try configuration.set(name, to: value) }
         for setting in settings {
-            if setting.value.isEmpty {
-                try keywords.set(setting.name)
-            } else {
-                try keywords.set(setting.name, to: setting.value)
+            switch setting {
+            case .text(let text): try configuration.set(text)
+            case .value(let name, let value): try configuration.set(name, to: value)
             }
         }
-        var options = keywords.options
-        options.verbosity = max(options.verbosity, verbosity)
-        return options
+        // A copy lets nobody use the agent unless its own command line says so.
+        try configuration.set("ForwardAgent", to: "no")
+        return configuration
+    }
+
+    /// The options of a connection to one of the hosts named, and how they came about.
+    ///
+    /// - Parameter request: what the connection is for.
+    /// - Throws: `ConfigurationError`.
+    func resolve(
+        _ remote: Location.Remote, request: ClientConfiguration.Request = .shell
+    ) throws(ConfigurationError) -> ResolvedConfiguration {
+        try configuration().resolve(
+            remote.host, user: remote.user, port: remote.port ?? port, request: request)
+    }
+
+    /// The options of a connection to one of the hosts named.
+    ///
+    /// - Throws: `ConfigurationError`.
+    func client(for remote: Location.Remote) throws(ConfigurationError) -> ClientOptions {
+        try resolve(remote).options
     }
 }

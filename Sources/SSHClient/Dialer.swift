@@ -3,6 +3,14 @@ import NIOPosix
 import SSHConnection
 import SSHTransport
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
 /// Makes the TCP connection a server is spoken to on.
 struct Dialer {
     let options: ClientOptions
@@ -51,12 +59,27 @@ struct Dialer {
                 bootstrap = bootstrap.bind(to: local)
             }
         }
+        if options.bindAddress == nil, let interface = options.bindInterface {
+            guard let local = InterfaceAddress.local(of: interface, for: address) else {
+                throw ClientError.badOption(name: "BindInterface", reason: "\(interface) has no suitable address")
+            }
+            bootstrap = bootstrap.bind(to: local)
+        }
+        if let service = options.ipQoS.bulk, service > 0 {
+            bootstrap = bootstrap.channelOption(Self.serviceOption(for: address), value: numericCast(service))
+        }
         let observer = log.observer
         return try await bootstrap.connect(to: address) { channel in
             channel.eventLoop.makeCompletedFuture {
                 try Transport.start(on: channel, role: .client, configuration: configuration, observer: observer)
             }
         }
+    }
+
+    /// The option that sets the type of service of what is sent to an address.
+    static func serviceOption(for address: SocketAddress) -> ChannelOptions.Types.SocketOption {
+        if case .v6 = address { return .init(level: .ipv6, name: .init(rawValue: IPV6_TCLASS)) }
+        return .init(level: .ip, name: .init(rawValue: IP_TOS))
     }
 
     private static func reason(_ error: any Error) -> String {

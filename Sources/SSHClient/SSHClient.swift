@@ -18,13 +18,19 @@ public final class SSHClient: Sendable {
     public let options: ClientOptions
     private let transport: Transport
     private let watcher: Task<Void, Never>
+    /// Whether sessions are told that they may use the agent here.
+    private let forwardsAgent: Bool
     private let updates: UpdateGate
 
     /// Seconds a server has for the handshake when the user set none.
     private static let handshakeLimit = 120
 
-    private init(options: ClientOptions, transport: Transport, watcher: Task<Void, Never>, updates: UpdateGate) {
+    private init(
+        options: ClientOptions, transport: Transport, watcher: Task<Void, Never>, forwardsAgent: Bool,
+        updates: UpdateGate
+    ) {
         self.options = options
+        self.forwardsAgent = forwardsAgent
         self.transport = transport
         self.watcher = watcher
         self.updates = updates
@@ -40,23 +46,31 @@ public final class SSHClient: Sendable {
         _ options: ClientOptions, interface: any UserInterface, log: ClientLog = ClientLog(verbosity: 0) { _ in }
     ) async throws -> SSHClient {
         var verifier = HostVerifier(options: options, interface: interface, log: log)
+        let publicKeyAlgorithms = try PublicKeyOffers.algorithms(options)
         let configuration = try configuration(options, hostKeys: try await verifier.algorithms())
         let dialer = Dialer(options: options, log: log, group: Self.group)
         let (transport, address) = try await dialer.connect(configuration)
         let limit = options.connectTimeout ?? handshakeLimit
         transport.startDeadline(seconds: limit)
+        let forwarding: AgentForwarding?
         let updates = UpdateGate()
         let updater: HostKeyUpdater?
         do {
-            let patient = PatientInterface(base: interface, transport: transport, limit: limit)
+            let patience = Patience(transport: transport, limit: limit)
+            let patient = PatientInterface(base: interface, patience: patience)
             verifier.interface = patient
             var events = transport.events.makeAsyncIterator()
-            var authenticator = try Authenticator(
-                options: options, interface: patient, log: log, transport: transport)
             let trust = try await handshake(&events, transport, verifier, address: address, log: log)
             updater = try verifier.updater(after: trust, address: address, gate: updates)
+            guard let facts = try await SessionFacts(of: transport) else { throw TransportError.closedByPeer }
+            var authenticator = Authenticator(
+                options: options, interface: patient, log: log, patience: patience, facts: facts,
+                publicKeyAlgorithms: publicKeyAlgorithms)
             try await authenticator.run(&events)
             transport.stopDeadline()
+            let binding = AgentBinding(sessionID: facts.sessionID, proof: facts.proof)
+            forwarding = AgentForwarding(options, binding: binding, log: log)
+            forwarding?.start(on: transport)
         } catch let error as TransportError {
             throw explain(error, options, limit)
         } catch {
@@ -73,7 +87,9 @@ public final class SSHClient: Sendable {
                 await updater?.receive(event, transport)
             }
         }
-        return SSHClient(options: options, transport: transport, watcher: watcher, updates: updates)
+        return SSHClient(
+            options: options, transport: transport, watcher: watcher, forwardsAgent: forwarding != nil,
+            updates: updates)
     }
 
     /// One thread serves every connection of a process.
@@ -149,11 +165,18 @@ public final class SSHClient: Sendable {
         _ command: [UInt8], errorOutput: @escaping @Sendable (ByteBuffer) -> Void = { _ in }
     ) async throws -> SSHChannel {
         let channel = try await transport.openChannel(errorOutput: errorOutput)
+        if forwardsAgent { channel.notify(AgentForwarding.request) }
+        sendEnvironment(to: channel)
         guard try await channel.exec(ByteBuffer(bytes: command)) else {
             channel.close()
             throw ClientError.requestRefused("to run \"\(Printable.text(command))\"")
         }
         return channel
+    }
+
+    /// Asks for variables to be set; a server that does not want to says nothing.
+    private func sendEnvironment(to channel: SSHChannel) {
+        for (name, value) in options.sentVariables() { channel.notify(.environment(name: name, value: value)) }
     }
 
     /// Runs a command given as text.
@@ -164,6 +187,8 @@ public final class SSHClient: Sendable {
     /// - Throws: `TransportError`; `ClientError.requestRefused`.
     public func subsystem(_ name: String) async throws -> SSHChannel {
         let channel = try await transport.openChannel()
+        if forwardsAgent { channel.notify(AgentForwarding.request) }
+        sendEnvironment(to: channel)
         guard try await channel.subsystem(name) else {
             channel.close()
             throw ClientError.requestRefused("the subsystem \"\(name)\"")

@@ -37,6 +37,8 @@ package struct Connection {
     package var sessionID: [UInt8]? { transport.sessionID }
     package var negotiated: NegotiatedAlgorithms? { transport.negotiated }
     package var hostKey: PublicKey? { transport.hostKey }
+    /// Client: how the server proved in the first key exchange that it holds its host key; nil before that.
+    package var hostKeyProof: HostKeyProof? { transport.hostKeyProof }
     /// The certificate that the server showed its key in; nil for a plain key.
     package var hostCertificate: Certificate? { transport.hostCertificate }
     /// What the server showed: its key's blob, or the certificate's.

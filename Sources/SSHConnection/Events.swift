@@ -69,3 +69,11 @@ package struct AuthenticationAttempt: Sendable {
     package let user: String
     package let proof: Proof
 }
+
+/// What binds a connection to a host key: an agent can check it (OpenSSH's PROTOCOL.agent section 1).
+package struct HostKeyProof: Sendable {
+    /// The key, or the certificate, as the server sent it.
+    package let blob: ByteBuffer
+    /// Its signature of the first exchange hash, which is the session identifier.
+    package let signature: ByteBuffer
+}

@@ -9,7 +9,7 @@ extension TransportLayer {
     mutating func sendKexInit() throws(ConnectionError) {
         var markers: [KeyExchangeMarker] = []
         if isFirstExchange {
-            if role == .client && asksForExtensions { markers.append(.extInfoClient) }
+            if asksForExtensions { markers.append(role == .client ? .extInfoClient : .extInfoServer) }
             if offersStrictOrder { markers.append(role == .client ? .strictClient : .strictServer) }
         }
         let message = KexInit(offer, markers: markers)
@@ -43,6 +43,7 @@ extension TransportLayer {
         let (client, server) = role == .client ? (ours, theirs) : (theirs, ours)
         if isFirstExchange {
             clientReadsExtensions = client.message.kexAlgorithms.contains(KeyExchangeMarker.extInfoClient.rawValue)
+            peerReadsExtensions = theirs.message.kexAlgorithms.contains(KeyExchangeMarker.extInfoServer.rawValue)
             try agreeOnStrictness(client.message, server.message)
         }
 
@@ -171,6 +172,7 @@ extension TransportLayer {
                 signature: result.signature, of: hash, algorithm: plain ?? running.negotiated.hostKey)
         } catch { throw .keyExchangeFailed("host key: \(error)") }
         observer?.note(1, "Server host key: \(key.type.name) \(key.fingerprint())")
+        if hostKeyProof == nil { hostKeyProof = HostKeyProof(blob: result.hostKey, signature: result.signature) }
         var fresh = freshKeys(running, result.sharedSecret, hash, key)
         fresh.certificate = certificate
         if let hostKey {
@@ -228,6 +230,7 @@ extension TransportLayer {
         rekeyLimits.sent = configuration.rekeyLimit(for: direction.cipher)
         exchange = .newKeysSent(fresh)
         if isFirstExchange && role == .server && clientReadsExtensions { try sendExtensions() }
+        if isFirstExchange && role == .client && peerReadsExtensions { try sendClientExtensions() }
         while let payload = held.popFirst() { try outbound.send(head: payload, body: nil) }
         heldBytes = 0
     }
@@ -240,6 +243,13 @@ extension TransportLayer {
                 .init(name: "publickey-hostbound@openssh.com", value: ByteBuffer(string: "0")),
                 .init(name: "ping@openssh.com", value: ByteBuffer(string: "0")),
             ]))
+    }
+
+    /// RFC 8308 section 2.4: right behind NEWKEYS. The first lets the server tell more once it knows the user
+    /// (OpenSSH's PROTOCOL section 1.10), the second that pings are answered (section 1.8).
+    private mutating func sendClientExtensions() throws(ConnectionError) {
+        let names = ["ext-info-in-auth@openssh.com", "ping@openssh.com"]
+        try sendNow(ExtensionInfo(names.map { .init(name: $0, value: ByteBuffer(string: "0")) }))
     }
 
     mutating func receivedNewKeys() throws(ConnectionError) {

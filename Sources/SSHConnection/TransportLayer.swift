@@ -9,7 +9,7 @@ import SSHWire
 struct TransportLayer {
     let role: Role
     var configuration: ConnectionConfiguration
-    /// Whether strict key exchange and, as a client, RFC 8308's extensions are offered; only tests do without.
+    /// Whether strict key exchange and RFC 8308's extensions are offered; only tests do without.
     var offersStrictOrder = true
     var asksForExtensions = true
     var observer: (any ConnectionObserver)? {
@@ -32,9 +32,12 @@ struct TransportLayer {
     var isFirstExchange = true
     var isStrict = false
     var clientReadsExtensions = false
+    /// Client: whether the server said that it reads our extensions.
+    var peerReadsExtensions = false
     var sessionID: [UInt8]?
     var negotiated: NegotiatedAlgorithms?
     var hostKey: PublicKey?
+    var hostKeyProof: HostKeyProof?
     /// Client: what the server showed the key in first; nil for a plain key.
     var hostCertificate: Certificate?
     var rekeyLimits: (sent: UInt64, received: UInt64) = (.max, .max)

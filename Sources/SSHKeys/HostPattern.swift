@@ -15,8 +15,10 @@ package struct HostPattern: Hashable, Sendable {
         Self.covers(pattern: Array(text.utf8), name: Array(name.asciiLowercased.utf8))
     }
 
+    /// Whether a pattern of `*`, `?` and other bytes covers the whole of a name, byte by byte.
+    ///
     /// Goes back to the last `*` alone, so that the time is at most the product of the lengths.
-    private static func covers(pattern: [UInt8], name: [UInt8]) -> Bool {
+    package static func covers(pattern: [UInt8], name: [UInt8]) -> Bool {
         var (inPattern, inName) = (0, 0)
         var retry: (pattern: Int, name: Int)?
         while inName < name.count {

@@ -37,7 +37,7 @@ public enum KeyType: String, CaseIterable, Hashable, Sendable {
     }
 
     /// Whether the key lives in a FIDO security key.
-    var isSecurityKey: Bool { self == .securityKeyEd25519 || self == .securityKeyECDSA }
+    package var isSecurityKey: Bool { self == .securityKeyEd25519 || self == .securityKeyECDSA }
 }
 
 /// The curves of RFC 5656 section 10.1 that every implementation has.

@@ -18,6 +18,8 @@ final class ConnectionHandler: ChannelInboundHandler {
     private var context: ChannelHandlerContext?
     private var channels: [ChannelID: SSHChannel] = [:]
     private var opening: [ChannelID: (SSHChannel, CheckedContinuation<SSHChannel, any Error>)] = [:]
+    /// Who takes channels the peer opens, by their types.
+    private var acceptors: [String: @Sendable (OfferedChannel) -> Void] = [:]
     private let events: AsyncStream<ConnectionEvent>.Continuation
     private let transport: Transport
     private var failure: TransportError?
@@ -139,6 +141,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         }
         channels = [:]
         opening = [:]
+        acceptors = [:]
         transport.ended(reason)
         events.finish()
     }
@@ -205,6 +208,32 @@ final class ConnectionHandler: ChannelInboundHandler {
         }
     }
 
+    /// Sends a request whose answer nobody waits for.
+    func notify(_ channel: SSHChannel, _ kind: ChannelRequestKind) {
+        guard failure == nil, channels[channel.id] === channel else { return }
+        attempt { () throws(ConnectionError) in try connection.request(channel.id, kind, wantReply: false) }
+    }
+
+    /// From now on the peer may open channels of a type, each of which goes to `acceptor`.
+    func accept(_ type: String, _ acceptor: @escaping @Sendable (OfferedChannel) -> Void) {
+        guard failure == nil else { return }
+        acceptors[type] = acceptor
+        connection.acceptedChannelTypes.insert(type)
+    }
+
+    /// Opens a channel that the peer has offered; nil when the connection is over.
+    func accept(_ id: ChannelID) -> SSHChannel? {
+        guard failure == nil, channels[id] == nil else { return nil }
+        let channel = SSHChannel(id: id, transport: transport) { _ in }
+        channels[id] = channel
+        attempt { () throws(ConnectionError) in try connection.acceptChannel(id) }
+        return failure == nil ? channel : nil
+    }
+
+    func refuse(_ id: ChannelID, _ text: String) {
+        attempt { () throws(ConnectionError) in try connection.rejectChannel(id, .connectFailed, text) }
+    }
+
     func close(_ reason: DisconnectReason, _ text: String) {
         guard failure == nil else { return }
         connection.disconnect(reason, text)
@@ -258,6 +287,12 @@ final class ConnectionHandler: ChannelInboundHandler {
             case .channelRefused(let id, let reason, let text):
                 guard let (_, continuation) = opening.removeValue(forKey: id) else { break }
                 continuation.resume(throwing: TransportError.channelRefused(reason, text))
+            case .channelOffered(let id, let type):
+                guard let acceptor = acceptors[type.name] else {
+                    if case .dropped = events.yield(event) { return end(.flooded) }
+                    break
+                }
+                acceptor(OfferedChannel(id: id, transport: transport))
             case .channelClosed(let id):
                 deliverData(id)
                 connection.release(id)

@@ -96,6 +96,17 @@ package final class Transport: Sendable {
         }
     }
 
+    /// Lets the peer open channels of a type, such as `auth-agent@openssh.com`.
+    ///
+    /// - Parameter acceptor: called on the event loop for each; it must not block, and sees to it that the channel is
+    ///   accepted or refused.
+    package func accept(_ type: String, _ acceptor: @escaping @Sendable (OfferedChannel) -> Void) {
+        onLoop { $0.accept(type, acceptor) }
+    }
+
+    /// The loop that the connection lives on.
+    package var eventLoop: any EventLoop { channel.eventLoop }
+
     /// Asks a silent peer every `interval` seconds whether it is there, at most `most` times without an answer.
     package func keepAlive(interval: Int, most: Int) { onLoop { $0.keepAlive(interval: interval, most: most) } }
 
@@ -111,6 +122,16 @@ package final class Transport: Sendable {
     }
 
     // MARK: For channels
+
+    func accept(_ id: ChannelID) async -> SSHChannel? {
+        await withCheckedContinuation { continuation in
+            onLoop(
+                { continuation.resume(returning: $0.accept(id)) },
+                otherwise: { _ in continuation.resume(returning: nil) })
+        }
+    }
+    func refuse(_ id: ChannelID, _ text: String) { onLoop { $0.refuse(id, text) } }
+    func notify(_ channel: SSHChannel, _ kind: ChannelRequestKind) { onLoop { $0.notify(channel, kind) } }
 
     func drain(_ channel: SSHChannel) { onLoop { $0.drain(channel) } }
     func consumed(_ channel: SSHChannel, _ count: Int) { onLoop { $0.consumed(channel, count) } }

@@ -62,7 +62,8 @@ struct CopyOptionsTests {
     private func parse(_ words: String...) throws -> CopyOptions { try CopyOptions(bytes(words)) }
 
     private func client(_ words: String...) throws -> ClientOptions {
-        try CopyOptions(bytes(words + ["a", "h:b"])).client(for: Location.Remote(user: nil, host: "h", path: []))
+        try CopyOptions(bytes(["-F", "none"] + words + ["a", "h:b"])).client(
+            for: Location.Remote(user: nil, host: "h", path: []))
     }
 
     @Test("Flags of the copy")
@@ -92,15 +93,51 @@ struct CopyOptionsTests {
         #expect(try client("-o", "User = bob").user == "bob")
     }
 
-    @Test("The first of several settings counts, and a user before the host counts most")
+    @Test("The first -o of a name counts, the last of a letter, and letters before -o, but for -P")
     func first() throws {
-        #expect(try client("-P1", "-oPort=2", "-P3").port == 1)
-        let options = try parse("-oUser=bob", "a", "alice@h:b")
+        #expect(try client("-oUser=a", "-oUser=b").user == "a")
+        #expect(try client("-P1", "-P3").port == 3)
+        #expect(try client("-P1", "-oPort=2", "-P3").port == 2)
+        #expect(try client("-oCiphers=aes256-ctr", "-c", "aes128-ctr").ciphers == "aes128-ctr")
+        #expect(try client("-4", "-6", "-oAddressFamily=any").addressFamily == .inet6)
+        #expect(try client("-oCompression=no", "-C").compression)
+        #expect(try client("-oLogLevel=ERROR", "-v").verbosity == 1)
+        #expect(try client("-vv", "-q").logLevel == .quiet)
+    }
+
+    @Test("A user before the host, and a port in a URI, stand as ssh's -l and -p")
+    func remoteParts() throws {
+        let options = try parse("-F", "none", "-P", "1", "a", "scp://alice@h:2/b")
         guard case .remote(let remote) = options.target else {
             Issue.record("no remote target")
             return
         }
-        #expect(try options.client(for: remote).user == "alice")
+        let client = try options.client(for: remote)
+        #expect(client.user == "alice" && client.port == 2)
+    }
+
+    @Test("-J names the jump hosts, -F the configuration file")
+    func jumps() throws {
+        #expect(try client("-J", "a,u@b:2").proxyJump.map(\.host) == ["a", "b"])
+        #expect(try client("-J", "none").proxyJump.isEmpty)
+        #expect(try parse("-F", "/f", "a", "b").configurationFiles == .only("/f"))
+        #expect(try parse("-F", "None", "a", "b").configurationFiles == .none)
+        #expect(try parse("a", "b").configurationFiles == .usual)
+        #expect(throws: ConfigurationError.self) { try client("-J", "a:x") }
+    }
+
+    @Test("-G takes one host, with or without a colon")
+    func configuration() throws {
+        for operand in ["u@h", "u@h:x", "scp://u@h/x"] {
+            let options = try parse("-G", operand)
+            guard options.showsConfiguration, case .remote(let remote) = options.target else {
+                Issue.record("no host in \(operand)")
+                continue
+            }
+            #expect(remote.user == "u" && remote.host == "h")
+        }
+        #expect(throws: CopyOptions.Fault.self) { try parse("-G") }
+        #expect(throws: CopyOptions.Fault.self) { try parse("-G", "a", "b") }
     }
 
     @Test("The undocumented roles of the server's side take paths as they are")
@@ -120,7 +157,7 @@ struct CopyOptionsTests {
         }
     }
 
-    @Test("Letters that are not there yet say so", arguments: ["-A", "-J", "-l", "-R", "-D", "-X", "-S"])
+    @Test("Letters that are not there yet say so", arguments: ["-l", "-R", "-D", "-X", "-S"])
     func absent(letter: String) {
         #expect {
             try CopyOptions(bytes([letter, "1", "a", "b"]))

@@ -29,10 +29,46 @@ struct LocationTests {
         ("u@[::1]:x", remote("u", "::1", "x")),
         ("[fe80::1%eth0]:/x:y", remote(nil, "fe80::1%eth0", "/x:y")),
         ("a b:c", remote(nil, "a b", "c")),
+        ("scp:x", remote(nil, "scp", "x")),
+        ("scp:/x", remote(nil, "scp", "/x")),
+        ("ssh://h/x", remote(nil, "ssh", "//h/x")),
+        ("scp://h", remote(nil, "h", ".")),
+        ("scp://h/", remote(nil, "h", ".")),
+        ("scp://h/x", remote(nil, "h", "x")),
+        ("scp://h//x", remote(nil, "h", "/x")),
+        ("scp://u@h:2222/a%20b+c", remote("u", "h", "a b c", port: 2222)),
+        ("scp://u%40v;x=y@h.net/~/x", remote("u@v", "h.net", "~/x")),
+        ("scp://h:", remote(nil, "h", ".")),
+        ("scp://h:/x", .invalid("scp://h:/x: invalid uri")),
+        ("scp://h:22", remote(nil, "h", ".", port: 22)),
+        ("scp://", .invalid("scp://: invalid uri")),
+        ("scp:///x", .invalid("scp:///x: invalid uri")),
+        ("scp://@h/x", .invalid("scp://@h/x: invalid uri")),
+        ("scp://h:x/y", .invalid("scp://h:x/y: invalid uri")),
+        ("scp://h:0/y", .invalid("scp://h:0/y: invalid uri")),
+        ("scp://h:65536/y", .invalid("scp://h:65536/y: invalid uri")),
+        ("scp://h/%", .invalid("scp://h/%: invalid uri")),
+        ("scp://h/%4", .invalid("scp://h/%4: invalid uri")),
+        ("scp://h/%00", .invalid("scp://h/%00: invalid uri")),
+        ("scp://h/%zz", .invalid("scp://h/%zz: invalid uri")),
+        ("scp://h;x/y", .invalid("scp://h;x/y: invalid uri")),
+        ("scp://[::1/y", .invalid("scp://[::1/y: invalid uri")),
     ]
 
-    private static func remote(_ user: String?, _ host: String, _ path: String) -> Location {
-        .remote(Location.Remote(user: user, host: host, path: Array(path.utf8)))
+    private static func remote(_ user: String?, _ host: String, _ path: String, port: Int? = nil) -> Location {
+        .remote(Location.Remote(user: user, host: host, port: port, path: Array(path.utf8)))
+    }
+
+    @Test("An IPv6 address in a URI is in brackets")
+    func addressInURI() {
+        #expect(Location(Array("scp://[::1]:22/x".utf8)) == Self.remote(nil, "::1", "x", port: 22))
+    }
+
+    @Test("User names with quotes, blanks, number signs or other letters than ASCII's are refused")
+    func users() {
+        for user in ["a b", "a'", "a\"", "`a`", "a#", "ü"] {
+            #expect(Location(Array("\(user)@h:x".utf8)) == .invalid("\(user): invalid user name"))
+        }
     }
 
     @Test("Local or remote, with user, host and path", arguments: table)
@@ -68,6 +104,7 @@ struct LocationTests {
         let dash = try #require(words.lastIndex(of: "--"))
         let user = words.firstIndex(of: "-l").map { words[$0 + 1] }
         #expect(user == remote.user)
+        #expect(words.firstIndex(of: "-p").map { words[$0 + 1] } == remote.port.map { String($0) })
         #expect(words[dash + 1] == remote.host)
         let command = try RemoteCommand.sink(remote.path, CopyOptions.empty, targetMustBeDirectory: false)
         #expect(words[dash + 2] == String(decoding: command, as: UTF8.self))

@@ -102,6 +102,29 @@ struct ChannelTests {
         }
     }
 
+    @Test("A server may open channels of the types the client has agreed to, and no others")
+    func channelsToClient() throws {
+        let pair = JoinedPair.authenticated()
+        pair.client.attempt { $0.acceptedChannelTypes.insert("auth-agent@openssh.com") }
+        var (agent, other) = (ChannelID(number: 0), ChannelID(number: 0))
+        pair.server.attempt {
+            agent = try $0.openChannel(.other(name: "auth-agent@openssh.com", fields: ByteBuffer()))
+            other = try $0.openChannel(.other(name: "x11", fields: ByteBuffer()))
+        }
+        pair.run()
+        let offers = pair.client.events.compactMap {
+            if case .channelOffered(let id, let type) = $0 { (id, type.name) } else { nil }
+        }
+        let mine = try #require(offers.first)
+        #expect(offers.count == 1 && mine.1 == "auth-agent@openssh.com")
+        #expect(pair.server.story.contains("channelRefused") && other != agent)
+        pair.server.attempt { try $0.write(agent, ByteBuffer(string: "question")) }
+        pair.client.attempt { try $0.write(mine.0, ByteBuffer(string: "answer")) }
+        pair.run()
+        #expect(pair.client.data[mine.0] == ByteBuffer(string: "question"))
+        #expect(pair.server.data[agent] == ByteBuffer(string: "answer"))
+    }
+
     @Test("Exit status and exit signal reach the client before the channel's end")
     func exit() {
         let (pair, id) = JoinedPair.withChannel()

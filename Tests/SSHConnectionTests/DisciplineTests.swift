@@ -30,11 +30,11 @@ struct DisciplineTests {
         pair.run()
         #expect(pair.client.connection.isAuthenticated)
         #expect(sequences(pair.client) == (sequences(pair.server).1, sequences(pair.server).0))
-        // Behind NEWKEYS the client sent a service request and a request to be let in.
-        #expect(sequences(pair.client).0 == (client && server ? 2 : 5))
+        // Behind NEWKEYS the client sent its extensions, a service request and a request to be let in.
+        #expect(sequences(pair.client).0 == (client && server ? 3 : 6))
         pair.client.attempt { try $0.rekey() }
         pair.run()
-        #expect(sequences(pair.client).0 == (client && server ? 0 : 8))
+        #expect(sequences(pair.client).0 == (client && server ? 0 : 9))
         #expect(pair.client.failure == nil && pair.server.failure == nil)
     }
 

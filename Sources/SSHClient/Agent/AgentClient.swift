@@ -2,6 +2,7 @@ import NIOCore
 import NIOPosix
 import SSHKeys
 import SSHTransport
+import SSHWire
 import Synchronization
 
 #if canImport(Glibc)
@@ -22,6 +23,8 @@ package final class AgentClient: Sendable {
         case gone
         case answerTooLong(Int)
         case refused
+        /// The signature is of another kind than was asked for, as an old agent's of RSA keys.
+        case wrongAlgorithm(asked: String, given: String)
         case malformed(KeyError)
 
         package var description: String {
@@ -30,6 +33,7 @@ package final class AgentClient: Sendable {
             case .gone: "the agent closed the connection"
             case .answerTooLong(let size): "the agent answers with \(size) bytes"
             case .refused: "the agent refused"
+            case .wrongAlgorithm(let asked, let given): "the agent signed with \(given), not with \(asked)"
             case .malformed(let error): "\(error)"
             }
         }
@@ -90,7 +94,22 @@ package final class AgentClient: Sendable {
     package func sign(_ data: ByteBuffer, key: ByteBuffer, algorithm: String) async throws -> ByteBuffer {
         let request = AgentRequest.sign(key: key, data: data, flags: AgentRequest.flags(for: algorithm))
         guard case .signature(let signature) = try await ask(request) else { throw Fault.refused }
+        var reader = signature
+        guard let given = try? reader.readSSHText("algorithm") else {
+            throw Fault.malformed(.malformed(what: "agent's signature", reason: "it names no algorithm"))
+        }
+        guard given == algorithm else {
+            throw Fault.wrongAlgorithm(asked: algorithm, given: Printable.text(given.utf8))
+        }
         return signature
+    }
+
+    /// Tells the agent which connection its signatures are for, so that it can hold keys to their destinations.
+    ///
+    /// - Returns: whether the agent took note; not every agent knows of it.
+    /// - Throws: ``Fault`` other than `.refused`.
+    package func bind(_ binding: AgentBinding, isForwarding: Bool = false) async throws -> Bool {
+        if case .success = try await ask(binding.request(isForwarding: isForwarding)) { true } else { false }
     }
 
     /// Gives the agent a key to keep.

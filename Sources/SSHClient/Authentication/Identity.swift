@@ -6,9 +6,12 @@ struct Identity {
     /// Who can sign with it.
     enum Signer {
         case key(PrivateKey)
-        case agent(AgentClient)
+        /// An agent, by the blob it knows the key as: that of the plain key, or of a certificate it holds itself.
+        case agent(AgentClient, key: ByteBuffer)
         /// An encrypted file: its text, until a passphrase opens it.
         case locked(String)
+        /// Only the public half is at hand: it chooses among the agent's keys.
+        case nobody
     }
 
     /// The file, or what the agent calls it.
@@ -18,6 +21,8 @@ struct Identity {
     var signer: Signer
     /// Offered in place of the plain key.
     var certificate: Certificate?
+    /// Whether the key of a file is in the agent as well.
+    var isInAgent = false
     /// What the server has refused the key with.
     var refusedAlgorithms: [String] = []
 
@@ -26,14 +31,25 @@ struct Identity {
         if case .key = signer { true } else { false }
     }
 
+    var canSign: Bool {
+        if case .nobody = signer { false } else { true }
+    }
+
     /// What is sent as the key: the certificate where there is one.
     var blob: ByteBuffer? { certificate?.blob ?? publicKey?.blob }
 
     /// The names of the algorithms that it can be used with, best first.
     var algorithms: [String] {
-        if let certificate { return certificate.algorithms }
         guard let publicKey else { return [] }
-        return SignatureAlgorithm.all.filter { $0.keyType == publicKey.type }.map(\.name)
+        let plain = SignatureAlgorithm.all.filter { $0.keyType == publicKey.type }.map(\.name)
+        return certificate == nil ? plain : plain.map(Certificate.name(certifying:))
+    }
+
+    /// The key with a certificate, which is then what is offered.
+    func certified(by certificate: Certificate) -> Identity {
+        var certified = self
+        certified.certificate = certificate
+        return certified
     }
 
     /// A signature blob over `data`.
@@ -43,8 +59,8 @@ struct Identity {
         let plain = Certificate.plainName(of: algorithm) ?? algorithm
         switch signer {
         case .key(let key): return try key.sign(data.readableBytesView, algorithm: plain)
-        case .agent(let agent): return try await agent.sign(data, key: blob ?? ByteBuffer(), algorithm: plain)
-        case .locked: throw KeyError.passphraseNeeded
+        case .agent(let agent, let held): return try await agent.sign(data, key: held, algorithm: plain)
+        case .locked, .nobody: throw KeyError.passphraseNeeded
         }
     }
 }

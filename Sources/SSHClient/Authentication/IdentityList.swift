@@ -10,39 +10,45 @@ import SSHTransport
     import Darwin
 #endif
 
-/// Gathers the keys to offer, in OpenSSH's order: the agent's that are also named in files, the agent's others, then
-/// the files' own.
+/// Gathers the keys to offer, in OpenSSH's order: certificates that were named, the agent's keys that are also named in
+/// files, the agent's others, then the files' own.
 struct IdentityList {
     let options: ClientOptions
     let interface: any UserInterface
     let log: ClientLog
+    /// What the agent is told about the connection its signatures are for.
+    var binding: AgentBinding?
 
     func load() async -> [Identity] {
-        var files: [Identity] = []
-        for path in options.identities { files += load(path) }
-        for path in options.certificateFiles { addCertificate(path, to: &files) }
-        var held = await agentIdentities()
-        func names(_ identity: Identity) -> Bool {
-            files.contains { $0.publicKey == identity.publicKey && $0.publicKey != nil }
-        }
-        files.removeAll(where: isTooShort)
-        held.removeAll(where: isTooShort)
-        var identities = held.filter(names)
-        if !options.identitiesOnly { identities += held.filter { !names($0) } }
-        let isHeld = Set(identities.compactMap { $0.certificate == nil ? $0.publicKey : nil })
-        // A file's certificate is offered with the agent's signature where the agent has the key.
-        for file in files {
-            guard let key = file.publicKey, isHeld.contains(key) else {
-                identities.append(file)
-                continue
+        let held = await agentIdentities().filter { !isTooShort($0) }
+        // Where a file is encrypted and the agent has its key, the agent signs: no passphrase is asked for.
+        let files = options.identities.flatMap(load).filter { !isTooShort($0) }.map { file in
+            var file = file
+            if let same = held.first(where: { $0.certificate == nil && $0.publicKey == file.publicKey }) {
+                file.isInAgent = true
+                if !file.signsUnasked { file.signer = same.signer }
             }
-            if let certificate = file.certificate, let index = identities.firstIndex(where: { $0.publicKey == key }) {
-                var certified = identities[index]
-                certified.certificate = certificate
-                identities.insert(certified, at: index)
-            }
+            return file
         }
-        return identities
+        let named = Set(files.compactMap(\.blob))
+        let isNamed = { (identity: Identity) in identity.blob.map(named.contains) ?? false }
+
+        var identities = options.certificateFiles.compactMap { certified($0, files + held) }
+        for one in held where isNamed(one) {
+            identities += files.filter { $0.publicKey == one.publicKey && ($0.certificate != nil || $0.signsUnasked) }
+            identities.append(one)
+        }
+        if !options.identitiesOnly { identities += held.filter { !isNamed($0) } }
+        identities += files
+        // A key counts where it comes first.
+        var seen: Set<ByteBuffer> = []
+        return identities.filter { identity in
+            guard identity.canSign else {
+                log.note(1, "\(identity.name): only its public half is here, and no agent has the key")
+                return false
+            }
+            return identity.blob.map { seen.insert($0).inserted } ?? true
+        }
     }
 
     private func isTooShort(_ identity: Identity) -> Bool {
@@ -58,19 +64,19 @@ struct IdentityList {
     private func load(_ path: String) -> [Identity] {
         do {
             let content = try TextFile.read(path)
+            if let key = try? PublicKey(openSSHLine: content.text) {
+                return withCertificate(Identity(name: path, publicKey: key, signer: .nobody))
+            }
             if let mode = tooOpen(content) {
                 interface.tell(
                     "\(path): permissions \(mode) are too open: others may read this private key. It is not used.")
                 return []
             }
-            let plain = try identity(path, content.text)
-            guard let key = plain.publicKey, let certificate = certificate("\(path)-cert.pub", for: key) else {
-                return [plain]
-            }
-            var certified = plain
-            certified.certificate = certificate
-            return [certified, plain]
+            return withCertificate(try identity(path, content.text))
         } catch let failure as TextFile.Failure {
+            if failure.isMissing, let key = publicKey("\(path).pub") {
+                return withCertificate(Identity(name: path, publicKey: key, signer: .nobody))
+            }
             if options.identityFiles != nil || !failure.isMissing {
                 interface.tell("identity file \(path): \(SystemError.text(failure.number))")
             } else {
@@ -82,6 +88,15 @@ struct IdentityList {
         return []
     }
 
+    /// The key with the certificate beside its file, then alone. Where certificates were named, others do not count.
+    private func withCertificate(_ plain: Identity) -> [Identity] {
+        let stem = plain.name.hasSuffix(".pub") ? String(plain.name.dropLast(4)) : plain.name
+        guard options.certificateFiles.isEmpty, let key = plain.publicKey,
+            let certificate = certificate("\(stem)-cert.pub", for: key)
+        else { return [plain] }
+        return [plain.certified(by: certificate), plain]
+    }
+
     private func identity(_ path: String, _ text: String) throws(KeyError) -> Identity {
         do throws(KeyError) {
             let key = try PrivateKey(text: text)
@@ -89,6 +104,12 @@ struct IdentityList {
         } catch .passphraseNeeded {
             let shown = (try? PublicKey(privateKeyText: text)) ?? nil
             return Identity(name: path, publicKey: shown ?? publicKey("\(path).pub"), signer: .locked(text))
+        } catch .unsupported(let what, let name) {
+            // The secret half of a FIDO key is in a token, which an agent can ask.
+            if let key = (try? PublicKey(privateKeyText: text)) ?? nil, key.type.isSecurityKey {
+                return Identity(name: path, publicKey: key, signer: .nobody)
+            }
+            throw .unsupported(what: what, name: name)
         }
     }
 
@@ -100,6 +121,10 @@ struct IdentityList {
         guard let content = try? TextFile.read(path) else { return nil }
         do throws(KeyError) {
             let certificate = try Certificate(openSSHLine: content.text)
+            guard certificate.role == .user else {
+                log.note(1, "\(path): not a certificate for users")
+                return nil
+            }
             if certificate.key == key { return certificate }
             interface.tell("\(path): the certificate is for another key")
         } catch {
@@ -108,21 +133,26 @@ struct IdentityList {
         return nil
     }
 
-    /// `CertificateFile`: a certificate for a key that is known by another way.
-    private func addCertificate(_ path: String, to identities: inout [Identity]) {
+    /// `CertificateFile`: a certificate for a key that a file or the agent has.
+    private func certified(_ path: String, _ keys: [Identity]) -> Identity? {
         do {
             let certificate = try Certificate(openSSHLine: try TextFile.read(path).text)
-            guard let index = identities.firstIndex(where: { $0.publicKey == certificate.key }) else {
-                return log.note(1, "\(path): no identity file has its key")
+            guard certificate.role == .user else {
+                log.note(1, "\(path): not a certificate for users")
+                return nil
             }
-            var certified = identities[index]
-            certified.certificate = certificate
-            identities.insert(certified, at: 0)
+            let owners = keys.filter { $0.publicKey == certificate.key && $0.canSign }
+            guard let owner = owners.first(where: { $0.certificate == nil }) ?? owners.first else {
+                interface.tell("certificate file \(path): neither an identity file nor the agent has its key")
+                return nil
+            }
+            return owner.certified(by: certificate)
         } catch let failure as TextFile.Failure {
             interface.tell("certificate file \(path): \(SystemError.text(failure.number))")
         } catch {
             interface.tell("certificate file \(path): \(error)")
         }
+        return nil
     }
 
     /// The mode of a file of the user's own that others can read, in octal.
@@ -133,24 +163,36 @@ struct IdentityList {
 
     // MARK: Agent
 
+    /// What the agent holds; an agent that talks nonsense holds nothing.
     private func agentIdentities() async -> [Identity] {
         guard let path = options.agentSocket else { return [] }
         do {
             let agent = try AgentClient(path: path)
-            return try await agent.identities().compactMap { held in
-                if let certificate = try? Certificate(blob: held.blob) {
-                    return Identity(
-                        name: held.comment, publicKey: certificate.key, signer: .agent(agent), certificate: certificate)
-                }
-                guard let key = try? PublicKey(blob: held.blob) else {
-                    log.note(1, "agent key \(held.comment): of a type that is not known here")
-                    return nil
-                }
-                return Identity(name: held.comment, publicKey: key, signer: .agent(agent))
+            if let binding {
+                let isBound = try await agent.bind(binding)
+                log.note(1, isBound ? "bound agent to hostkey" : "the agent knows of no binding to host keys")
             }
+            let held = try await agent.identities()
+            log.note(1, "agent returned \(held.count) keys")
+            return held.compactMap { identity($0, agent) }
         } catch {
             log.note(1, "agent: \(error)")
             return []
+        }
+    }
+
+    private func identity(_ held: AgentIdentity, _ agent: AgentClient) -> Identity? {
+        let signer = Identity.Signer.agent(agent, key: held.blob)
+        do throws(KeyError) {
+            return Identity(name: held.comment, publicKey: try PublicKey(blob: held.blob), signer: signer)
+        } catch {
+            if let certificate = try? Certificate(blob: held.blob) {
+                guard certificate.role == .user else { return nil }
+                return Identity(
+                    name: held.comment, publicKey: certificate.key, signer: signer, certificate: certificate)
+            }
+            log.note(1, "agent key \(held.comment): \(error)")
+            return nil
         }
     }
 }

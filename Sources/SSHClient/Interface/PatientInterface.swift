@@ -1,24 +1,13 @@
-import SSHTransport
-
-/// Asks as another interface does, and lets no deadline of the connection run meanwhile: a person's time to answer is
-/// not the server's.
+/// Asks as another interface does, with patience.
 struct PatientInterface: UserInterface {
     let base: any UserInterface
-    let transport: Transport
-    /// Seconds the server has again after an answer.
-    let limit: Int
+    let patience: Patience
 
-    func ask(_ question: String) async -> String? {
-        transport.stopDeadline()
-        defer { transport.startDeadline(seconds: limit) }
-        return await base.ask(question)
-    }
+    func ask(_ question: String) async -> String? { await patience.wait { await base.ask(question) } }
 
-    func askSecret(_ prompt: String) async -> [UInt8]? {
-        transport.stopDeadline()
-        defer { transport.startDeadline(seconds: limit) }
-        return await base.askSecret(prompt)
-    }
+    func askSecret(_ prompt: String) async -> [UInt8]? { await patience.wait { await base.askSecret(prompt) } }
+
+    func confirm(_ question: String) async -> Bool { await patience.wait { await base.confirm(question) } }
 
     func tell(_ text: String) { base.tell(text) }
 }

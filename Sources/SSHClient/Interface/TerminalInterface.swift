@@ -19,11 +19,20 @@ public struct TerminalInterface: UserInterface {
 
     public func askSecret(_ prompt: String) async -> [UInt8]? { await onThread { Self.ask(prompt, echo: false) } }
 
+    /// Only the program that `SSH_ASKPASS` names is asked: a terminal's line might be typed in advance.
+    public func confirm(_ question: String) async -> Bool {
+        let answer = await onThread {
+            AskPass(environment: LocalAccount.environment)?.ask(question, hint: "confirm")
+        }
+        guard let answer else { return false }
+        return answer.isEmpty || String(decoding: answer, as: UTF8.self).lowercased() == "yes"
+    }
+
     private static func ask(_ prompt: String, echo: Bool) -> [UInt8]? {
         let program = AskPass(environment: LocalAccount.environment)
         if let program, program.isPreferred { return program.ask(prompt) }
         guard let terminal = Terminal.open() else { return program?.ask(prompt) }
-        return terminal.read(prompt: prompt, echo: echo)
+        return terminal.read(prompt: "\r" + prompt, echo: echo)
     }
 
     public func tell(_ text: String) { StandardError.write(text + "\n") }

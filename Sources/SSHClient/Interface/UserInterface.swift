@@ -10,8 +10,18 @@ public protocol UserInterface: Sendable {
     /// - Returns: the answer's bytes, to be wiped after use; nil when nobody can answer.
     func askSecret(_ prompt: String) async -> [UInt8]?
 
+    /// Asks for a yes or a no, as before a key is given away; whoever has no better way uses ``ask(_:)``.
+    func confirm(_ question: String) async -> Bool
+
     /// Shows a message.
     func tell(_ text: String)
+}
+
+extension UserInterface {
+    public func confirm(_ question: String) async -> Bool {
+        guard let answer = await ask(question + " (yes/no) ") else { return false }
+        return answer.lowercased() == "yes"
+    }
 }
 
 /// An interface without a person behind it: it tells, and answers nothing.

@@ -1,3 +1,4 @@
+import SSHCrypto
 import SSHKeys
 
 /// A list of algorithms as ssh_config(5) writes it: names with wildcards, alone or after `+`, `-` or `^`.
@@ -21,7 +22,8 @@ enum AlgorithmList {
             }
             return found
         }
-        if first != "-", let stranger = patterns.first(where: { pattern in !all.contains { pattern.covers($0) } }) {
+        let known = all + elsewhere
+        if first != "-", let stranger = patterns.first(where: { pattern in !known.contains { pattern.covers($0) } }) {
             throw .badOption(name: option, reason: "no algorithm is called '\(stranger.text)'")
         }
         let named = matches(all)
@@ -34,5 +36,75 @@ enum AlgorithmList {
             }
         guard !result.isEmpty else { throw .badOption(name: option, reason: "'\(text)' leaves no algorithm") }
         return result
+    }
+
+    /// What OpenSSH's lists may name besides: passed over, so that a configuration that serves ssh serves here.
+    private static let elsewhere = [
+        "3des-cbc", "aes128-cbc", "aes192-cbc", "aes256-cbc", "rijndael-cbc@lysator.liu.se",
+        "hmac-sha1", "hmac-sha1-96", "hmac-md5", "hmac-md5-96", "umac-64@openssh.com", "umac-128@openssh.com",
+        "hmac-sha1-etm@openssh.com", "hmac-sha1-96-etm@openssh.com", "hmac-md5-etm@openssh.com",
+        "hmac-md5-96-etm@openssh.com", "umac-64-etm@openssh.com", "umac-128-etm@openssh.com",
+        "diffie-hellman-group1-sha1", "diffie-hellman-group14-sha1", "diffie-hellman-group-exchange-sha1",
+        "ssh-dss", "ssh-dss-cert-v01@openssh.com", "ssh-rsa", "ssh-rsa-cert-v01@openssh.com",
+        "sk-ssh-ed25519@openssh.com", "sk-ssh-ed25519-cert-v01@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com",
+        "sk-ecdsa-sha2-nistp256-cert-v01@openssh.com", "webauthn-sk-ecdsa-sha2-nistp256@openssh.com",
+        "webauthn-sk-ecdsa-sha2-nistp256-cert-v01@openssh.com", "ssh-mldsa44-ed25519@openssh.com",
+        "ssh-mldsa44-ed25519-cert-v01@openssh.com",
+    ]
+}
+
+/// The lists of algorithms that can be configured.
+enum AlgorithmKind: Sendable {
+    case cipher
+    case mac
+    case keyExchange
+    case signature
+    /// Signature algorithms, with and without certificates.
+    case hostKey
+
+    /// The names of all there are, in order.
+    var all: [String] {
+        switch self {
+        case .cipher: CipherAlgorithm.all.map(\.name)
+        case .mac: MACAlgorithm.all.map(\.name)
+        case .keyExchange: KeyExchangeAlgorithm.all.map(\.name)
+        case .signature: SignatureAlgorithm.all.map(\.name)
+        case .hostKey: HostKeyAlgorithms.all
+        }
+    }
+
+    /// The names of those used without any configuration.
+    var defaults: [String] {
+        switch self {
+        case .cipher: CipherAlgorithm.defaults.map(\.name)
+        case .mac: MACAlgorithm.defaults.map(\.name)
+        case .keyExchange: KeyExchangeAlgorithm.defaults.map(\.name)
+        case .signature: SignatureAlgorithm.defaults.map(\.name)
+        case .hostKey: HostKeyAlgorithms.defaults
+        }
+    }
+
+    /// The list that a setting leads to.
+    ///
+    /// - Throws: `ClientError.badOption`.
+    func list(_ text: String?, option: String) throws(ClientError) -> [String] {
+        try AlgorithmList.resolve(text, option: option, defaults: defaults, all: all)
+    }
+}
+
+extension Keyword {
+    /// A list of algorithms.
+    static func algorithms(
+        _ path: any WritableKeyPath<ClientOptions, String?> & Sendable, _ kind: AlgorithmKind
+    ) -> Keyword {
+        Keyword { (options, value) throws(Fault) in
+            do throws(ClientError) {
+                _ = try kind.list(value, option: "")
+            } catch {
+                guard case .badOption(_, let reason) = error else { throw unsupported(value) }
+                throw Fault(reason: reason)
+            }
+            options[keyPath: path] = value
+        }
     }
 }

@@ -4,8 +4,10 @@ import SSHKeys
 ///
 /// The names and meanings are those of ssh_config(5).
 public struct ClientOptions: Sendable {
-    /// What the user called the host.
+    /// The name or address that is connected to, and looked up among the known hosts.
     public var host: String
+    /// What the user called the host, before any configuration.
+    public var originalHost: String
     public var port = 22
     public var user: String
     public var addressFamily = AddressFamily.any
@@ -13,9 +15,16 @@ public struct ClientOptions: Sendable {
     public var connectTimeout: Int?
     public var connectionAttempts = 1
     public var bindAddress: String?
+    /// The interface that is connected from, by its name.
+    public var bindInterface: String?
+    /// A command that reaches the server on its standard input and output, instead of a connection of our own.
+    public var proxyCommand: String?
+    /// Servers to go through, in order.
+    public var proxyJump: [JumpHost] = []
     public var tcpKeepAlive = true
     public var serverAliveInterval = 0
     public var serverAliveCountMax = 3
+    public var ipQoS = ServiceClass()
 
     /// The name to look up among the known hosts in place of the host's.
     public var hostKeyAlias: String?
@@ -52,6 +61,8 @@ public struct ClientOptions: Sendable {
     public var identitiesOnly = false
     /// Where the agent listens; nil for no agent.
     public var agentSocket: String?
+    public var addKeysToAgent = AddKeysToAgent.no
+    public var forwardAgent = ForwardAgent.no
     public var preferredAuthentications = ["publickey", "keyboard-interactive", "password"]
     public var publicKeyAuthentication = true
     public var passwordAuthentication = true
@@ -73,8 +84,30 @@ public struct ClientOptions: Sendable {
     /// New keys after so many seconds; nil for never.
     public var rekeySeconds: Int64?
 
+    /// Names of local variables of the environment to send, as patterns.
+    public var sendEnvironment: [String] = []
+    /// Variables to set there.
+    public var setEnvironment: [(name: String, value: String)] = []
+
+    /// The socket of a connection that an ssh keeps for others to share; nil for none.
+    public var controlPath: String?
+    public var controlMaster = ControlMaster.no
+    /// Seconds a shared connection lives on unused, 0 for ever; nil where it ends with its first user.
+    public var controlPersist: Int?
+
+    var canonicalization = Canonicalization()
+
+    public var logLevel = LogLevel.info
     /// What `-v` counts: 0 tells nothing, 3 every packet.
-    public var verbosity = 0
+    public var verbosity: Int {
+        get { max(0, logLevel.rawValue - LogLevel.verbose.rawValue) }
+        set {
+            logLevel =
+                newValue > 0 ? LogLevel(rawValue: LogLevel.verbose.rawValue + min(newValue, 3)) ?? .debug3 : .info
+        }
+    }
+    /// Shows no banner of a server's: `logLevel` is quiet, fatal or error.
+    public var isQuiet: Bool { logLevel <= .error }
 
     /// The user's home directory.
     public let home: String
@@ -89,6 +122,7 @@ public struct ClientOptions: Sendable {
         environment: (String) -> String? = LocalAccount.environment
     ) {
         self.host = host
+        originalHost = host
         user = account.name
         home = account.home
         agentSocket = environment("SSH_AUTH_SOCK").flatMap { $0.isEmpty ? nil : $0 }
@@ -97,7 +131,8 @@ public struct ClientOptions: Sendable {
 
     /// The key files to try.
     var identities: [String] {
-        identityFiles ?? ["id_rsa", "id_ecdsa", "id_ed25519"].map { "\(home)/.ssh/\($0)" }
+        identityFiles
+            ?? ["id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk"].map { "\(home)/.ssh/\($0)" }
     }
 }
 
@@ -106,6 +141,15 @@ public enum AddressFamily: String, Sendable {
     case any
     case inet
     case inet6
+}
+
+/// Whether a connection is offered to others to share (`ControlMaster`).
+public enum ControlMaster: Sendable {
+    case no
+    case yes
+    case ask
+    case auto
+    case autoAsk
 }
 
 /// Whether the other keys of a known host are learnt (`UpdateHostKeys`).

@@ -122,14 +122,15 @@ struct KnownHostsCommand: Sendable {
         case "d": options.home
         case "f": key?.fingerprint(options.fingerprintHash) ?? "NONE"
         case "H": name
-        case "h", "n": options.host
+        case "h": options.host
         case "I": reason.rawValue
         case "i": String(getuid())
-        case "j": ""
+        case "j": options.proxyJump.last?.host ?? ""
         case "K": key.map { certificate?.base64 ?? $0.base64 } ?? "NONE"
-        case "k": options.hostKeyAlias ?? options.host
+        case "k": options.hostKeyAlias ?? options.originalHost
         case "L": String(localHost.prefix { $0 != "." })
         case "l": localHost
+        case "n": options.originalHost
         case "p": String(options.port)
         case "r": options.user
         case "t": key.map { certificate?.typeName ?? $0.type.name } ?? "NONE"
@@ -146,8 +147,11 @@ struct KnownHostsCommand: Sendable {
 
     /// SHA-1, in hexadecimal, of `%l%h%p%r%j`.
     private var connectionHash: String {
-        HashAlgorithm.sha1.digest(Array("\(localHost)\(options.host)\(options.port)\(options.user)".utf8))
-            .map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        let jump = options.proxyJump.last?.host ?? ""
+        return HashAlgorithm.sha1.digest(
+            Array("\(localHost)\(options.host)\(options.port)\(options.user)\(jump)".utf8)
+        )
+        .map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 }
 

@@ -1,0 +1,25 @@
+import TestSupport
+import Testing
+
+@Suite("Copies to and from AsyncSSH", .timeLimit(.minutes(5)))
+struct AsyncSSHTests {
+    @Test("A file goes there and back", arguments: [Loopback.ipv4, .ipv6])
+    func roundTrip(address: Loopback) async throws {
+        let peer = try await Peer.asyncSSH(address, hostKeys: [.ed25519])
+        try await peer.roundTrip()
+    }
+
+    @Test("Its choice of algorithms can be restricted")
+    func algorithms() async throws {
+        let peer = try await Peer.asyncSSH(
+            hostKeys: [.rsa],
+            algorithms: AsyncSSHAlgorithms(
+                keyExchanges: ["ecdh-sha2-nistp256"], ciphers: ["aes256-ctr"], macs: ["hmac-sha2-256"],
+                compression: ["none"], signatures: ["rsa-sha2-256"]))
+        let finished = try await peer.scp(["-v"], [peer.knownHosts, peer.remote("copy")], key: .rsa)
+        #expect(finished.succeeded, "\(finished)\n\(peer.log)")
+        #expect(finished.errorText.contains("cipher: aes256-ctr MAC: hmac-sha2-256"), "\(finished)")
+        #expect(finished.errorText.contains("kex: algorithm: ecdh-sha2-nistp256"), "\(finished)")
+        #expect(try readText(peer.directory.file("copy")) == readText(peer.knownHosts))
+    }
+}
