@@ -51,8 +51,8 @@ package struct SFTPSession<Tag> {
 
     private static var version: UInt32 { 3 }
 
-    /// Requests that have not been answered, a question of the session's own aside.
-    package var unanswered: Int { pending.count }
+    /// Requests that have not been answered, or not to the end.
+    package var unanswered: Int { pending.count + (incoming == nil ? 0 : 1) }
 
     // MARK: Requests
 

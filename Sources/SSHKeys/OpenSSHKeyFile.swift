@@ -74,7 +74,7 @@ struct OpenSSHKeyFile {
         let material = try PrivateKeyMaterial(readingOpenSSH: &reader)
         let comment = try reading(what) { () throws(WireError) in try reader.readSSHString("comment") }
         let padding = Array(reader.readableBytesView)
-        guard padding.count < KeyFileCipher.blockSize, padding.enumerated().allSatisfy({ $0 + 1 == Int($1) }) else {
+        guard padding.count < 16, padding.enumerated().allSatisfy({ $0 + 1 == Int($1) }) else {
             throw .malformed(what: what, reason: "its padding is not 1, 2, 3 and so on")
         }
         let key = try PrivateKey(
@@ -86,13 +86,12 @@ struct OpenSSHKeyFile {
     }
 
     private func decrypted(_ passphrase: [UInt8]?) throws(KeyError) -> [UInt8] {
-        let blockSize = isEncrypted ? KeyFileCipher.blockSize : 8
-        guard !secret.isEmpty, secret.count % blockSize == 0 else {
+        let cipher = isEncrypted ? try KeyFileCipher.named(cipherName) : nil
+        guard !secret.isEmpty, secret.count % (cipher?.blockSize ?? 8) == 0 else {
             throw .malformed(
                 what: "OpenSSH key file", reason: "\(secret.count) bytes of private key are not whole blocks")
         }
-        guard isEncrypted else { return secret }
-        let cipher = try KeyFileCipher.named(cipherName)
+        guard let cipher else { return secret }
         guard let passphrase, !passphrase.isEmpty else { throw .passphraseNeeded }
         var keyAndIV = try BcryptPBKDF.derive(
             passphrase: passphrase, salt: salt, rounds: rounds, count: cipher.keySize + cipher.ivSize)
@@ -125,7 +124,7 @@ extension PrivateKey {
         var file = ByteBuffer(bytes: OpenSSHKeyFile.magic)
         if let passphrase, !passphrase.isEmpty {
             let cipher = try KeyFileCipher.named(cipher)
-            Self.pad(&plain, to: KeyFileCipher.blockSize)
+            Self.pad(&plain, to: cipher.blockSize)
             try seal(plain, passphrase: passphrase, cipher: cipher, rounds: rounds, to: &file)
         } else {
             Self.pad(&plain, to: 8)

@@ -45,7 +45,7 @@ extension PrivateKeyMaterial {
         return try ed25519(seed: Array(both.readableBytesView.prefix(32)))
     }
 
-    private static func readECDSA(
+    static func readECDSA(
         _ curve: NISTCurve, _ reader: inout ByteBuffer, _ what: String
     ) throws(KeyError) -> PrivateKeyMaterial {
         let name = try reading(what) { () throws(WireError) in try reader.readSSHText("curve") }
@@ -109,7 +109,7 @@ extension PrivateKeyMaterial {
         case .p384(let key): writeECDSA(.p384, Array(key.rawRepresentation), to: &buffer)
         case .p521(let key): writeECDSA(.p521, Array(key.rawRepresentation), to: &buffer)
         case .rsa(let key):
-            let numbers = try RSAPrivateNumbers(pkcs1: Array(key.derRepresentation))
+            let numbers = try key.numbers()
             for number in [numbers.n, numbers.e, numbers.d, numbers.coefficient, numbers.p, numbers.q] {
                 buffer.writeMPInt(number)
             }

@@ -38,7 +38,7 @@ public struct PrivateKey: Sendable {
                 throw .unsupported(what: "RSA key size", name: String(bits))
             }
             do {
-                material = .rsa(try _RSA.Signing.PrivateKey(unsafeKeySize: _RSA.Signing.KeySize(bitCount: bits)))
+                material = .rsa(.library(try _RSA.Signing.PrivateKey(unsafeKeySize: .init(bitCount: bits))))
             } catch {
                 throw .refused(operation: "making an RSA key", reason: "\(error)")
             }
@@ -89,7 +89,7 @@ enum PrivateKeyMaterial: Sendable {
     case p256(P256.Signing.PrivateKey)
     case p384(P384.Signing.PrivateKey)
     case p521(P521.Signing.PrivateKey)
-    case rsa(_RSA.Signing.PrivateKey)
+    case rsa(RSASigner)
 
     /// The public half, worked out from the secret one.
     func publicKey() throws(KeyError) -> PublicKey {
@@ -99,12 +99,7 @@ enum PrivateKeyMaterial: Sendable {
         case .p384(let key): return PublicKey(type: .ecdsaP384, material: .p384(key.publicKey))
         case .p521(let key): return PublicKey(type: .ecdsaP521, material: .p521(key.publicKey))
         case .rsa(let key):
-            guard let numbers = try? key.publicKey.getKeyPrimitives() else {
-                throw .malformed(what: "RSA private key", reason: "no public half")
-            }
-            let e = MPInt(bigEndian: Array(numbers.publicExponent))
-            let n = MPInt(bigEndian: Array(numbers.modulus))
-            return PublicKey(type: .rsa, material: .rsa(try RSAPublicNumbers(e: e, n: n)))
+            return PublicKey(type: .rsa, material: .rsa(try key.publicNumbers()))
         }
     }
 
@@ -120,14 +115,8 @@ enum PrivateKeyMaterial: Sendable {
         case .p521(let key):
             return Self.joined(Array(try key.signature(for: SHA512.hash(data: data)).rawRepresentation))
         case .rsa(let key):
-            let signature =
-                switch algorithm {
-                case "rsa-sha2-512": try key.signature(for: SHA512.hash(data: data), padding: .insecurePKCS1v1_5)
-                case "rsa-sha2-256": try key.signature(for: SHA256.hash(data: data), padding: .insecurePKCS1v1_5)
-                case "ssh-rsa": try key.signature(for: Insecure.SHA1.hash(data: data), padding: .insecurePKCS1v1_5)
-                default: throw KeyError.unknownAlgorithm(algorithm)
-                }
-            return ByteBuffer(bytes: Array(signature.rawRepresentation))
+            guard let hash = RSAHash(algorithm: algorithm) else { throw KeyError.unknownAlgorithm(algorithm) }
+            return ByteBuffer(bytes: try key.sign(data, hash))
         }
     }
 

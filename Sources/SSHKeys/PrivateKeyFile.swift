@@ -1,4 +1,18 @@
 extension PrivateKey {
+    /// Reads a private key file of any format here: those of ``init(text:passphrase:)``, and Dropbear's, which is no text.
+    ///
+    /// - Parameters:
+    ///   - bytes: the content of the file.
+    ///   - passphrase: the bytes of the passphrase, where there is one.
+    /// - Throws: as ``init(text:passphrase:)``.
+    public init(file bytes: [UInt8], passphrase: [UInt8]? = nil) throws(KeyError) {
+        if let file = DropbearKeyFile(bytes) {
+            self = try file.privateKey()
+        } else {
+            try self.init(text: String(decoding: bytes, as: UTF8.self), passphrase: passphrase)
+        }
+    }
+
     /// Reads a private key file: OpenSSH's own format, PEM (PKCS #1, SEC 1), PKCS #8, PuTTY's `.ppk`.
     ///
     /// - Parameters:
@@ -53,6 +67,18 @@ extension PrivateKey {
 }
 
 extension PublicKey {
+    /// Reads the public key that a private key file of any format here shows without its passphrase.
+    ///
+    /// - Returns: nil for a format that hides it.
+    /// - Throws: `KeyError` for a file that holds no private key or a malformed one.
+    public init?(privateKeyFile bytes: [UInt8]) throws(KeyError) {
+        if let file = DropbearKeyFile(bytes) {
+            self = try file.privateKey().publicKey
+        } else {
+            try self.init(privateKeyText: String(decoding: bytes, as: UTF8.self))
+        }
+    }
+
     /// Reads the public key that a private key file shows without its passphrase.
     ///
     /// OpenSSH's own format and PuTTY's do, encrypted or not.

@@ -1,5 +1,4 @@
 import Crypto
-import CryptoExtras
 import NIOCore
 import SSHWire
 
@@ -14,6 +13,29 @@ struct PuTTYKeyFile {
     private let comment: String
     private let secret: [UInt8]
     private let mac: [UInt8]
+    /// How version 3 makes keys of the passphrase.
+    private let derivation: Derivation?
+
+    private struct Derivation {
+        let variant: Argon2.Variant
+        let cost: Argon2.Cost
+        let salt: [UInt8]
+
+        init(_ fields: [String: String]) throws(KeyError) {
+            let name = fields["Key-Derivation"] ?? ""
+            guard let variant = Argon2.Variant(rawValue: name) else {
+                throw .unsupported(what: "key derivation of PuTTY files", name: name)
+            }
+            guard let memory = fields["Argon2-Memory"].flatMap({ Int($0) }),
+                let passes = fields["Argon2-Passes"].flatMap({ Int($0) }),
+                let lanes = fields["Argon2-Parallelism"].flatMap({ Int($0) }),
+                let salt = fields["Argon2-Salt"].flatMap({ LegacyPEMEncryption.hexadecimal($0) })
+            else { throw .malformed(what: "PuTTY key file", reason: "a parameter of Argon2 is missing") }
+            self.variant = variant
+            self.salt = salt
+            cost = Argon2.Cost(memory: memory, passes: passes, lanes: lanes)
+        }
+    }
 
     var isEncrypted: Bool { encryption != "none" }
 
@@ -55,6 +77,7 @@ struct PuTTYKeyFile {
         comment = fields["Comment"] ?? ""
         self.secret = secret
         self.mac = mac
+        derivation = version == 3 && encryption != "none" ? try Derivation(fields) : nil
         publicKey = try PublicKey(blob: ByteBuffer(bytes: publicBlob))
         guard publicKey.type.name == typeName else {
             throw .malformed(what: what, reason: "says \(typeName), but the key is \(publicKey.type.name)")
@@ -63,22 +86,23 @@ struct PuTTYKeyFile {
 
     /// Opens the secret part and checks the file's MAC.
     ///
-    /// - Throws: `KeyError.passphraseNeeded`, `.wrongPassphrase`, `.unsupported` for an encrypted file of version 3, or
-    ///   what is malformed.
+    /// - Throws: `KeyError.passphraseNeeded`, `.wrongPassphrase`, or what is malformed or not supported.
     func privateKey(passphrase: [UInt8]?) throws(KeyError) -> PrivateKey {
+        var keys = try keys(passphrase)
+        defer { keys.wipe() }
         var plain = secret
-        var macSecret: [UInt8] = []
         if isEncrypted {
-            guard encryption == "aes256-cbc" else { throw .unsupported(what: "key file cipher", name: encryption) }
-            guard version == 2 else {
-                throw .unsupported(what: "key derivation of PuTTY files, version 3", name: "Argon2")
+            guard
+                let opened = try KeyFileCipher.named("aes256-cbc").decrypt(
+                    secret, tag: [], key: keys.encryption, iv: keys.iv)
+            else {
+                throw .malformed(
+                    what: "PuTTY key file", reason: "\(secret.count) encrypted bytes are not whole blocks")
             }
-            guard let passphrase, !passphrase.isEmpty else { throw .passphraseNeeded }
-            macSecret = passphrase
-            plain = try decryptVersion2(passphrase)
+            plain = opened
         }
         defer { wipe(&plain) }
-        guard isAuthentic(plain, macSecret) else {
+        guard isAuthentic(plain, keys.mac) else {
             throw isEncrypted ? .wrongPassphrase : .malformed(what: "PuTTY key file", reason: "its MAC is wrong")
         }
         let material = try PrivateKeyMaterial(putty: plain, publicKey: publicKey)
@@ -89,30 +113,48 @@ struct PuTTYKeyFile {
         return key
     }
 
-    private func decryptVersion2(_ passphrase: [UInt8]) throws(KeyError) -> [UInt8] {
-        let what = "PuTTY key file"
-        let digits = [0, 1].flatMap { Array(Insecure.SHA1.hash(data: [0, 0, 0, UInt8($0)] + passphrase)) }
-        guard !secret.isEmpty, secret.count % KeyFileCipher.blockSize == 0,
-            let iv = try? AES._CBC.IV(ivBytes: [UInt8](repeating: 0, count: 16)),
-            let plain = try? AES._CBC.decrypt(
-                secret, using: SymmetricKey(data: digits.prefix(32)), iv: iv, noPadding: true)
-        else { throw .malformed(what: what, reason: "\(secret.count) encrypted bytes are not whole blocks") }
-        return Array(plain)
+    private struct Keys {
+        var encryption: [UInt8] = []
+        var iv: [UInt8] = []
+        var mac: [UInt8] = []
+
+        mutating func wipe() {
+            SSHKeys.wipe(&encryption)
+            SSHKeys.wipe(&mac)
+        }
     }
 
-    private func isAuthentic(_ plain: [UInt8], _ passphrase: [UInt8]) -> Bool {
+    private func keys(_ passphrase: [UInt8]?) throws(KeyError) -> Keys {
+        guard isEncrypted else { return Keys(mac: version == 2 ? Self.secondMACKey([]) : []) }
+        guard encryption == "aes256-cbc" else { throw .unsupported(what: "key file cipher", name: encryption) }
+        guard let passphrase, !passphrase.isEmpty else { throw .passphraseNeeded }
+        guard let derivation else {
+            let digits = [0, 1].flatMap { Array(Insecure.SHA1.hash(data: [0, 0, 0, UInt8($0)] + passphrase)) }
+            return Keys(
+                encryption: Array(digits.prefix(32)), iv: [UInt8](repeating: 0, count: 16),
+                mac: Self.secondMACKey(passphrase))
+        }
+        var bytes = try Argon2.derive(
+            derivation.variant, passphrase: passphrase, salt: derivation.salt, cost: derivation.cost, length: 80)
+        defer { SSHKeys.wipe(&bytes) }
+        return Keys(encryption: Array(bytes[..<32]), iv: Array(bytes[32..<48]), mac: Array(bytes[48...]))
+    }
+
+    /// The MAC's key in version 2.
+    private static func secondMACKey(_ passphrase: [UInt8]) -> [UInt8] {
+        Array(Insecure.SHA1.hash(data: Array("putty-private-key-file-mac-key".utf8) + passphrase))
+    }
+
+    private func isAuthentic(_ plain: [UInt8], _ key: [UInt8]) -> Bool {
         var data = ByteBuffer()
         for text in [typeName, encryption, comment] { data.writeSSHString(text) }
         data.writeSSHString(publicKey.blobBytes)
         data.writeSSHString(plain)
         let bytes = Array(data.readableBytesView)
-        if version == 3 {
-            return HMAC<SHA256>.isValidAuthenticationCode(
-                mac, authenticating: bytes, using: SymmetricKey(data: [UInt8]()))
-        }
-        let key = Insecure.SHA1.hash(data: Array("putty-private-key-file-mac-key".utf8) + passphrase)
-        return HMAC<Insecure.SHA1>.isValidAuthenticationCode(
-            mac, authenticating: bytes, using: SymmetricKey(data: Array(key)))
+        let key = SymmetricKey(data: key)
+        return version == 3
+            ? HMAC<SHA256>.isValidAuthenticationCode(mac, authenticating: bytes, using: key)
+            : HMAC<Insecure.SHA1>.isValidAuthenticationCode(mac, authenticating: bytes, using: key)
     }
 }
 

@@ -1,4 +1,6 @@
+import Crypto
 import CryptoExtras
+import SSHCrypto
 import SSHWire
 
 /// The numbers of an RSA public key, checked before any arithmetic touches them.
@@ -34,22 +36,76 @@ struct RSAPublicNumbers: Hashable, Sendable {
     /// The bytes of the modulus, and so of a signature.
     var signatureSize: Int { n.magnitude.count }
 
-    /// The key as the cryptographic library takes it.
+    /// Whether a signature of this key's size was made by it.
     ///
-    /// - Throws: `KeyError.unsupported` for more than the library does: 8192 bits of modulus, 33 of exponent.
-    func verifier() throws(KeyError) -> _RSA.Signing.PublicKey {
-        do {
-            // The initialiser from numbers refuses less than 2048 bits; this one takes what old hosts still have.
-            return try _RSA.Signing.PublicKey(
-                unsafeDERRepresentation: DER.sequence(DER.integer(n.magnitude), DER.integer(e.magnitude)))
-        } catch {
-            throw .unsupported(what: "RSA key", name: "\(n.bitWidth) bits, exponent of \(e.bitWidth) bits")
+    /// - Throws: `KeyError.unsupported` for a large modulus with a large exponent.
+    func isValid(_ signature: [UInt8], of data: [UInt8], _ hash: RSAHash) throws(KeyError) -> Bool {
+        // The initialiser from numbers refuses less than 2048 bits; this one takes what old hosts still have. It takes no
+        // more than 8192 bits of modulus and 33 of exponent.
+        let der = DER.sequence(DER.integer(n.magnitude), DER.integer(e.magnitude))
+        guard let key = try? _RSA.Signing.PublicKey(unsafeDERRepresentation: der) else {
+            guard e.bitWidth <= LargeRSAKey.maximumExponentBits else {
+                throw .unsupported(what: "RSA key", name: "\(n.bitWidth) bits, exponent of \(e.bitWidth) bits")
+            }
+            return LargeRSAKey.isValid(signature, of: data, hash, self)
+        }
+        let parsed = _RSA.Signing.RSASignature(rawRepresentation: signature)
+        return switch hash {
+        case .sha1:
+            key.isValidSignature(parsed, for: Insecure.SHA1.hash(data: data), padding: .insecurePKCS1v1_5)
+        case .sha256: key.isValidSignature(parsed, for: SHA256.hash(data: data), padding: .insecurePKCS1v1_5)
+        case .sha512: key.isValidSignature(parsed, for: SHA512.hash(data: data), padding: .insecurePKCS1v1_5)
+        }
+    }
+}
+
+/// An RSA private key as signing takes it.
+enum RSASigner: Sendable {
+    /// Up to ``librarySize`` bits.
+    case library(_RSA.Signing.PrivateKey)
+    case large(LargeRSAKey)
+
+    /// The largest modulus that the cryptographic library takes, in bits.
+    static let librarySize = 8192
+
+    /// - Throws: `KeyError.malformed` where the numbers do not belong together.
+    func numbers() throws(KeyError) -> RSAPrivateNumbers {
+        switch self {
+        case .library(let key): try RSAPrivateNumbers(pkcs1: Array(key.derRepresentation))
+        case .large(let key): key.numbers
+        }
+    }
+
+    func publicNumbers() throws(KeyError) -> RSAPublicNumbers {
+        switch self {
+        case .library(let key):
+            guard let numbers = try? key.publicKey.getKeyPrimitives() else {
+                throw .malformed(what: "RSA private key", reason: "no public half")
+            }
+            return try RSAPublicNumbers(
+                e: MPInt(bigEndian: Array(numbers.publicExponent)), n: MPInt(bigEndian: Array(numbers.modulus)))
+        case .large(let key): return try RSAPublicNumbers(e: key.numbers.e, n: key.numbers.n)
+        }
+    }
+
+    /// The signature, as long as the modulus.
+    func sign(_ data: [UInt8], _ hash: RSAHash) throws -> [UInt8] {
+        switch self {
+        case .library(let key):
+            let signature =
+                switch hash {
+                case .sha1: try key.signature(for: Insecure.SHA1.hash(data: data), padding: .insecurePKCS1v1_5)
+                case .sha256: try key.signature(for: SHA256.hash(data: data), padding: .insecurePKCS1v1_5)
+                case .sha512: try key.signature(for: SHA512.hash(data: data), padding: .insecurePKCS1v1_5)
+                }
+            return Array(signature.rawRepresentation)
+        case .large(let key): return try key.sign(data, hash)
         }
     }
 }
 
 /// The numbers of an RSA private key as OpenSSH's format and PKCS #1 carry them.
-struct RSAPrivateNumbers {
+struct RSAPrivateNumbers: Sendable {
     let n: MPInt
     let e: MPInt
     let d: MPInt
@@ -58,10 +114,10 @@ struct RSAPrivateNumbers {
     let p: MPInt
     let q: MPInt
 
-    /// The key as the cryptographic library takes it; the library checks that the numbers belong together.
+    /// The key as signing takes it, its numbers checked to belong together.
     ///
     /// - Throws: `KeyError.malformed` where they do not.
-    func signer() throws(KeyError) -> _RSA.Signing.PrivateKey {
+    func signer() throws(KeyError) -> RSASigner {
         _ = try RSAPublicNumbers(e: e, n: n)
         for prime in [p, q] {
             guard prime.bitWidth > 1, prime.bitWidth < n.bitWidth, prime.magnitude.last.map({ $0 & 1 == 1 }) ?? false
@@ -70,8 +126,9 @@ struct RSAPrivateNumbers {
         guard d.bitWidth > 1, d.bitWidth <= n.bitWidth, coefficient.bitWidth <= p.bitWidth else {
             throw .malformed(what: "RSA private key", reason: "the private exponent is out of range")
         }
+        guard n.bitWidth <= RSASigner.librarySize else { return .large(try LargeRSAKey(self)) }
         do {
-            return try _RSA.Signing.PrivateKey(unsafeDERRepresentation: pkcs1)
+            return .library(try _RSA.Signing.PrivateKey(unsafeDERRepresentation: pkcs1))
         } catch {
             throw .malformed(what: "RSA private key", reason: "its numbers do not belong together")
         }
@@ -86,6 +143,22 @@ struct RSAPrivateNumbers {
             coefficient.magnitude,
         ]
         return DER.element(0x30, DER.integer([]) + numbers.flatMap { DER.integer($0) })
+    }
+
+    /// The inverse of a number modulo a prime, by Fermat's theorem; nil where there is none.
+    static func inverse(of value: MPInt, modulo prime: MPInt) -> MPInt? {
+        guard prime.bitWidth > 2, let modulus = MontgomeryModulus(bigEndian: prime.magnitude) else { return nil }
+        var exponent = prime.magnitude
+        var borrow: UInt8 = 2
+        for index in exponent.indices.reversed() where borrow > 0 {
+            let (difference, isUnder) = exponent[index].subtractingReportingOverflow(borrow)
+            exponent[index] = difference
+            borrow = isUnder ? 1 : 0
+        }
+        let base = modulus.remainder(value.magnitude)
+        let inverse = modulus.power(base, exponent)
+        guard MPInt(bigEndian: modulus.product(base, inverse)) == MPInt(bigEndian: [1]) else { return nil }
+        return MPInt(bigEndian: inverse)
     }
 
     /// `value mod (odd - 1)`, bit by bit: shift, and subtract under a mask, so that no branch depends on a secret.

@@ -102,18 +102,8 @@ extension PublicKey {
         }
         let padded =
             [UInt8](repeating: 0, count: size - signature.readableBytes) + Array(signature.readableBytesView)
-        let parsed = _RSA.Signing.RSASignature(rawRepresentation: padded)
-        let key = try numbers.verifier()
-        switch algorithm {
-        case "rsa-sha2-512":
-            return key.isValidSignature(parsed, for: SHA512.hash(data: data), padding: .insecurePKCS1v1_5)
-        case "rsa-sha2-256":
-            return key.isValidSignature(parsed, for: SHA256.hash(data: data), padding: .insecurePKCS1v1_5)
-        case "ssh-rsa":
-            return key.isValidSignature(parsed, for: Insecure.SHA1.hash(data: data), padding: .insecurePKCS1v1_5)
-        default:
-            throw .unknownAlgorithm(algorithm)
-        }
+        guard let hash = RSAHash(algorithm: algorithm) else { throw .unknownAlgorithm(algorithm) }
+        return try numbers.isValid(padded, of: data, hash)
     }
 }
 

@@ -91,16 +91,20 @@ final class ConnectionHandler: ChannelInboundHandler {
         guard let context, !isFlushing else { return }
         isFlushing = true
         defer { isFlushing = false }
-        var wrote = false
         do {
-            while context.channel.isWritable, let output = try connection.takeOutput(limit: Self.writeBatch) {
-                context.write(wrapOutboundOut(output), promise: nil)
-                wrote = true
+            var wrote = true
+            // A socket that takes all at once is writable again before the flush is over.
+            while wrote {
+                wrote = false
+                while context.channel.isWritable, let output = try connection.takeOutput(limit: Self.writeBatch) {
+                    context.write(wrapOutboundOut(output), promise: nil)
+                    wrote = true
+                }
+                if wrote { context.flush() }
             }
         } catch {
             end(.connection(error))
         }
-        if wrote { context.flush() }
         deliverEvents()
         for channel in channels.values { channel.sent(unsent: connection.unsentBytes(channel.id)) }
     }

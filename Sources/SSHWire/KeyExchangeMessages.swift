@@ -85,10 +85,39 @@ package struct KexECDHReply: Message {
     }
 }
 
-/// SSH_MSG_KEXDH_INIT (RFC 4253 section 8).
-package struct KexDHInit: Message {
-    package static let number: UInt8 = 30
-    package static let name = "SSH_MSG_KEXDH_INIT"
+/// The numbers and names of the messages of one kind of Diffie-Hellman: their fields are the same.
+package protocol DiffieHellmanMessages: Sendable {
+    static var initNumber: UInt8 { get }
+    static var initName: String { get }
+    static var replyNumber: UInt8 { get }
+    static var replyName: String { get }
+}
+
+/// Diffie-Hellman in a fixed group (RFC 4253 section 8).
+package enum FixedGroupMessages: DiffieHellmanMessages {
+    package static let initNumber: UInt8 = 30
+    package static let initName = "SSH_MSG_KEXDH_INIT"
+    package static let replyNumber: UInt8 = 31
+    package static let replyName = "SSH_MSG_KEXDH_REPLY"
+}
+
+/// Diffie-Hellman in a group that the server chooses (RFC 4419 section 3).
+package enum GroupExchangeMessages: DiffieHellmanMessages {
+    package static let initNumber: UInt8 = 32
+    package static let initName = "SSH_MSG_KEX_DH_GEX_INIT"
+    package static let replyNumber: UInt8 = 33
+    package static let replyName = "SSH_MSG_KEX_DH_GEX_REPLY"
+}
+
+package typealias KexDHInit = DiffieHellmanInit<FixedGroupMessages>
+package typealias KexDHReply = DiffieHellmanReply<FixedGroupMessages>
+package typealias KexGroupInit = DiffieHellmanInit<GroupExchangeMessages>
+package typealias KexGroupReply = DiffieHellmanReply<GroupExchangeMessages>
+
+/// The client's public value.
+package struct DiffieHellmanInit<Messages: DiffieHellmanMessages>: Message {
+    package static var number: UInt8 { Messages.initNumber }
+    package static var name: String { Messages.initName }
     package var e = MPInt(bigEndian: [])
 
     package init() {}
@@ -96,12 +125,14 @@ package struct KexDHInit: Message {
     package mutating func code(_ coder: inout some FieldCoder) throws(WireError) { try coder.mpint("e", &e) }
 }
 
-/// SSH_MSG_KEXDH_REPLY (RFC 4253 section 8).
-package struct KexDHReply: Message {
-    package static let number: UInt8 = 31
-    package static let name = "SSH_MSG_KEXDH_REPLY"
+/// The server's host key, public value and signature.
+package struct DiffieHellmanReply<Messages: DiffieHellmanMessages>: Message {
+    package static var number: UInt8 { Messages.replyNumber }
+    package static var name: String { Messages.replyName }
+    /// K_S, the server's host key.
     package var hostKey = ByteBuffer()
     package var f = MPInt(bigEndian: [])
+    /// The host key's signature of the exchange hash.
     package var signature = ByteBuffer()
 
     package init() {}
@@ -154,37 +185,5 @@ package struct KexGroup: Message {
     package mutating func code(_ coder: inout some FieldCoder) throws(WireError) {
         try coder.mpint("p", &prime)
         try coder.mpint("g", &generator)
-    }
-}
-
-/// SSH_MSG_KEX_DH_GEX_INIT (RFC 4419 section 3).
-package struct KexGroupInit: Message {
-    package static let number: UInt8 = 32
-    package static let name = "SSH_MSG_KEX_DH_GEX_INIT"
-    package var e = MPInt(bigEndian: [])
-
-    package init() {}
-    package init(e: MPInt) { self.e = e }
-    package mutating func code(_ coder: inout some FieldCoder) throws(WireError) { try coder.mpint("e", &e) }
-}
-
-/// SSH_MSG_KEX_DH_GEX_REPLY (RFC 4419 section 3).
-package struct KexGroupReply: Message {
-    package static let number: UInt8 = 33
-    package static let name = "SSH_MSG_KEX_DH_GEX_REPLY"
-    package var hostKey = ByteBuffer()
-    package var f = MPInt(bigEndian: [])
-    package var signature = ByteBuffer()
-
-    package init() {}
-    package init(hostKey: ByteBuffer, f: MPInt, signature: ByteBuffer) {
-        self.hostKey = hostKey
-        self.f = f
-        self.signature = signature
-    }
-    package mutating func code(_ coder: inout some FieldCoder) throws(WireError) {
-        try coder.string("K_S", &hostKey)
-        try coder.mpint("f", &f)
-        try coder.string("signature of the exchange hash", &signature)
     }
 }

@@ -13,7 +13,7 @@ import Testing
     import Glibc
 #endif
 
-private let server = ["/usr/lib/openssh/sftp-server", "/usr/libexec/sftp-server"].first { access($0, X_OK) == 0 }
+private let server = (["/usr/lib/openssh/sftp-server", "/usr/libexec/sftp-server"] as [String]).first { access($0, X_OK) == 0 }
 
 /// Starts OpenSSH's sftp-server in a directory for each channel asked for.
 private func opener(_ servers: Servers) -> SFTPOpener {

@@ -32,11 +32,13 @@ struct AlgorithmTests {
         #expect(
             Set(Self.ciphers).isSuperset(of: [
                 "aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "chacha20-poly1305@openssh.com", "aes128-ctr",
-                "aes192-ctr", "aes256-ctr",
+                "aes192-ctr", "aes256-ctr", "aes128-cbc", "aes192-cbc", "aes256-cbc", "3des-cbc",
             ]))
         #expect(
             Set(Self.macs).isSuperset(of: [
                 "hmac-sha2-256", "hmac-sha2-512", "hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com",
+                "umac-64@openssh.com", "umac-128@openssh.com", "umac-64-etm@openssh.com", "umac-128-etm@openssh.com",
+                "hmac-sha1", "hmac-sha1-etm@openssh.com",
             ]))
         #expect(
             Set(Self.exchanges).isSuperset(of: [
@@ -49,7 +51,11 @@ struct AlgorithmTests {
     @Test("Cipher", arguments: ciphers)
     func cipher(name: String) async throws {
         let peer = try await Peer.openSSH(hostKeys: [.ed25519], configuration: ["Ciphers \(name)"])
-        try await peer.roundTrip(["-c", name])
+        // Beside an AEAD cipher there is no MAC; the others meet both kinds.
+        for mac in ["hmac-sha2-256-etm@openssh.com", "hmac-sha2-256"] {
+            try await peer.roundTrip(["-c", name, "-oMACs=\(mac)"])
+            guard CipherAlgorithm.named(name)?.isAEAD == false else { return }
+        }
     }
 
     @Test("MAC, with a cipher that needs one", arguments: macs)
@@ -87,7 +93,10 @@ struct AlgorithmTests {
         try await run(scpBinary(), everyday.clientOptions() + [source, everyday.remote("target")]).success()
         let peer = try await Peer.openSSH(
             hostKeys: [.rsa],
-            configuration: ["Ciphers aes256-ctr", "MACs hmac-sha2-512", "KexAlgorithms ecdh-sha2-nistp521"])
+            configuration: [
+                "Ciphers aes256-ctr", "MACs hmac-sha2-512-etm@openssh.com",
+                "KexAlgorithms diffie-hellman-group-exchange-sha256",
+            ])
         try await peer.roundTrip()
     }
 
@@ -96,10 +105,74 @@ struct AlgorithmTests {
         for type in [TestSupport.KeyType.ed25519, .ecdsa256, .rsa] {
             let peer = try await Peer.dropbear(hostKeys: [type])
             try await peer.roundTrip()
-            // What the two agree on by themselves.
-            try await peer.roundTrip(["-oKexAlgorithms=ecdh-sha2-nistp256,curve25519-sha256", "-oCiphers=aes256-ctr"])
         }
         let peer = try await Peer.dropbear(hostKeys: [.ed25519])
         for key in TestSupport.KeyType.allCases { try await peer.roundTrip(key: key) }
+    }
+
+    @Test("Dropbear, each of its algorithms", .enabled(if: Peer.dropbearIsAvailable))
+    func dropbearAlgorithms() async throws {
+        let peer = try await Peer.dropbear(hostKeys: [.ed25519])
+        for exchange in [
+            "curve25519-sha256", "curve25519-sha256@libssh.org", "ecdh-sha2-nistp256", "ecdh-sha2-nistp521",
+        ] {
+            try await peer.roundTrip(["-oKexAlgorithms=\(exchange)"])
+        }
+        for cipher in ["chacha20-poly1305@openssh.com", "aes128-ctr", "aes256-ctr"] {
+            try await peer.roundTrip(["-c", cipher, "-oMACs=hmac-sha2-256"])
+        }
+        try await peer.roundTrip(["-c", "aes128-ctr", "-oMACs=hmac-sha1"])
+    }
+
+    @Test("Paramiko as it is, with each type of key")
+    func paramiko() async throws {
+        let peer = try await Peer.paramiko()
+        for key in TestSupport.KeyType.allCases { try await peer.roundTrip(key: key) }
+        for type in [TestSupport.KeyType.ecdsa256, .rsa] {
+            try await Peer.paramiko(hostKeys: [type]).roundTrip()
+        }
+    }
+
+    @Test(
+        "Paramiko, with one cipher",
+        arguments: ["aes128-ctr", "aes192-ctr", "aes256-ctr", "aes128-cbc", "aes192-cbc", "aes256-cbc", "3des-cbc"])
+    func paramikoCipher(name: String) async throws {
+        let peer = try await Peer.paramiko(ciphers: [name])
+        for mac in ["hmac-sha2-512-etm@openssh.com", "hmac-sha1"] {
+            try await peer.roundTrip(["-c", name, "-oMACs=\(mac)"], size: 100_000)
+        }
+    }
+
+    @Test(
+        "Paramiko, with one MAC",
+        arguments: [
+            "hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com", "hmac-sha2-256", "hmac-sha2-512",
+            "hmac-sha1",
+        ])
+    func paramikoMAC(name: String) async throws {
+        try await Peer.paramiko(macs: [name]).roundTrip(["-oMACs=\(name)"], size: 100_000)
+    }
+
+    @Test(
+        "Paramiko, with one key exchange",
+        arguments: [
+            "curve25519-sha256@libssh.org", "ecdh-sha2-nistp256", "ecdh-sha2-nistp384", "ecdh-sha2-nistp521",
+            "diffie-hellman-group16-sha512", "diffie-hellman-group14-sha256", "diffie-hellman-group14-sha1",
+            "diffie-hellman-group1-sha1",
+        ])
+    func paramikoExchange(name: String) async throws {
+        try await Peer.paramiko(keyExchanges: [name]).roundTrip(["-oKexAlgorithms=\(name)"], size: 100_000)
+    }
+
+    @Test("TinySSH, with and without post-quantum key exchange", .enabled(if: Peer.tinySSHIsAvailable))
+    func tinySSH() async throws {
+        let peer = try await Peer.tinySSH()
+        // By SFTP and by the old protocol; and the two key exchanges it has.
+        try await peer.roundTrip()
+        try await peer.roundTrip(["-O"])
+        for exchange in ["sntrup761x25519-sha512@openssh.com", "curve25519-sha256"] {
+            try await peer.roundTrip(["-oKexAlgorithms=\(exchange)"])
+        }
+        try await Peer.tinySSH(options: ["-P"]).roundTrip()
     }
 }

@@ -158,6 +158,7 @@ struct SFTPSessionTests {
             ] {
                 session.receive(part ?? ByteBuffer())
                 while case .data(let tag, let piece, let offset, let isLast)? = try session.next() {
+                    #expect(session.unanswered == (isLast ? 0 : 1))
                     #expect(tag == "r")
                     #expect(offset == received.readableBytes)
                     received.writeImmutableBuffer(piece)

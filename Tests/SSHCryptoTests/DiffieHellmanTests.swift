@@ -117,7 +117,7 @@ struct DiffieHellmanTests {
             ),
         ]
         for group in groups {
-            var client = GroupExchangeClient(name: "group exchange")
+            var client = try GroupExchangeClient(name: "group exchange")
             var payload = ByteBuffer(bytes: [31])
             payload.writeMPInt(MPInt(bigEndian: group.prime))
             payload.writeMPInt(MPInt(bigEndian: group.generator))
@@ -135,7 +135,7 @@ struct DiffieHellmanTests {
 
     @Test("every truncation of a group exchange's messages is refused")
     func groupExchangeTruncations() throws {
-        let client = GroupExchangeClient(name: "x")
+        let client = try GroupExchangeClient(name: "x")
         var server = GroupExchangeServer(name: "x")
         try expectTruncationsRefused(client.initialPayload) { payload in
             var server = GroupExchangeServer(name: "x")

@@ -39,7 +39,7 @@ struct PacketLimitTests {
             (UInt32(Self.limit) + 16, .packetTooLong(length: Self.limit + 16, limit: Self.limit)),
             (0, .packetTooShort(length: 0, minimum: 5)),
             (4, .packetTooShort(length: 4, minimum: 5)),
-            (17, .packetNotWholeBlocks(length: 17, blockSize: 16)),
+            (17, .packetNotWholeBlocks(length: 17, blockSize: protection.cipher.blockSize)),
         ]
         for (length, error) in cases {
             var opener = try protection.makeOpener()
@@ -66,7 +66,9 @@ struct PacketLimitTests {
 
     @Test(
         "an encrypted length is refused as soon as it can be read",
-        arguments: Protection.all.filter { $0.cipher.mode != .gcm && $0.mac?.encryptThenMAC != true })
+        arguments: Protection.all.filter {
+            $0.cipher.mode != .gcm && !$0.cipher.isChained && $0.mac?.encryptThenMAC != true
+        })
     func encryptedLength(_ protection: Protection) throws {
         let needed = protection.cipher.mode == .ctr ? 16 : 4
         var sealed = try protection.seal([UInt8](repeating: 1, count: 100))
@@ -107,5 +109,31 @@ struct PacketLimitTests {
         let opened = try opener.open(&input, sequenceNumber: 0, into: &payload)
         #expect(opened == PacketSizes(packetLength: 12, paddingLength: 11))
         #expect(payload.readableBytes == 0)
+    }
+
+    @Test(
+        "a chained cipher says nothing of a bad length or MAC before the longest packet could have come in",
+        arguments: Protection.all.filter { $0.cipher.isChained && $0.mac?.encryptThenMAC == false })
+    func silence(_ protection: Protection) throws {
+        let sealed = try protection.seal(Array("a payload".utf8))
+        let longest = 4 + Self.limit + (protection.mac?.length ?? 0)
+        // The first bit of the length; the last bit of the code.
+        for bit in [0, sealed.count * 8 - 1] {
+            var input = ByteBuffer(bytes: sealed)
+            input.setInteger(sealed[bit / 8] ^ (0x80 >> UInt8(bit % 8)), at: bit / 8)
+            var opener = try protection.makeOpener()
+            var payload = ByteBuffer()
+            for count in stride(from: sealed.count, to: longest, by: 50_001) {
+                input.writeRepeatingByte(1, count: count - input.readableBytes)
+                #expect(try opener.open(&input, sequenceNumber: 7, into: &payload) == nil)
+            }
+            input.writeRepeatingByte(1, count: longest - 1 - input.readableBytes)
+            #expect(try opener.open(&input, sequenceNumber: 7, into: &payload) == nil)
+            input.writeRepeatingByte(1, count: 1)
+            #expect(throws: CryptoError.macMismatch) {
+                try opener.open(&input, sequenceNumber: 7, into: &payload)
+            }
+            #expect(payload.readableBytes == 0)
+        }
     }
 }

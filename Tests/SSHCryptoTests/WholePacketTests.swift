@@ -24,7 +24,7 @@ struct WholePacketTests {
         let iv: [UInt8] =
             switch cipher.mode {
             case .gcm: [UInt8](repeating: 0xf0, count: 4) + [UInt8](repeating: 0xff, count: 8)
-            case .ctr: [UInt8](repeating: 0xff, count: 15) + [0xfe]
+            case .ctr, .cbc, .tripleDESCBC: [UInt8](repeating: 0xff, count: cipher.ivLength - 1) + [0xfe]
             case .chacha20Poly1305: []
             }
         let keys = DirectionKeys(
@@ -105,6 +105,40 @@ struct WholePacketTests {
                 3ba9ce4dd5c0f3da327032f3c8c42b8b8c497463ebe01e06fc4d0b02e8c75c1e6a49c4659349ae1785e9c74f60440486
                 51358a3b117b7a2a55ae49223d9083cfbcf67cd91c7bf728c5e1d09fb4b0f0b4725244fe5194a454bdb0a5df16c1ed79
                 e3cc4f65e12a3df30b27a471083c11d2fb3e03a511a32b6a
+                """)),
+        Vector(
+            cipher: "aes256-cbc", mac: "hmac-sha2-256",
+            packets: hex(
+                """
+                80305ec9be37c4f855523b3ae3757e0cc8844001f8497bd634890c3b5523f40670085a2553ba34761d0a9bd69d28021e
+                625a986b73c28b3430255fdbaea9453aa081c8c12fbb72f1d4d707c26be58253c9dd5ae72ba0a0ef28f74ab1947da08c
+                28b920b412bbb307c9859ecb3a72ec45875104f0e0d3212cbcf51bedf5006986abfcadc1c67b9e0125ca641877376cb6
+                f65a56c1f99b2e28ecaabd3b6c27f8eee5f938835315fb3d598396e66b79b55d8fd1b90f0e43bfcdbf4422529d130911
+                cfd143167eec374dcbdd22c0a09cc5d70cc0552c4df089325f0f36494069c5d4a5523ffe1dce23cf5be60de3c36a3dc9
+                2df4b8e6e50e08a2aae28e71f6ac31a38c2057615227990d5761e884b2ce233b006f0ac27e78fd97fc74a00c084bde46
+                """)),
+        Vector(
+            cipher: "aes128-cbc", mac: "hmac-sha2-512-etm@openssh.com",
+            packets: hex(
+                """
+                00000060d83cb38b6545c6ceb70dc3d5ebc097069f8f33f868d028e7e8f21979ce5e1351e69043bcf8cb6d3ead9e6465
+                afeed8daead5c27da077e5658d504d35622dd0bac96e2e953b7895eb27639f193e54830a8e50d9b8dcb35792ed4767e3
+                f8d61be99ef21a18d1a243c6717b2e43c18e4f5e288392c4668380cfde1a4886a57cc8287119750b5a2e397e9d568c74
+                1d226366989e36f385189e4f50321a8b141c6a5b00000060f7b4a8124d5af18fc5676c3c52db815dbe8e685435675ca1
+                dfba1d4750f201a196132b57b2bfb25d525fb193714efe353624018e2a08068a72d7dfb1eea7472a7612898419ab1de7
+                8155aedc1265004d858da63a65333177cf7653a1d4d4291d078930c5e6ae150ff3d9d452e64ffd4b89d5061a7f9ba9c0
+                9e7817b2fb4e522f9ba82ea696c4c34cad2c89cfe246e7b7d74c00eb0083a07af8a450b8ef698833
+                """)),
+        Vector(
+            cipher: "3des-cbc", mac: "hmac-sha1",
+            packets: hex(
+                """
+                e66e56527af7f3f2554fc95c956f80c467d3982e574b5aefb3ad6081aef6477a2e6eb8c9849541173e7355d8c11722e2
+                04396915a34352b0ae7c307e76648cdc5f23e8ade374c5e99b617976040c53b16afe495943e9219925a57f8846848631
+                e1d950ebecbb796dc1d6faa8b948148debe9b3ce099e82dff1339ef505469608194d27148df364ae1a9dbadcb551a7a2
+                ac9677e41492a9a87efcb7a0f91b5af64b4158e45b288474ad0d2c034c7ee1ff5326cd5cfa99826b12c7cb88301f1ef6
+                cf537841fd14957c65798c29533d3427f0319acb949524636e75f821f5479cd54109294f686bf19971c762a33a4042b7
+                42669a8e0274021d
                 """)),
     ]
 }

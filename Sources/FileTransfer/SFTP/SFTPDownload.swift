@@ -128,6 +128,7 @@ private struct DownloadSession {
             if link.session.unanswered > 0 { try await link.wait() }
             while let event = try link.next() { handle(event, tree) }
         }
+        try await link.flush()
         try await link.stream.finishWriting()
         return summary
     }

@@ -121,6 +121,7 @@ private struct UploadSession {
             if link.session.unanswered > 0 { try await link.wait() }
             while let event = try link.next() { handle(event) }
         }
+        try await link.flush()
         try await link.stream.finishWriting()
         return summary
     }

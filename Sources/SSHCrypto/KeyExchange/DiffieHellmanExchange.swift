@@ -7,8 +7,10 @@ extension KeyExchangeAlgorithm {
     static let diffieHellman: [KeyExchangeAlgorithm] = [
         fixedGroup("diffie-hellman-group16-sha512", .sha512, DiffieHellmanGroup.modp4096),
         fixedGroup("diffie-hellman-group18-sha512", .sha512, DiffieHellmanGroup.modp8192),
-        fixedGroup("diffie-hellman-group14-sha256", .sha256, DiffieHellmanGroup.modp2048),
     ]
+
+    /// The same with 2048 bits.
+    static let smallGroup = fixedGroup("diffie-hellman-group14-sha256", .sha256, DiffieHellmanGroup.modp2048)
 
     /// The same with SHA-1, for old servers.
     static let weakDiffieHellman: [KeyExchangeAlgorithm] = [

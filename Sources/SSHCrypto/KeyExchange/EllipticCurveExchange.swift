@@ -9,10 +9,14 @@ import SSHWire
 #endif
 
 extension KeyExchangeAlgorithm {
-    /// Elliptic curve Diffie-Hellman: RFC 8731 for Curve25519, RFC 5656 section 4 for the NIST curves.
-    static let ellipticCurve: [KeyExchangeAlgorithm] = [
+    /// Elliptic curve Diffie-Hellman on Curve25519 (RFC 8731).
+    static let curve25519: [KeyExchangeAlgorithm] = [
         KeyExchangeAlgorithm(hash: .sha256, CurveAgreement<Curve25519Keys>(name: "curve25519-sha256")),
         KeyExchangeAlgorithm(hash: .sha256, CurveAgreement<Curve25519Keys>(name: "curve25519-sha256@libssh.org")),
+    ]
+
+    /// Elliptic curve Diffie-Hellman on the NIST curves (RFC 5656 section 4).
+    static let nistCurves: [KeyExchangeAlgorithm] = [
         KeyExchangeAlgorithm(hash: .sha256, CurveAgreement<P256.KeyAgreement.PrivateKey>(name: "ecdh-sha2-nistp256")),
         KeyExchangeAlgorithm(hash: .sha384, CurveAgreement<P384.KeyAgreement.PrivateKey>(name: "ecdh-sha2-nistp384")),
         KeyExchangeAlgorithm(hash: .sha512, CurveAgreement<P521.KeyAgreement.PrivateKey>(name: "ecdh-sha2-nistp521")),

@@ -10,39 +10,23 @@ extension KeyExchangeAlgorithm {
     private static func groupExchange(_ name: String, _ hash: HashAlgorithm) -> KeyExchangeAlgorithm {
         KeyExchangeAlgorithm(
             name: name, hash: hash,
-            makeClient: { () throws(CryptoError) in GroupExchangeClient(name: name) },
+            makeClient: { () throws(CryptoError) in try GroupExchangeClient(name: name) },
             makeServer: { () throws(CryptoError) in GroupExchangeServer(name: name) })
     }
 }
 
-/// The numbers of the messages (RFC 4419 section 5).
-private enum GroupExchangeMessage {
-    static let request: UInt8 = 34
-    static let group: UInt8 = 31
-    static let initial: UInt8 = 32
-    static let reply: UInt8 = 33
-}
-
-/// The sizes of primes a client takes, in bits.
-private struct GroupSizes {
-    var minimum: UInt32
-    var preferred: UInt32
-    var maximum: UInt32
-
+extension KexGroupRequest {
     /// What a client here asks for: nothing below what RFC 8270 allows, nothing that would take seconds.
-    static let wanted = GroupSizes(minimum: 2048, preferred: 4096, maximum: 8192)
-
-    func write(to buffer: inout ByteBuffer) {
-        buffer.writeMultipleIntegers(minimum, preferred, maximum)
-    }
+    static let wanted = KexGroupRequest(minimum: 2048, preferred: 4096, maximum: 8192)
 }
 
 /// Everything but K_S that the exchange hash takes in (RFC 4419 section 3).
 private func hashTail(
-    _ sizes: GroupSizes, _ group: DiffieHellmanGroup, clientValue: MPInt, serverValue: MPInt, sharedSecret: ByteBuffer
+    _ sizes: KexGroupRequest, _ group: DiffieHellmanGroup, clientValue: MPInt, serverValue: MPInt,
+    sharedSecret: ByteBuffer
 ) -> ByteBuffer {
     var tail = ByteBuffer()
-    sizes.write(to: &tail)
+    tail.writeMultipleIntegers(sizes.minimum, sizes.preferred, sizes.maximum)
     for number in [group.prime, group.generator, clientValue, serverValue] { tail.writeMPInt(number) }
     tail.writeImmutableBuffer(sharedSecret)
     return tail
@@ -67,16 +51,13 @@ struct GroupExchangeClient: ClientKeyExchange {
     }
 
     private let name: String
-    private let sizes = GroupSizes.wanted
+    private let sizes = KexGroupRequest.wanted
+    let initialPayload: ByteBuffer
     private var state = State.requested
 
-    init(name: String) { self.name = name }
-
-    var initialPayload: ByteBuffer {
-        var payload = ByteBuffer()
-        payload.writeInteger(GroupExchangeMessage.request)
-        sizes.write(to: &payload)
-        return payload
+    init(name: String) throws(CryptoError) {
+        self.name = name
+        initialPayload = try sizes.payload()
     }
 
     mutating func receive(_ payload: ByteBuffer) throws(CryptoError) -> ClientKeyExchangeStep {
@@ -87,10 +68,7 @@ struct GroupExchangeClient: ClientKeyExchange {
                 throw .invalidGroup(algorithm: name, reason: "its generator makes no keys")
             }
             state = .sent(group, exponent: key.exponent, publicValue: key.publicValue)
-            var answer = ByteBuffer()
-            answer.writeInteger(GroupExchangeMessage.initial)
-            answer.writeMPInt(key.publicValue)
-            return .send(answer)
+            return .send(try KexGroupInit(e: key.publicValue).payload())
         case .sent(let group, let exponent, let publicValue):
             let result = try readReply(payload, group, exponent, publicValue)
             state = .finished
@@ -101,13 +79,8 @@ struct GroupExchangeClient: ClientKeyExchange {
     }
 
     private func readGroup(_ payload: ByteBuffer) throws(CryptoError) -> DiffieHellmanGroup {
-        var fields = try payload.fields(ofMessage: GroupExchangeMessage.group, algorithm: name)
-        let (prime, generator) = try decoding { () throws(WireError) in
-            let prime = try fields.readMPInt("p")
-            let generator = try fields.readMPInt("g")
-            try fields.finish("SSH_MSG_KEX_DH_GEX_GROUP")
-            return (prime, generator)
-        }
+        let message = try KexGroup(payload, of: name)
+        let (prime, generator) = (message.prime, message.generator)
         guard prime.bitWidth >= sizes.minimum, prime.bitWidth <= sizes.maximum else {
             throw .invalidGroup(
                 algorithm: name,
@@ -122,19 +95,12 @@ struct GroupExchangeClient: ClientKeyExchange {
     private func readReply(
         _ payload: ByteBuffer, _ group: DiffieHellmanGroup, _ exponent: [UInt8], _ publicValue: MPInt
     ) throws(CryptoError) -> KeyExchangeResult {
-        var fields = try payload.fields(ofMessage: GroupExchangeMessage.reply, algorithm: name)
-        let (hostKey, serverValue, signature) = try decoding { () throws(WireError) in
-            let hostKey = try fields.readSSHString("K_S")
-            let serverValue = try fields.readMPInt("f")
-            let signature = try fields.readSSHString("signature")
-            try fields.finish("SSH_MSG_KEX_DH_GEX_REPLY")
-            return (hostKey, serverValue, signature)
-        }
-        let secret = try sharedSecret(group, exponent, serverValue, algorithm: name)
+        let reply = try KexGroupReply(payload, of: name)
+        let secret = try sharedSecret(group, exponent, reply.f, algorithm: name)
         return KeyExchangeResult(
-            hostKey: hostKey, signature: signature,
+            hostKey: reply.hostKey, signature: reply.signature,
             exchangeHashTail: hashTail(
-                sizes, group, clientValue: publicValue, serverValue: serverValue, sharedSecret: secret),
+                sizes, group, clientValue: publicValue, serverValue: reply.f, sharedSecret: secret),
             sharedSecret: secret)
     }
 }
@@ -143,7 +109,7 @@ struct GroupExchangeClient: ClientKeyExchange {
 struct GroupExchangeServer: ServerKeyExchange {
     private enum State {
         case waiting
-        case offered(DiffieHellmanGroup, GroupSizes)
+        case offered(DiffieHellmanGroup, KexGroupRequest)
         case finished(publicValue: MPInt)
     }
 
@@ -155,16 +121,12 @@ struct GroupExchangeServer: ServerKeyExchange {
     mutating func receive(_ payload: ByteBuffer) throws(CryptoError) -> ServerKeyExchangeStep {
         switch state {
         case .waiting:
-            let sizes = try readRequest(payload)
+            let sizes = try KexGroupRequest(payload, of: name)
             let group = try choose(sizes)
             state = .offered(group, sizes)
-            var answer = ByteBuffer()
-            answer.writeInteger(GroupExchangeMessage.group)
-            answer.writeMPInt(group.prime)
-            answer.writeMPInt(group.generator)
-            return .send(answer)
+            return .send(try KexGroup(prime: group.prime, generator: group.generator).payload())
         case .offered(let group, let sizes):
-            let clientValue = try readInitial(payload)
+            let clientValue = try KexGroupInit(payload, of: name).e
             guard let key = group.makeKey() else { throw .operationFailed("\(name): making a key") }
             let secret = try sharedSecret(group, key.exponent, clientValue, algorithm: name)
             state = .finished(publicValue: key.publicValue)
@@ -181,36 +143,11 @@ struct GroupExchangeServer: ServerKeyExchange {
         guard case .finished(let publicValue) = state else {
             throw .operationFailed("\(name): a reply before the client's value")
         }
-        var payload = ByteBuffer()
-        payload.writeInteger(GroupExchangeMessage.reply)
-        payload.writeSSHString(hostKey)
-        payload.writeMPInt(publicValue)
-        payload.writeSSHString(signature)
-        return payload
-    }
-
-    private func readRequest(_ payload: ByteBuffer) throws(CryptoError) -> GroupSizes {
-        var fields = try payload.fields(ofMessage: GroupExchangeMessage.request, algorithm: name)
-        return try decoding { () throws(WireError) in
-            let sizes = GroupSizes(
-                minimum: try fields.readUInt32("min"), preferred: try fields.readUInt32("n"),
-                maximum: try fields.readUInt32("max"))
-            try fields.finish("SSH_MSG_KEX_DH_GEX_REQUEST")
-            return sizes
-        }
-    }
-
-    private func readInitial(_ payload: ByteBuffer) throws(CryptoError) -> MPInt {
-        var fields = try payload.fields(ofMessage: GroupExchangeMessage.initial, algorithm: name)
-        return try decoding { () throws(WireError) in
-            let value = try fields.readMPInt("e")
-            try fields.finish("SSH_MSG_KEX_DH_GEX_INIT")
-            return value
-        }
+        return try KexGroupReply(hostKey: hostKey, f: publicValue, signature: signature).payload()
     }
 
     /// The smallest group that is not below what the client prefers, or else the largest it takes.
-    private func choose(_ sizes: GroupSizes) throws(CryptoError) -> DiffieHellmanGroup {
+    private func choose(_ sizes: KexGroupRequest) throws(CryptoError) -> DiffieHellmanGroup {
         let allowed = DiffieHellmanGroup.published.filter {
             $0.prime.bitWidth >= sizes.minimum && $0.prime.bitWidth <= sizes.maximum
         }

@@ -69,10 +69,12 @@ package struct KeyExchangeAlgorithm: Sendable {
     package let makeServer: @Sendable () throws(CryptoError) -> any ServerKeyExchange
 
     /// All that exist here, the weak ones included.
-    package static let all: [KeyExchangeAlgorithm] = defaults + [weakGroupExchange] + weakDiffieHellman
+    package static let all: [KeyExchangeAlgorithm] =
+        defaults + nistCurves + [smallGroup, weakGroupExchange] + weakDiffieHellman
 
-    /// What is offered by default, best first.
-    package static let defaults: [KeyExchangeAlgorithm] = hybrids + ellipticCurve + [groupExchange] + diffieHellman
+    /// What is offered by default, best first. Curves that audits complain of, groups of 2048 bits and SHA-1 are for old
+    /// servers, when named; what is not post-quantum here is for those that know nothing newer.
+    package static let defaults: [KeyExchangeAlgorithm] = hybrids + curve25519 + [groupExchange] + diffieHellman
 
     package static func named(_ name: some StringProtocol) -> KeyExchangeAlgorithm? {
         all.first { $0.name == name }
@@ -84,28 +86,26 @@ extension KeyExchangeAlgorithm: Equatable {
     package static func == (one: KeyExchangeAlgorithm, other: KeyExchangeAlgorithm) -> Bool { one.name == other.name }
 }
 
-/// Runs the decoding of a message, its errors made this layer's.
-func decoding<R>(_ body: () throws(WireError) -> R) throws(CryptoError) -> R {
-    do throws(WireError) {
-        return try body()
-    } catch {
-        throw .malformedMessage(error)
-    }
-}
-
-extension ByteBuffer {
-    /// The payload after its message number.
+extension Message {
+    /// Decodes a whole payload, with this layer's errors.
     ///
-    /// - Throws: ``CryptoError/unexpectedMessage(algorithm:number:)`` when it is another one.
-    func fields(ofMessage number: UInt8, algorithm: String) throws(CryptoError) -> ByteBuffer {
-        var payload = self
-        let found = payload.readInteger(as: UInt8.self)
-        guard found == number else { throw .unexpectedMessage(algorithm: algorithm, number: found) }
-        return payload
+    /// - Throws: ``CryptoError/unexpectedMessage(algorithm:number:)``, ``CryptoError/malformedMessage(_:)``
+    init(_ payload: ByteBuffer, of algorithm: String) throws(CryptoError) {
+        do throws(WireError) {
+            try self.init(payload: payload)
+        } catch .unexpectedMessage(_, let found) {
+            throw .unexpectedMessage(algorithm: algorithm, number: found)
+        } catch {
+            throw .malformedMessage(error)
+        }
     }
 
-    /// Throws where bytes are left behind a message's last field.
-    func finish(_ message: String) throws(WireError) {
-        guard readableBytes == 0 else { throw .trailingBytes(message: message, count: readableBytes) }
+    /// The payload, with this layer's errors.
+    func payload() throws(CryptoError) -> ByteBuffer {
+        do throws(WireError) {
+            return try encoded()
+        } catch {
+            throw .malformedMessage(error)
+        }
     }
 }

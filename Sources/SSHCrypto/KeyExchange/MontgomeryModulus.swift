@@ -1,10 +1,11 @@
-/// Modular exponentiation with an odd modulus of any size, for Diffie-Hellman over integers.
+/// Modular arithmetic with an odd modulus of any size, for Diffie-Hellman over integers and for RSA keys that the
+/// cryptographic library finds too large.
 ///
 /// Numbers are arrays of 64-bit limbs, the lowest first, all as long as the modulus. Products are kept in Montgomery's
 /// form, where the modulus is divided out limb by limb. Neither the sequence of operations nor the memory they touch
 /// depends on the exponent or on the base, only on their lengths: digits of the exponent are taken 4 bits at a time and
 /// the table of powers is read whole for each.
-struct MontgomeryModulus: Sendable {
+package struct MontgomeryModulus: Sendable {
     private static let windowBits = 4
     private static let windowSize = 1 << windowBits
 
@@ -15,10 +16,10 @@ struct MontgomeryModulus: Sendable {
     /// R^2 mod modulus, where R = 2^(64 * limbs): what takes a number into Montgomery's form.
     private let squareOfR: [UInt64]
     /// The modulus' length in bytes.
-    let byteCount: Int
+    package let byteCount: Int
 
     /// - Parameter bytes: the modulus, big-endian; nil is returned unless it is odd and above 1.
-    init?(bigEndian bytes: [UInt8]) {
+    package init?(bigEndian bytes: [UInt8]) {
         let significant = Array(bytes.drop { $0 == 0 })
         guard let last = significant.last, last & 1 == 1, significant != [1] else { return nil }
         byteCount = significant.count
@@ -36,7 +37,7 @@ struct MontgomeryModulus: Sendable {
     /// - Parameters:
     ///   - base: big-endian, no longer than the modulus and below it.
     ///   - exponent: big-endian; its length may be seen in the time taken, its bits may not.
-    func power(_ base: [UInt8], _ exponent: [UInt8]) -> [UInt8] {
+    package func power(_ base: [UInt8], _ exponent: [UInt8]) -> [UInt8] {
         let count = modulus.count
         let base = multiply(Self.limbs(base, count: count), squareOfR)
         let one = multiply(Self.limbs([1], count: count), squareOfR)
@@ -54,6 +55,42 @@ struct MontgomeryModulus: Sendable {
             }
         }
         return bytes(of: multiply(result, Self.limbs([1], count: count)))
+    }
+
+    /// a * b modulo the modulus, big-endian and as long as it; neither factor is longer.
+    package func product(_ a: [UInt8], _ b: [UInt8]) -> [UInt8] {
+        let count = modulus.count
+        return bytes(of: multiply(multiply(Self.limbs(a, count: count), squareOfR), Self.limbs(b, count: count)))
+    }
+
+    /// a - b modulo the modulus, big-endian and as long as it; both are below it.
+    package func difference(_ a: [UInt8], _ b: [UInt8]) -> [UInt8] {
+        let count = modulus.count
+        var negated = modulus
+        var borrow: UInt64 = 0
+        for (index, limb) in Self.limbs(b, count: count).enumerated() {
+            let (part, under1) = negated[index].subtractingReportingOverflow(limb)
+            let (difference, under2) = part.subtractingReportingOverflow(borrow)
+            negated[index] = difference
+            borrow = (under1 ? 1 : 0) | (under2 ? 1 : 0)
+        }
+        return bytes(of: Self.add(Self.limbs(a, count: count), negated, modulus))
+    }
+
+    /// A number of any size modulo the modulus, big-endian and as long as it.
+    package func remainder(_ value: [UInt8]) -> [UInt8] {
+        let count = modulus.count
+        let one = Self.limbs([1], count: count)
+        var result = [UInt64](repeating: 0, count: count)
+        // Horner's rule over pieces as long as the modulus.
+        var rest = value[...]
+        while !rest.isEmpty {
+            let size = (rest.count - 1) % (count * 8) + 1
+            let piece = multiply(multiply(Self.limbs(Array(rest.prefix(size)), count: count), squareOfR), one)
+            result = Self.add(multiply(result, squareOfR), piece, modulus)
+            rest = rest.dropFirst(size)
+        }
+        return bytes(of: result)
     }
 
     /// The entry of a table, every entry being read.
@@ -167,20 +204,22 @@ struct MontgomeryModulus: Sendable {
         let width = count * 64 - (modulus.last ?? 0).leadingZeroBitCount
         var value = [UInt64](repeating: 0, count: count)
         value[(width - 1) / 64] = 1 << UInt64((width - 1) % 64)
-        for _ in (width - 1)..<(count * 64 + count) { value = double(value, modulus) }
+        for _ in (width - 1)..<(count * 64 + count) { value = add(value, value, modulus) }
         for _ in 0..<6 { value = multiply(value, value, modulus, negatedInverse) }
         return value
     }
 
-    /// 2 * value mod modulus.
-    private static func double(_ value: [UInt64], _ modulus: [UInt64]) -> [UInt64] {
+    /// a + b mod modulus, the one below the modulus, the other not above it.
+    private static func add(_ a: [UInt64], _ b: [UInt64], _ modulus: [UInt64]) -> [UInt64] {
         let count = modulus.count
         var sum = [UInt64](repeating: 0, count: count + 2)
         var result = [UInt64](repeating: 0, count: count)
         var carry: UInt64 = 0
         for limb in 0..<count {
-            sum[limb] = value[limb] << 1 | carry
-            carry = value[limb] >> 63
+            let (part, over1) = a[limb].addingReportingOverflow(b[limb])
+            let (total, over2) = part.addingReportingOverflow(carry)
+            sum[limb] = total
+            carry = (over1 ? 1 : 0) | (over2 ? 1 : 0)
         }
         sum[count] = carry
         sum.withUnsafeMutableBufferPointer { sum in

@@ -25,7 +25,7 @@ extension OneRoundAgreement {
     var encoding: PublicValueEncoding { .string }
 }
 
-/// The data type of a public value.
+/// The data type of a public value, and so the messages that carry it.
 enum PublicValueEncoding: Sendable {
     case string
     /// For a number given by its magnitude, big-endian.
@@ -38,20 +38,47 @@ enum PublicValueEncoding: Sendable {
         }
     }
 
-    func read(_ field: String, from buffer: inout ByteBuffer) throws(WireError) -> [UInt8] {
+    /// The client's message.
+    func initialPayload(_ value: [UInt8]) throws(CryptoError) -> ByteBuffer {
         switch self {
-        case .string: Array(try buffer.readSSHString(field).readableBytesView)
-        case .mpint: try buffer.readMPInt(field).magnitude
+        case .string: try KexECDHInit(clientKey: ByteBuffer(bytes: value)).payload()
+        case .mpint: try KexDHInit(e: MPInt(bigEndian: value)).payload()
         }
     }
-}
 
-/// The numbers and names of the two messages.
-private enum ECDHMessage {
-    static let initNumber: UInt8 = 30
-    static let replyNumber: UInt8 = 31
-    static let initName = "SSH_MSG_KEX_ECDH_INIT"
-    static let replyName = "SSH_MSG_KEX_ECDH_REPLY"
+    /// The public value in the client's message.
+    func readInitial(_ payload: ByteBuffer, _ algorithm: String) throws(CryptoError) -> [UInt8] {
+        switch self {
+        case .string: Array(try KexECDHInit(payload, of: algorithm).clientKey.readableBytesView)
+        case .mpint: try KexDHInit(payload, of: algorithm).e.magnitude
+        }
+    }
+
+    /// The server's message.
+    func replyPayload(
+        hostKey: ByteBuffer, value: [UInt8], signature: ByteBuffer
+    ) throws(CryptoError) -> ByteBuffer {
+        switch self {
+        case .string:
+            try KexECDHReply(hostKey: hostKey, serverKey: ByteBuffer(bytes: value), signature: signature).payload()
+        case .mpint:
+            try KexDHReply(hostKey: hostKey, f: MPInt(bigEndian: value), signature: signature).payload()
+        }
+    }
+
+    /// What is in the server's message.
+    func readReply(
+        _ payload: ByteBuffer, _ algorithm: String
+    ) throws(CryptoError) -> (hostKey: ByteBuffer, value: [UInt8], signature: ByteBuffer) {
+        switch self {
+        case .string:
+            let reply = try KexECDHReply(payload, of: algorithm)
+            return (reply.hostKey, Array(reply.serverKey.readableBytesView), reply.signature)
+        case .mpint:
+            let reply = try KexDHReply(payload, of: algorithm)
+            return (reply.hostKey, reply.f.magnitude, reply.signature)
+        }
+    }
 }
 
 /// Q_C, Q_S and K, as the exchange hash takes them in.
@@ -70,18 +97,13 @@ struct OneRoundClient<Agreement: OneRoundAgreement>: ClientKeyExchange {
     private let agreement: Agreement
     private let secret: Agreement.ClientSecret
     private let publicValue: [UInt8]
+    let initialPayload: ByteBuffer
     private var isFinished = false
 
     init(_ agreement: Agreement) throws(CryptoError) {
         self.agreement = agreement
         (secret, publicValue) = try agreement.start()
-    }
-
-    var initialPayload: ByteBuffer {
-        var payload = ByteBuffer()
-        payload.writeInteger(ECDHMessage.initNumber)
-        agreement.encoding.write(publicValue, to: &payload)
-        return payload
+        initialPayload = try agreement.encoding.initialPayload(publicValue)
     }
 
     mutating func receive(_ payload: ByteBuffer) throws(CryptoError) -> ClientKeyExchangeStep {
@@ -89,14 +111,7 @@ struct OneRoundClient<Agreement: OneRoundAgreement>: ClientKeyExchange {
             let number: UInt8? = payload.getInteger(at: payload.readerIndex)
             throw .unexpectedMessage(algorithm: agreement.name, number: number)
         }
-        var fields = try payload.fields(ofMessage: ECDHMessage.replyNumber, algorithm: agreement.name)
-        let (hostKey, serverValue, signature) = try decoding { () throws(WireError) in
-            let hostKey = try fields.readSSHString("K_S")
-            let serverValue = try agreement.encoding.read("Q_S", from: &fields)
-            let signature = try fields.readSSHString("signature")
-            try fields.finish(ECDHMessage.replyName)
-            return (hostKey, serverValue, signature)
-        }
+        let (hostKey, serverValue, signature) = try agreement.encoding.readReply(payload, agreement.name)
         let sharedSecret = try agreement.complete(secret, with: serverValue)
         isFinished = true
         return .finished(
@@ -119,12 +134,7 @@ struct OneRoundServer<Agreement: OneRoundAgreement>: ServerKeyExchange {
             let number: UInt8? = payload.getInteger(at: payload.readerIndex)
             throw .unexpectedMessage(algorithm: agreement.name, number: number)
         }
-        var fields = try payload.fields(ofMessage: ECDHMessage.initNumber, algorithm: agreement.name)
-        let clientValue = try decoding { () throws(WireError) in
-            let value = try agreement.encoding.read("Q_C", from: &fields)
-            try fields.finish(ECDHMessage.initName)
-            return value
-        }
+        let clientValue = try agreement.encoding.readInitial(payload, agreement.name)
         let (serverValue, sharedSecret) = try agreement.respond(to: clientValue)
         publicValue = serverValue
         return .computed(
@@ -134,12 +144,7 @@ struct OneRoundServer<Agreement: OneRoundAgreement>: ServerKeyExchange {
 
     func makeReply(hostKey: ByteBuffer, signature: ByteBuffer) throws(CryptoError) -> ByteBuffer {
         guard let publicValue else { throw .operationFailed("\(agreement.name): a reply before the client's value") }
-        var payload = ByteBuffer()
-        payload.writeInteger(ECDHMessage.replyNumber)
-        payload.writeSSHString(hostKey)
-        agreement.encoding.write(publicValue, to: &payload)
-        payload.writeSSHString(signature)
-        return payload
+        return try agreement.encoding.replyPayload(hostKey: hostKey, value: publicValue, signature: signature)
     }
 }
 

@@ -13,7 +13,7 @@ import NIOCore
 ///
 /// The nonce is the packet's sequence number as 8 bytes; OpenSSH's ChaCha20 has a counter of 64 bits before it, whose
 /// upper half stays zero for packets of this size, which makes both together the 96-bit nonce of RFC 8439.
-struct ChaChaPolyKeys: Sendable {
+package struct ChaChaPolyKeys: Sendable {
     static let blockSize = 8
     private static let half = 32
 
@@ -21,7 +21,7 @@ struct ChaChaPolyKeys: Sendable {
     private let lengthKey: SymmetricKey
 
     /// - Parameter key: 64 bytes: the key of the payload, then the key of the length.
-    init(_ key: SymmetricKey) {
+    package init(_ key: SymmetricKey) {
         (payloadKey, lengthKey) = key.withUnsafeBytes { bytes in
             (SymmetricKey(data: bytes.prefix(Self.half)), SymmetricKey(data: bytes.dropFirst(Self.half)))
         }
@@ -54,6 +54,34 @@ struct ChaChaPolyKeys: Sendable {
         }
         guard let tag else { throw .operationFailed("Poly1305") }
         return tag
+    }
+
+    /// Encrypts a text that has no length before it, as key files do (OpenSSH's PROTOCOL.key), and makes its tag of 16 bytes.
+    package func seal(_ plaintext: [UInt8]) throws(CryptoError) -> (ciphertext: [UInt8], tag: [UInt8]) {
+        let ciphertext = try ByteBuffer(bytes: plaintext).withUnsafeReadableBytes { bytes throws(CryptoError) in
+            Array(try applyToPayload(bytes, sequenceNumber: 0))
+        }
+        return (ciphertext, try fileTag(of: ciphertext))
+    }
+
+    /// Opens what ``seal(_:)`` made.
+    ///
+    /// - Throws: ``CryptoError/macMismatch``
+    package func open(_ ciphertext: [UInt8], tag: [UInt8]) throws(CryptoError) -> [UInt8] {
+        let wanted = try fileTag(of: ciphertext)
+        guard tag.count == wanted.count, zip(wanted, tag).reduce(0, { $0 | ($1.0 ^ $1.1) }) == 0 else {
+            throw .macMismatch
+        }
+        return try ByteBuffer(bytes: ciphertext).withUnsafeReadableBytes { bytes throws(CryptoError) in
+            Array(try applyToPayload(bytes, sequenceNumber: 0))
+        }
+    }
+
+    private func fileTag(of ciphertext: [UInt8]) throws(CryptoError) -> [UInt8] {
+        let tag = try ByteBuffer(bytes: ciphertext).withUnsafeReadableBytes { bytes throws(CryptoError) in
+            try self.tag(of: bytes, sequenceNumber: 0)
+        }
+        return withUnsafeBytes(of: (tag.low.littleEndian, tag.high.littleEndian)) { Array($0) }
     }
 
     private static func chacha20(

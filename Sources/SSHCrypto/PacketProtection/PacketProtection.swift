@@ -67,9 +67,9 @@ package enum PacketProtection {
         switch cipher.mode {
         case .gcm: return GCMSealer(keys: keys)
         case .chacha20Poly1305: return ChaChaPolySealer(key: keys.encryptionKey)
-        case .ctr:
+        case .ctr, .cbc, .tripleDESCBC:
             let mac = try packetMAC(mac, keys: keys, cipher: cipher)
-            return CTRSealer(keystream: CTRKeystream(keys: keys), mac: mac)
+            return CipherAndMACSealer(cipher: try PacketCipher(cipher, keys: keys), mac: mac)
         }
     }
 
@@ -84,9 +84,9 @@ package enum PacketProtection {
         switch cipher.mode {
         case .gcm: return GCMOpener(keys: keys)
         case .chacha20Poly1305: return ChaChaPolyOpener(key: keys.encryptionKey)
-        case .ctr:
+        case .ctr, .cbc, .tripleDESCBC:
             let mac = try packetMAC(mac, keys: keys, cipher: cipher)
-            return CTROpener(keystream: CTRKeystream(keys: keys), mac: mac)
+            return CipherAndMACOpener(cipher: try PacketCipher(cipher, keys: keys), mac: mac)
         }
     }
 
@@ -108,6 +108,6 @@ package enum PacketProtection {
         guard keyLength == mac.keyLength else {
             throw .keyLength(algorithm: mac.name, expected: mac.keyLength, found: keyLength)
         }
-        return PacketMAC(mac, key: keys.integrityKey)
+        return try PacketMAC(mac, key: keys.integrityKey)
     }
 }

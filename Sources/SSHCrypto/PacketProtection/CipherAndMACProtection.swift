@@ -1,5 +1,3 @@
-import Crypto
-import CryptoExtras
 import NIOCore
 
 #if canImport(FoundationEssentials)
@@ -8,44 +6,15 @@ import NIOCore
     import Foundation
 #endif
 
-/// AES in counter mode, the counter going on from packet to packet (RFC 4344 section 4).
-struct CTRKeystream: Sendable {
-    static let blockSize = 16
-
-    private let key: SymmetricKey
-    private var counter: UInt128
-
-    /// - Parameter keys: an initial vector of 16 bytes: the first counter, big-endian.
-    init(keys: DirectionKeys) {
-        key = keys.encryptionKey
-        counter = keys.iv.reduce(0) { $0 << 8 | UInt128($1) }
-    }
-
-    /// Encrypts or decrypts bytes at the present place of the keystream, without moving on.
-    func apply(to bytes: UnsafeRawBufferPointer) throws(CryptoError) -> Data {
-        let result = withUnsafeBytes(of: counter.bigEndian) { counter -> Data? in
-            guard let nonce = try? AES._CTR.Nonce(nonceBytes: counter) else { return nil }
-            return try? AES._CTR.encrypt(bytes, using: key, nonce: nonce)
-        }
-        guard let result else { throw .operationFailed("AES-CTR") }
-        return result
-    }
-
-    /// Moves on over whole blocks.
-    mutating func advance(bytes: Int) {
-        counter &+= UInt128(truncatingIfNeeded: bytes / Self.blockSize)
-    }
-}
-
-/// Makes packets with AES-CTR and a MAC, either over the plaintext (RFC 4253 section 6.4) or, for the `-etm` MACs, over
-/// the ciphertext with the length left in the clear (OpenSSH's PROTOCOL section 1.5).
-struct CTRSealer: PacketSealer {
-    private var keystream: CTRKeystream
+/// Makes packets with a cipher and a MAC, the latter either over the plaintext (RFC 4253 section 6.4) or, for the `-etm`
+/// MACs, over the ciphertext with the length left in the clear (OpenSSH's PROTOCOL section 1.5).
+struct CipherAndMACSealer: PacketSealer {
+    private var cipher: PacketCipher
     private let mac: PacketMAC
     private var padding = PaddingSource()
 
-    init(keystream: CTRKeystream, mac: PacketMAC) {
-        self.keystream = keystream
+    init(cipher: PacketCipher, mac: PacketMAC) {
+        self.cipher = cipher
         self.mac = mac
     }
 
@@ -54,7 +23,7 @@ struct CTRSealer: PacketSealer {
         head: ByteBuffer, body: ByteBuffer?, sequenceNumber: UInt32, into output: inout ByteBuffer
     ) throws(CryptoError) -> PacketSizes {
         let layout = try PacketLayout(
-            payloadLength: head.readableBytes + (body?.readableBytes ?? 0), blockSize: CTRKeystream.blockSize,
+            payloadLength: head.readableBytes + (body?.readableBytes ?? 0), blockSize: cipher.blockSize,
             lengthCounts: !mac.encryptThenMAC)
         let start = output.writerIndex
         layout.write(head: head, body: body, padding: &padding, trailer: mac.length, to: &output)
@@ -65,14 +34,16 @@ struct CTRSealer: PacketSealer {
         let ciphertext: Data
         do throws(CryptoError) {
             ciphertext = try output.withVeryUnsafeBytes { bytes throws(CryptoError) in
-                try keystream.apply(to: UnsafeRawBufferPointer(rebasing: bytes[encrypted]))
+                try cipher.encrypt(UnsafeRawBufferPointer(rebasing: bytes[encrypted]))
             }
         } catch {
             output.moveWriterIndex(to: start)
             throw error
         }
-        _ = ciphertext.withUnsafeBytes { output.setBytes($0, at: encrypted.lowerBound) }
-        keystream.advance(bytes: encrypted.count)
+        ciphertext.withUnsafeBytes {
+            output.setBytes($0, at: encrypted.lowerBound)
+            cipher.advance(over: $0)
+        }
         if mac.encryptThenMAC { appendCode(of: packet, sequenceNumber, to: &output) }
         return layout.sizes
     }
@@ -88,15 +59,17 @@ struct CTRSealer: PacketSealer {
     }
 }
 
-/// Takes packets of AES-CTR and a MAC.
-struct CTROpener: PacketOpener {
-    private var keystream: CTRKeystream
+/// Takes packets of a cipher and a MAC.
+struct CipherAndMACOpener: PacketOpener {
+    private var cipher: PacketCipher
     private let mac: PacketMAC
     /// The length of the packet that is coming in, known once its first block was decrypted.
     private var pendingLength: Int?
+    /// Whether a packet was found wrong that is not to be reported yet.
+    private var isSpoiled = false
 
-    init(keystream: CTRKeystream, mac: PacketMAC) {
-        self.keystream = keystream
+    init(cipher: PacketCipher, mac: PacketMAC) {
+        self.cipher = cipher
         self.mac = mac
     }
 
@@ -118,16 +91,18 @@ struct CTROpener: PacketOpener {
         guard let packetLength = input.getInteger(at: input.readerIndex, as: UInt32.self).map(Int.init) else {
             return nil
         }
-        try PacketLayout.check(packetLength: packetLength, blockSize: CTRKeystream.blockSize, lengthCounts: false)
+        try PacketLayout.check(packetLength: packetLength, blockSize: cipher.blockSize, lengthCounts: false)
         let end = PacketLayout.lengthSize + packetLength
         guard input.readableBytes >= end + mac.length else { return nil }
         let plaintext = try input.withUnsafeReadableBytes { bytes throws(CryptoError) in
             let code = UnsafeRawBufferPointer(rebasing: bytes[end..<(end + mac.length)])
             let packet = UnsafeRawBufferPointer(rebasing: bytes[..<end])
             guard mac.isValid(code, sequenceNumber: sequenceNumber, packet: packet) else { throw .macMismatch }
-            return try keystream.apply(to: UnsafeRawBufferPointer(rebasing: packet.dropFirst(PacketLayout.lengthSize)))
+            let ciphertext = UnsafeRawBufferPointer(rebasing: packet.dropFirst(PacketLayout.lengthSize))
+            let plaintext = try cipher.decrypt(ciphertext)
+            cipher.advance(over: ciphertext)
+            return plaintext
         }
-        keystream.advance(bytes: packetLength)
         return try plaintext.withUnsafePlaintext { bytes throws(CryptoError) in
             try PacketLayout.extractPayload(from: bytes, into: &payload)
         }
@@ -136,42 +111,57 @@ struct CTROpener: PacketOpener {
     private mutating func openPlaintextFirst(
         _ input: ByteBuffer, _ sequenceNumber: UInt32, _ payload: inout ByteBuffer
     ) throws(CryptoError) -> PacketSizes? {
+        if isSpoiled { return try refuse(input) }
         guard let packetLength = try decryptedLength(input) else { return nil }
         let end = PacketLayout.lengthSize + packetLength
         guard input.readableBytes >= end + mac.length else { return nil }
         let plaintext = try input.withUnsafeReadableBytes { bytes throws(CryptoError) in
-            try keystream.apply(to: UnsafeRawBufferPointer(rebasing: bytes[..<end]))
+            try cipher.decrypt(UnsafeRawBufferPointer(rebasing: bytes[..<end]))
         }
-        let opened = try plaintext.withUnsafePlaintext { packet throws(CryptoError) in
+        let opened = try plaintext.withUnsafePlaintext { packet throws(CryptoError) -> PacketSizes? in
             let isValid = input.withUnsafeReadableBytes { bytes in
                 mac.isValid(
                     UnsafeRawBufferPointer(rebasing: bytes[end..<(end + mac.length)]),
                     sequenceNumber: sequenceNumber, packet: packet)
             }
-            guard isValid else { throw .macMismatch }
+            guard isValid else { return nil }
             return try PacketLayout.extractPayload(
                 from: UnsafeRawBufferPointer(rebasing: packet.dropFirst(PacketLayout.lengthSize)), into: &payload)
         }
-        keystream.advance(bytes: end)
+        guard let opened else { return try refuse(input) }
+        input.withUnsafeReadableBytes { cipher.advance(over: UnsafeRawBufferPointer(rebasing: $0[..<end])) }
         pendingLength = nil
         return opened
     }
 
-    /// The packet's length, from its first block.
+    /// Ends the connection over a wrong packet.
+    ///
+    /// With a chained cipher, only when as much has come in as the longest packet takes. Who replays a block of ciphertext
+    /// as the first of a packet would otherwise learn from the time of the refusal what the block says: it is read as a
+    /// length (CVE-2008-5161).
+    private mutating func refuse(_ input: ByteBuffer) throws(CryptoError) -> PacketSizes? {
+        isSpoiled = true
+        let longest = PacketLayout.lengthSize + PacketProtection.maximumPacketLength + mac.length
+        guard !cipher.isChained || input.readableBytes >= longest else { return nil }
+        throw .macMismatch
+    }
+
+    /// The packet's length, from its first block; nil while there is none to go on with.
     ///
     /// A length that cannot be is reported as a wrong MAC: nothing here is authenticated yet, and which of the two went
     /// wrong is no one's business.
     private mutating func decryptedLength(_ input: ByteBuffer) throws(CryptoError) -> Int? {
         if let pendingLength { return pendingLength }
-        guard input.readableBytes >= CTRKeystream.blockSize else { return nil }
+        guard input.readableBytes >= cipher.blockSize else { return nil }
         let block = try input.withUnsafeReadableBytes { bytes throws(CryptoError) in
-            try keystream.apply(to: UnsafeRawBufferPointer(rebasing: bytes[..<CTRKeystream.blockSize]))
+            try cipher.decrypt(UnsafeRawBufferPointer(rebasing: bytes[..<cipher.blockSize]))
         }
         let length = block.prefix(PacketLayout.lengthSize).reduce(0) { $0 << 8 | Int($1) }
         do throws(CryptoError) {
-            try PacketLayout.check(packetLength: length, blockSize: CTRKeystream.blockSize, lengthCounts: true)
+            try PacketLayout.check(packetLength: length, blockSize: cipher.blockSize, lengthCounts: true)
         } catch {
-            throw .macMismatch
+            _ = try refuse(input)
+            return nil
         }
         pendingLength = length
         return length
