@@ -167,6 +167,7 @@ struct CopyCommand {
     ) async throws -> TransferSummary {
         if options.transferProtocol == .scp { return try await scp() }
         let client = try await connections.client(for: remote, request: .subsystem("sftp"))
+        if options.verbosity > 0 { StandardError.write("debug1: Sending subsystem: sftp\n") }
         do {
             return try await sftp { try await client.subsystem("sftp") }
         } catch let error where Self.meansNoSFTP(error) && options.transferProtocol == .sftpIfThere {

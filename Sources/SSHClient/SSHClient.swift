@@ -45,6 +45,19 @@ public final class SSHClient: Sendable {
     public static func connect(
         _ options: ClientOptions, interface: any UserInterface, log: ClientLog = ClientLog(verbosity: 0) { _ in }
     ) async throws -> SSHClient {
+        do {
+            return try await connect(as: options, interface: interface, log: log)
+        } catch ClientError.lost(_, _, .connection(.noCommonAlgorithm(let reason))) where options.canReachFurther {
+            log.note(1, "\(reason); connecting again, with what is for such servers")
+            var options = options
+            options.reach = .wide
+            return try await connect(as: options, interface: interface, log: log)
+        }
+    }
+
+    private static func connect(
+        as options: ClientOptions, interface: any UserInterface, log: ClientLog
+    ) async throws -> SSHClient {
         var verifier = HostVerifier(options: options, interface: interface, log: log)
         let publicKeyAlgorithms = try PublicKeyOffers.algorithms(options)
         let configuration = try configuration(options, hostKeys: try await verifier.algorithms())
@@ -140,14 +153,16 @@ public final class SSHClient: Sendable {
         var configuration = ConnectionConfiguration()
         configuration.algorithms = AlgorithmProposal(
             kex: try AlgorithmList.resolve(
-                options.keyExchanges, option: "KexAlgorithms", defaults: KeyExchangeAlgorithm.defaults.map(\.name),
+                options.keyExchanges, option: "KexAlgorithms",
+                defaults: options.offer(KeyExchangeAlgorithm.defaults, KeyExchangeAlgorithm.fallbacks).map(\.name),
                 all: KeyExchangeAlgorithm.all.map(\.name)),
             hostKeys: hostKeys,
             ciphers: try AlgorithmList.resolve(
                 options.ciphers, option: "Ciphers", defaults: CipherAlgorithm.defaults.map(\.name),
                 all: CipherAlgorithm.all.map(\.name)),
             macs: try AlgorithmList.resolve(
-                options.macs, option: "MACs", defaults: MACAlgorithm.defaults.map(\.name),
+                options.macs, option: "MACs",
+                defaults: options.offer(MACAlgorithm.defaults, MACAlgorithm.fallbacks).map(\.name),
                 all: MACAlgorithm.all.map(\.name)),
             compression: options.compression ? ["zlib@openssh.com", "none"] : ["none", "zlib@openssh.com"])
         configuration.rekeyBytes = options.rekeyBytes
