@@ -71,9 +71,16 @@ struct ProgramTests {
         try makeTree(tree, at: peer.directory.file("source"))
         let options = [letter, "-rp", "-S", try requireProgram("ssh")]
         try await peer.scp(options, [peer.directory.file("source"), peer.remote("there")]).success()
-        #expect(differences(tree, try readTree(at: peer.directory.file("there")), attributes: true) == [])
+        check("there")
         try await peer.scp(options, [peer.remote("there"), peer.directory.file("back")]).success()
-        #expect(differences(tree, try readTree(at: peer.directory.file("back")), attributes: true) == [])
+        check("back")
+
+        func check(_ name: String) {
+            // By SFTP, OpenSSH and ours keep no set-group-ID bit.
+            let found = (try? readTree(at: peer.directory.file(name))).map { differences(tree, $0, attributes: true) }
+            let left = found?.filter { letter == "-O" || !$0.contains("2755: mode") }
+            #expect(left == [], "\(found ?? [])")
+        }
     }
 
     @Test("-D starts an SFTP server here, both ways, for every host")
