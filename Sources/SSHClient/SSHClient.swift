@@ -16,7 +16,8 @@ import SSHWire
 /// ```
 public final class SSHClient: Sendable {
     public let options: ClientOptions
-    private let transport: Transport
+    let transport: Transport
+    private let route: Route
     private let watcher: Task<Void, Never>
     /// Whether sessions are told that they may use the agent here.
     private let forwardsAgent: Bool
@@ -26,12 +27,13 @@ public final class SSHClient: Sendable {
     private static let handshakeLimit = 120
 
     private init(
-        options: ClientOptions, transport: Transport, watcher: Task<Void, Never>, forwardsAgent: Bool,
+        options: ClientOptions, route: Route, watcher: Task<Void, Never>, forwardsAgent: Bool,
         updates: UpdateGate
     ) {
         self.options = options
         self.forwardsAgent = forwardsAgent
-        self.transport = transport
+        self.route = route
+        transport = route.transport
         self.watcher = watcher
         self.updates = updates
     }
@@ -45,24 +47,34 @@ public final class SSHClient: Sendable {
     public static func connect(
         _ options: ClientOptions, interface: any UserInterface, log: ClientLog = ClientLog(verbosity: 0) { _ in }
     ) async throws -> SSHClient {
+        try await connect(options, interface: interface, log: log, trail: [])
+    }
+
+    /// - Parameter trail: the servers that are to be reached through this one.
+    static func connect(
+        _ options: ClientOptions, interface: any UserInterface, log: ClientLog, trail: [Dialer.Stop]
+    ) async throws -> SSHClient {
         do {
-            return try await connect(as: options, interface: interface, log: log)
-        } catch ClientError.lost(_, _, .connection(.noCommonAlgorithm(let reason))) where options.canReachFurther {
+            return try await connect(once: options, interface: interface, log: log, trail: trail)
+        } catch ClientError.lost(options.host, options.port, .connection(.noCommonAlgorithm(let reason)))
+            where options.canReachFurther
+        {
             log.note(1, "\(reason); connecting again, with what is for such servers")
             var options = options
             options.reach = .wide
-            return try await connect(as: options, interface: interface, log: log)
+            return try await connect(once: options, interface: interface, log: log, trail: trail)
         }
     }
 
     private static func connect(
-        as options: ClientOptions, interface: any UserInterface, log: ClientLog
+        once options: ClientOptions, interface: any UserInterface, log: ClientLog, trail: [Dialer.Stop]
     ) async throws -> SSHClient {
         var verifier = HostVerifier(options: options, interface: interface, log: log)
         let publicKeyAlgorithms = try PublicKeyOffers.algorithms(options)
         let configuration = try configuration(options, hostKeys: try await verifier.algorithms())
-        let dialer = Dialer(options: options, log: log, group: Self.group)
-        let (transport, address) = try await dialer.connect(configuration)
+        let dialer = Dialer(options: options, interface: interface, log: log, group: Self.group, trail: trail)
+        let route = try await dialer.connect(configuration)
+        let (transport, address) = (route.transport, route.address)
         let limit = options.connectTimeout ?? handshakeLimit
         transport.startDeadline(seconds: limit)
         let forwarding: AgentForwarding?
@@ -85,9 +97,10 @@ public final class SSHClient: Sendable {
             forwarding = AgentForwarding(options, binding: binding, log: log)
             forwarding?.start(on: transport)
         } catch let error as TransportError {
+            await route.end()
             throw explain(error, options, limit)
         } catch {
-            await transport.close(.byApplication, "")
+            await route.close(.byApplication, "")
             throw error
         }
         if options.serverAliveInterval > 0 {
@@ -101,12 +114,12 @@ public final class SSHClient: Sendable {
             }
         }
         return SSHClient(
-            options: options, transport: transport, watcher: watcher, forwardsAgent: forwarding != nil,
+            options: options, route: route, watcher: watcher, forwardsAgent: forwarding != nil,
             updates: updates)
     }
 
     /// One thread serves every connection of a process.
-    private static let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    static let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
 
     private static func explain(_ error: TransportError, _ options: ClientOptions, _ limit: Int) -> ClientError {
         if case .unresponsive = error { return .handshakeTimeout(host: options.host, seconds: limit) }
@@ -217,7 +230,7 @@ public final class SSHClient: Sendable {
     /// Says goodbye and closes the connection.
     public func close() async {
         updates.close()
-        await transport.close()
+        await route.close()
         watcher.cancel()
     }
 }

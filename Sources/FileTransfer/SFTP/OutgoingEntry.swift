@@ -45,6 +45,8 @@ final class OutgoingFile {
     var handle = ByteBuffer()
     /// The next block is sent from here.
     var offset: Int64 = 0
+    /// What this channel has sent of it, in bytes.
+    var bytesSent: Int64 = 0
     /// Up to here this channel sends, before it takes another range.
     var end = Int64.max
     /// Answers that are due.

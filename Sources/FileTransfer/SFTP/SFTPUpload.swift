@@ -248,10 +248,14 @@ private struct UploadSession {
                 startStripes(file)
             }
         }
-        if let ranges = file.ranges, file.offset == file.end, let next = ranges.next() {
-            (file.offset, file.end) = (next.lowerBound, next.upperBound)
-        }
         var isDone = file.failure != nil
+        if let ranges = file.ranges, file.offset == file.end {
+            if let next = ranges.next() {
+                (file.offset, file.end) = (next.lowerBound, next.upperBound)
+            } else {
+                isDone = true
+            }
+        }
         if !isDone {
             do throws(FileError) {
                 isDone = try sendContents(file)
@@ -265,6 +269,9 @@ private struct UploadSession {
         if let stripes = file.stripes {
             try await link.flush()
             if let failure = await stripes.value { file.failure = file.failure ?? failure }
+            file.offset = file.size
+            if file.failure == nil { summary.bytes += file.size - file.bytesSent }
+            if file.failure == nil { file.failure = growth(of: file.file).map { "\($0)" } }
         }
         finish(file)
     }
@@ -272,10 +279,10 @@ private struct UploadSession {
     /// - Returns: whether that was the end of the file.
     private mutating func sendContents(_ file: OutgoingFile) throws(FileError) -> Bool {
         let limit = link.session.server.limits.writeLength
-        // One byte more than there should be: a file that grew is copied up to its end.
-        let expected = max(0, min(file.end, max(file.size, file.offset)) - file.offset)
-        let wanted = Int(min(Int64(limit), file.end < file.size ? expected : expected + 1))
         let offset = file.offset
+        // One byte more than there should be: a file that grew is copied up to its end. Ranges are what they are.
+        let left = file.ranges == nil ? max(0, file.size - offset) + 1 : file.end - offset
+        let wanted = Int(min(Int64(limit), left))
         let source = file.file
         let count = try link.session.write(
             handle: file.handle, offset: UInt64(offset), tag: { .written(file, $0) },
@@ -283,6 +290,7 @@ private struct UploadSession {
         if count > 0 {
             file.unanswered += 1
             file.offset += Int64(count)
+            file.bytesSent += Int64(count)
             unansweredBytes += count
             summary.bytes += Int64(count)
             observer.bytesTransferred(count, of: file.transfer)
@@ -292,6 +300,17 @@ private struct UploadSession {
             throw FileError(path: source.path, operation: .read, cause: .shrank(bytes: file.offset, of: file.size))
         }
         return true
+    }
+
+    /// What has grown behind the ranges that the channels shared out is not sent, but must not be lost silently.
+    private func growth(of file: LocalFile) -> FileError? {
+        do throws(FileError) {
+            let now = try file.currentStatus().size
+            guard now > file.status.size else { return nil }
+            return FileError(path: file.path, operation: .read, cause: .grew(bytes: file.status.size, now: now))
+        } catch {
+            return error
+        }
     }
 
     private mutating func startStripes(_ file: OutgoingFile) {
