@@ -165,12 +165,8 @@ struct CopyCommand {
         otherwise scp: () async throws -> TransferSummary
     ) async throws -> TransferSummary {
         if options.transferProtocol == .scp { return try await scp() }
-<<<<<<< HEAD
-        let client = try await connections.client(for: remote, request: .subsystem("sftp"))
-        if options.verbosity > 0 { StandardError.write("debug1: Sending subsystem: sftp\n") }
-=======
         let host = try await connections.host(for: remote, request: .subsystem("sftp"))
->>>>>>> 5298b9a9d87719d7507a83fe82a33d3205251466
+        if options.verbosity > 0, host is ClientHost { StandardError.write("debug1: Sending subsystem: sftp\n") }
         do {
             return try await sftp(host.sftp())
         } catch let error where Self.meansNoSFTP(error) && options.transferProtocol == .sftpIfThere {
