@@ -28,13 +28,15 @@ struct ConnectionFailureTests {
         expectFailure(finished, address.rawValue, "port \(port)", "Connection refused")
     }
 
-    @Test("A host that could not be reached is not asked again for the next file, and both are reported")
+    @Test("A host that could not be reached is not asked again: SFTP tells it once, SCP for each file")
     func refusedTwice() async throws {
         let directory = try TemporaryDirectory()
         let port = try Loopback.ipv4.freePort()
-        let finished = try await run(
-            scpBinary(), ["-P\(port)", "127.0.0.1:a", "127.0.0.1:b", directory.path])
-        expectFailure(finished, "Connection refused", lines: 2)
+        for (options, lines) in [([], 1), (["-O"], 2)] {
+            let finished = try await run(
+                scpBinary(), options + ["-P\(port)", "127.0.0.1:a", "127.0.0.1:b", directory.path])
+            expectFailure(finished, "Connection refused", lines: lines)
+        }
     }
 
     @Test("A server that never answers is given up after ConnectTimeout")
