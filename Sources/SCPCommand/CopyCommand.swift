@@ -184,6 +184,26 @@ struct CopyCommand {
 
     /// Remote to remote, through this machine: what one server sends, the other receives.
     private func relay(_ source: Location.Remote, _ target: Location.Remote) async throws -> TransferSummary {
+        try await throughSFTP(source) { from in
+            try await throughSFTP(target) { to in
+                try await SFTPRelay(
+                    from: from, to: to,
+                    options: .init(
+                        recursive: options.recursive, preserve: options.preserve,
+                        targetMustBeDirectory: options.targetMustBeDirectory),
+                    observer: observer
+                ).run([source.path], to: target.path)
+            } otherwise: {
+                throw ClientError.requestRefused("the subsystem \"sftp\"")
+            }
+        } otherwise: {
+            try await relayThroughSCP(source, target)
+        }
+    }
+
+    private func relayThroughSCP(
+        _ source: Location.Remote, _ target: Location.Remote
+    ) async throws -> TransferSummary {
         let sending = RemoteCommand.source(source.path, options)
         let receiving = RemoteCommand.sink(target.path, options, targetMustBeDirectory: options.targetMustBeDirectory)
         return try await session(source, sending) { from in

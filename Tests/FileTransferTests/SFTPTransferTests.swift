@@ -13,7 +13,9 @@ import Testing
     import Glibc
 #endif
 
-private let server = (["/usr/lib/openssh/sftp-server", "/usr/libexec/sftp-server"] as [String]).first { access($0, X_OK) == 0 }
+private let server = (["/usr/lib/openssh/sftp-server", "/usr/libexec/sftp-server"] as [String]).first {
+    access($0, X_OK) == 0
+}
 
 /// Starts OpenSSH's sftp-server in a directory for each channel asked for.
 private func opener(_ servers: Servers) -> SFTPOpener {
@@ -240,4 +242,60 @@ struct SFTPTransferTests {
 
 extension LocalPath {
     fileprivate var text: String { String(decoding: bytes, as: UTF8.self) }
+}
+
+@Suite("From one sftp-server to another", .enabled(if: server != nil))
+struct SFTPRelayTests {
+    private func relay(
+        _ sources: [String], to target: String, at base: LocalPath, options: SFTPUpload.Options,
+        observer: Recorder = Recorder()
+    ) async throws -> TransferSummary {
+        let (near, far) = (Servers(directory: base), Servers(directory: base))
+        let result = await Result {
+            try await SFTPRelay(from: opener(near), to: opener(far), options: options, observer: observer)
+                .run(sources.map { Array($0.utf8) }, to: Array(target.utf8))
+        }
+        await near.end()
+        await far.end()
+        return try result.get()
+    }
+
+    @Test("a tree comes over whole")
+    func tree() async throws {
+        try await withTemporaryDirectory { base in
+            var top: [String: Tree] = ["big": .file((0..<3_000_000).map { UInt8(truncatingIfNeeded: $0 &* 7 >> 5) })]
+            for index in 0..<20 {
+                top["d\(index)"] = .named(["f": .file(Array("\(index)".utf8)), "none": .file([]), "in": .named([:])])
+            }
+            try makeTree(.named(top), at: base / "source")
+            let recorder = Recorder()
+            let summary = try await relay(
+                ["source"], to: "target", at: base, options: .init(recursive: true, preserve: true),
+                observer: recorder)
+            #expect(recorder.warnings == [])
+            #expect(summary.files == 41)
+            #expect(summary.directories == 41)
+            let (a, b) = (try readTree(at: base / "source"), try readTree(at: base / "target"))
+            #expect(differences(a, b, attributes: true) == [])
+        }
+    }
+
+    @Test("what cannot be copied is told, and the rest is copied")
+    func failures() async throws {
+        try await withTemporaryDirectory { base in
+            try makeTree(.named(["a": .file([1]), "sub": .named(["b": .file([2])])]), at: base / "source")
+            try makeTree(.named(["sub": .file([9])]), at: base / "there")
+            let recorder = Recorder()
+            let summary = try await relay(
+                ["source/a", "source/sub", "source/none*"], to: "there", at: base,
+                options: .init(recursive: true, targetMustBeDirectory: true), observer: recorder)
+            #expect(summary.files == 1)
+            #expect(summary.errors == 2)
+            #expect(recorder.warnings.contains("source/none*: No such file or directory"))
+            #expect(listDirectory(base / "there").count == 2)
+            await #expect(throws: RemoteError.self) {
+                try await relay(["source/a", "source/sub"], to: "nowhere", at: base, options: .init(recursive: true))
+            }
+        }
+    }
 }

@@ -1,0 +1,315 @@
+import NIOCore
+import SSHWire
+import Synchronization
+
+/// An SFTP session for programs: each request is a call that waits for its answer, and any number of them may wait at a
+/// time.
+///
+/// ```swift
+/// let sftp = try await SFTPClient(stream: try await client.subsystem("sftp"))
+/// for entry in try await sftp.list("photos") { print(String(buffer: entry.name)) }
+/// await sftp.close()
+/// ```
+///
+/// Every call throws `SFTPStatus` when the server says no, `SFTPError` when the session is over or the answer is none,
+/// or what ended the stream.
+public final class SFTPClient: Sendable {
+    /// What a call waits for.
+    private final class Question {
+        let continuation: CheckedContinuation<SFTPReply, any Error>
+        /// The data of a READ as far as it has come.
+        var data = ByteBuffer()
+
+        init(_ continuation: CheckedContinuation<SFTPReply, any Error>) { self.continuation = continuation }
+    }
+
+    private struct State {
+        var session = SFTPSession<Question>()
+        /// All that wait, to be told if there will be no answer.
+        var open: [ObjectIdentifier: Question] = [:]
+        var starting: CheckedContinuation<Void, any Error>?
+        var isWriting = false
+        var failure: (any Error)?
+    }
+
+    private let stream: any ByteStream
+    private let state: Mutex<Box>
+    private let reader: Mutex<Task<Void, Never>?> = Mutex(nil)
+
+    /// The state by reference, as it holds references itself.
+    ///
+    /// Unchecked: it and its questions are reached through the mutex alone.
+    private final class Box: @unchecked Sendable {
+        var state = State()
+    }
+
+    /// Starts a session on a channel with an SFTP server behind it.
+    ///
+    /// - Throws: `SFTPError.notSFTP` where there is none, `.version`, or what ended the stream.
+    public init(stream: any ByteStream) async throws {
+        self.stream = stream
+        state = Mutex(Box())
+        reader.withLock { $0 = Task { await self.read() } }
+        try await withCheckedThrowingContinuation { continuation in
+            let failure = state.withLock { box -> (any Error)? in
+                if box.state.failure == nil, !box.state.session.hasStarted { box.state.starting = continuation }
+                if box.state.session.hasStarted { continuation.resume() }
+                return box.state.session.hasStarted ? nil : box.state.failure
+            }
+            if let failure { continuation.resume(throwing: failure) }
+            Task { await self.write() }
+        }
+    }
+
+    /// What the server can do beside the draft.
+    public var server: SFTPServerAbilities { state.withLock { $0.state.session.server } }
+
+    /// Tells the server that no more requests follow.
+    public func close() async {
+        try? await stream.finishWriting()
+        reader.withLock { $0 }?.cancel()
+    }
+
+    // MARK: Asking
+
+    /// Sends a request and waits for its answer, whatever that is.
+    public func ask(_ request: SFTPRequest) async throws -> SFTPReply {
+        try await withCheckedThrowingContinuation { continuation in
+            let failure = state.withLock { box -> (any Error)? in
+                if let failure = box.state.failure { return failure }
+                let question = Question(continuation)
+                box.state.open[ObjectIdentifier(question)] = question
+                box.state.session.send(request, question)
+                return nil
+            }
+            if let failure { return continuation.resume(throwing: failure) }
+            Task { await self.write() }
+        }
+    }
+
+    /// Sends what has gathered; whoever comes first does it for all.
+    private func write() async {
+        while true {
+            let block = state.withLock { box -> ByteBuffer? in
+                guard !box.state.isWriting, box.state.session.output.readableBytes > 0 else { return nil }
+                defer { box.state.session.output = ByteBuffer() }
+                box.state.isWriting = true
+                return box.state.session.output
+            }
+            guard let block else { return }
+            do {
+                try await stream.write(block)
+                state.withLock { $0.state.isWriting = false }
+            } catch {
+                end(error)
+                return
+            }
+        }
+    }
+
+    private func read() async {
+        do {
+            while let bytes = try await stream.read() { try receive(bytes) }
+            try state.withLock { box throws(SFTPError) in try box.state.session.receiveEnd() }
+            end(SFTPError.ended)
+        } catch {
+            end(error)
+        }
+    }
+
+    private func receive(_ bytes: ByteBuffer) throws(SFTPError) {
+        try state.withLock { box throws(SFTPError) in
+            box.state.session.receive(bytes)
+            while let event = try box.state.session.next() {
+                switch event {
+                case .started:
+                    box.state.starting?.resume()
+                    box.state.starting = nil
+                    // The session itself may have asked something.
+                    Task { await self.write() }
+                case .reply(let question, let reply):
+                    box.state.open[ObjectIdentifier(question)] = nil
+                    question.continuation.resume(returning: reply)
+                case .data(let question, let part, _, let isLast):
+                    if question.data.readableBytes == 0 {
+                        question.data = part
+                    } else {
+                        question.data.writeImmutableBuffer(part)
+                    }
+                    guard isLast else { continue }
+                    box.state.open[ObjectIdentifier(question)] = nil
+                    question.continuation.resume(returning: .data(question.data))
+                }
+            }
+        }
+    }
+
+    private func end(_ error: any Error) {
+        state.withLock { box in
+            guard box.state.failure == nil else { return }
+            box.state.failure = error
+            box.state.starting?.resume(throwing: error)
+            box.state.starting = nil
+            for question in box.state.open.values { question.continuation.resume(throwing: error) }
+            box.state.open = [:]
+        }
+    }
+}
+
+// MARK: Requests
+
+extension SFTPClient {
+    private static func bytes(_ path: [UInt8]) -> ByteBuffer { ByteBuffer(bytes: path) }
+
+    /// Waits for a status.
+    private func perform(_ request: SFTPRequest) async throws {
+        guard case .status(let status) = try await check(request) else { throw strange(request) }
+        if status.code != .ok { throw status }
+    }
+
+    /// The answer, if it is no failure.
+    private func check(_ request: SFTPRequest) async throws -> SFTPReply {
+        let reply = try await ask(request)
+        if case .status(let status) = reply, status.code != .ok { throw status }
+        return reply
+    }
+
+    private func strange(_ request: SFTPRequest) -> SFTPStatus {
+        SFTPStatus(.badMessage, message: "not an answer to \(request.name)")
+    }
+
+    private func attributes(_ request: SFTPRequest) async throws -> SFTPAttributes {
+        guard case .attributes(let attributes) = try await check(request) else { throw strange(request) }
+        return attributes
+    }
+
+    private func path(_ request: SFTPRequest) async throws -> [UInt8] {
+        guard case .names(let names) = try await check(request), let name = names.first else { throw strange(request) }
+        return Array(name.name.readableBytesView)
+    }
+
+    /// What a path stands for; links are followed.
+    public func stat(_ path: [UInt8]) async throws -> SFTPAttributes {
+        try await attributes(.stat(path: Self.bytes(path)))
+    }
+
+    /// What a path stands for, be it a link.
+    public func lstat(_ path: [UInt8]) async throws -> SFTPAttributes {
+        try await attributes(.lstat(path: Self.bytes(path)))
+    }
+
+    public func setAttributes(_ attributes: SFTPAttributes, of path: [UInt8]) async throws {
+        try await perform(.setstat(path: Self.bytes(path), attributes))
+    }
+
+    public func makeDirectory(_ path: [UInt8], _ attributes: SFTPAttributes = SFTPAttributes()) async throws {
+        try await perform(.mkdir(path: Self.bytes(path), attributes))
+    }
+
+    public func removeDirectory(_ path: [UInt8]) async throws { try await perform(.rmdir(path: Self.bytes(path))) }
+
+    public func remove(_ path: [UInt8]) async throws { try await perform(.remove(path: Self.bytes(path))) }
+
+    /// Renames, over an existing file where the server knows how to (`posix-rename@openssh.com`).
+    public func rename(_ path: [UInt8], to new: [UInt8]) async throws {
+        guard server.has(.posixRename) else {
+            return try await perform(.rename(from: Self.bytes(path), to: Self.bytes(new)))
+        }
+        try await perform(
+            .extended(.posixRename) { fields in
+                fields.writeSSHString(path)
+                fields.writeSSHString(new)
+            })
+    }
+
+    /// Gives a file another name (`hardlink@openssh.com`).
+    public func hardlink(_ path: [UInt8], to new: [UInt8]) async throws {
+        try await perform(
+            .extended(.hardlink) { fields in
+                fields.writeSSHString(path)
+                fields.writeSSHString(new)
+            })
+    }
+
+    /// Makes a symbolic link at `path`.
+    public func symlink(to target: [UInt8], at path: [UInt8]) async throws {
+        try await perform(.symlink(target: Self.bytes(target), path: Self.bytes(path)))
+    }
+
+    public func readlink(_ path: [UInt8]) async throws -> [UInt8] {
+        try await self.path(.readlink(path: Self.bytes(path)))
+    }
+
+    /// The path from the root, links resolved.
+    public func realpath(_ path: [UInt8]) async throws -> [UInt8] {
+        try await self.path(.realpath(path: Self.bytes(path)))
+    }
+
+    /// The path with `~` and `~user` expanded (`expand-path@openssh.com`).
+    public func expandPath(_ path: [UInt8]) async throws -> [UInt8] {
+        try await self.path(.extended(.expandPath) { $0.writeSSHString(path) })
+    }
+
+    /// The entries of a directory, `.` and `..` among them if the server lists those.
+    public func list(_ path: [UInt8]) async throws -> [SFTPName] {
+        let request = SFTPRequest.opendir(path: Self.bytes(path))
+        guard case .handle(let handle) = try await check(request) else { throw strange(request) }
+        var entries: [SFTPName] = []
+        do {
+            while case .names(let more) = try await check(.readdir(handle: handle)), !more.isEmpty { entries += more }
+        } catch let status as SFTPStatus where status.code == .endOfFile {
+        } catch {
+            try? await close(handle)
+            throw error
+        }
+        try await close(handle)
+        return entries
+    }
+
+    public func list(_ path: String) async throws -> [SFTPName] { try await list(Array(path.utf8)) }
+
+    /// Opens a file; ``close(_:)`` the handle.
+    public func open(
+        _ path: [UInt8], _ flags: SFTPOpenFlags, _ attributes: SFTPAttributes = SFTPAttributes()
+    ) async throws -> ByteBuffer {
+        let request = SFTPRequest.open(path: Self.bytes(path), flags: flags, attributes)
+        guard case .handle(let handle) = try await check(request) else { throw strange(request) }
+        return handle
+    }
+
+    public func close(_ handle: ByteBuffer) async throws { try await perform(.close(handle: handle)) }
+
+    /// Reads up to `length` bytes; nil at the end of the file.
+    public func read(_ handle: ByteBuffer, at offset: UInt64, length: Int) async throws -> ByteBuffer? {
+        let request = SFTPRequest.read(handle: handle, offset: offset, length: UInt32(clamping: length))
+        do {
+            guard case .data(let data) = try await check(request) else { throw strange(request) }
+            return data.readableBytes > 0 ? data : nil
+        } catch let status as SFTPStatus where status.code == .endOfFile {
+            return nil
+        }
+    }
+
+    /// Writes all readable bytes; no more than the server's limit for a WRITE.
+    public func write(_ handle: ByteBuffer, at offset: UInt64, _ data: ByteBuffer) async throws {
+        try await perform(.write(handle: handle, offset: offset, data: data))
+    }
+
+    public func setAttributes(_ attributes: SFTPAttributes, ofOpen handle: ByteBuffer) async throws {
+        try await perform(.fsetstat(handle: handle, attributes))
+    }
+
+    /// Waits until a file is on the server's disk (`fsync@openssh.com`).
+    public func synchronize(_ handle: ByteBuffer) async throws {
+        try await perform(.extended(.fsync) { $0.writeSSHString(handle) })
+    }
+}
+
+extension SFTPRequest {
+    /// A request of OpenSSH's.
+    package static func extended(_ name: SFTPExtension, _ fill: (inout ByteBuffer) -> Void) -> SFTPRequest {
+        var fields = ByteBuffer()
+        fill(&fields)
+        return .extended(name: name.rawValue, fields: fields)
+    }
+}
