@@ -1,28 +1,39 @@
 import SSHClient
 
-/// The connections of one command, one for each host and user, made when they are first needed.
+/// The remote hosts of one command, one for each host and user, reached when they are first needed.
 actor Connections {
     private let options: CopyOptions
-    private var clients: [String: Result<SSHClient, any Error>] = [:]
+    private var hosts: [String: Result<any RemoteHost, any Error>] = [:]
 
     init(_ options: CopyOptions) { self.options = options }
 
-    /// The connection to a host. A host that could not be reached is not tried twice.
+    /// The way to a host. A host that could not be reached is not tried twice.
     ///
     /// - Parameter request: what it is for, which a configuration file may ask.
     /// - Throws: what `SSHClient.connect` throws; `ConfigurationError`.
-    func client(
+    func host(
         for remote: Location.Remote, request: ClientConfiguration.Request
-    ) async throws -> SSHClient {
-        let key = "\(remote.user ?? "")@\(remote.host):\(remote.port ?? 0)"
-        if let known = clients[key] { return try known.get() }
-        let result: Result<SSHClient, any Error>
+    ) async throws -> any RemoteHost {
+        var key = "\(remote.user ?? "")@\(remote.host):\(remote.port ?? 0)"
+        var program: ProgramHost?
+        if case .subsystem = request, let host = options.localServer(for: remote) {
+            key += " sftp"
+            program = host
+        } else {
+            program = options.program(for: remote)
+        }
+        if let known = hosts[key] { return try known.get() }
+        let result: Result<any RemoteHost, any Error>
         do {
-            result = .success(try await connect(options.resolve(remote, request: request)))
+            if let program {
+                result = .success(program)
+            } else {
+                result = .success(ClientHost(client: try await connect(options.resolve(remote, request: request))))
+            }
         } catch {
             result = .failure(error)
         }
-        clients[key] = result
+        hosts[key] = result
         return try result.get()
     }
 
@@ -40,8 +51,11 @@ actor Connections {
         return try await SSHClient.connect(settings, interface: TerminalInterface(), log: log)
     }
 
-    func close() async {
-        for case .success(let client) in clients.values { await client.close() }
-        clients = [:]
+    /// - Returns: false if something failed that nobody was told of.
+    func close() async -> Bool {
+        var isComplete = true
+        for case .success(let host) in hosts.values where await !host.close() { isComplete = false }
+        hosts = [:]
+        return isComplete
     }
 }

@@ -32,8 +32,7 @@ struct CopyCommand {
             case .invalid(let reason): isComplete = Self.refuse(reason)
             }
         }
-        await connections.close()
-        return isComplete ? 0 : 1
+        return await connections.close() && isComplete ? 0 : 1
     }
 
     /// Tells why a location is none.
@@ -166,9 +165,9 @@ struct CopyCommand {
         otherwise scp: () async throws -> TransferSummary
     ) async throws -> TransferSummary {
         if options.transferProtocol == .scp { return try await scp() }
-        let client = try await connections.client(for: remote, request: .subsystem("sftp"))
+        let host = try await connections.host(for: remote, request: .subsystem("sftp"))
         do {
-            return try await sftp { try await client.subsystem("sftp") }
+            return try await sftp(host.sftp())
         } catch let error where Self.meansNoSFTP(error) && options.transferProtocol == .sftpIfThere {
             if options.verbosity > 0 { StandardError.write("debug1: \(error): falling back to the scp protocol\n") }
             return try await scp()
@@ -217,14 +216,12 @@ struct CopyCommand {
     /// Runs the remote end of a copy on its server, and this end beside it.
     private func session(
         _ remote: Location.Remote, _ command: [UInt8],
-        _ body: (SSHChannel) async throws -> TransferSummary
+        _ body: (any RemoteSession) async throws -> TransferSummary
     ) async throws -> TransferSummary {
-        let client = try await connections.client(
+        let host = try await connections.host(
             for: remote, request: .command(String(decoding: command, as: UTF8.self)))
         if options.verbosity > 0 { StandardError.write("Sending command: \(Printable.text(command))\n") }
-        let channel = try await client.exec(command) { bytes in
-            StandardError.write(Printable.text(bytes.readableBytesView, keepingNewlines: true))
-        }
+        let channel = try await host.exec(command)
         defer { channel.close() }
         var summary: TransferSummary
         do {
@@ -239,9 +236,8 @@ struct CopyCommand {
         }
         try await channel.finishWriting()
         while try await channel.read() != nil {}
-        await channel.waitForClose()
         // A remote end that failed without a word in the protocol failed all the same.
-        if summary.errors == 0, let status = channel.exitStatus, status != .status(0) { summary.errors += 1 }
+        if await !channel.waitForEnd(), summary.errors == 0 { summary.errors += 1 }
         return summary
     }
 

@@ -21,11 +21,17 @@ struct CopyOptions {
     /// Shows the options that a host leads to, in place of a copy (`-G`).
     var showsConfiguration = false
     var configurationFiles = ClientConfiguration.Files.usual
+    /// The program that makes the connections (`-S`); nil for our own.
+    var connectionProgram: String?
+    /// The SFTP server that stands for every host (`-D`), started here.
+    var sftpServer: String?
+    /// What a connection program is given of these options, in the order typed.
+    var programArguments: [String] = []
     /// Letters that outweigh every `-o`; the last of each counts.
     private var letters: [String: String] = [:]
     /// `-o` settings in the order typed, `-i`, `-B` and `-J` among them.
     private var settings: [Setting] = []
-    private var port: Int?
+    private(set) var port: Int?
 
     /// One of the settings in the order typed.
     private enum Setting {
@@ -49,8 +55,8 @@ struct CopyOptions {
     }
 
     static let usage = """
-        usage: scp [-346ABCOpqrTv] [-c cipher] [-F ssh_config] [-i identity_file] [-J destination]
-                   [-o ssh_option] [-P port] source ... target
+        usage: scp [-346ABCOpqrTv] [-c cipher] [-D sftp_server_path] [-F ssh_config] [-i identity_file]
+                   [-J destination] [-o ssh_option] [-P port] [-S program] source ... target
                scp [options] -G [user@]host
         """
 
@@ -63,8 +69,7 @@ struct CopyOptions {
 
     /// Letters of scp(1) whose work is not there yet; a script that needs them is told so.
     private static let absent: [Character: String] = [
-        "D": "SFTP over a local server", "l": "bandwidth limits", "R": "direct copies between remote hosts",
-        "S": "another connection program", "X": "SFTP options",
+        "l": "bandwidth limits", "R": "direct copies between remote hosts", "X": "SFTP options",
     ]
 
     /// - Parameter arguments: what follows the command's name.
@@ -80,7 +85,10 @@ struct CopyOptions {
             }
         }
         showsConfiguration = parsed.options.contains { $0.letter == "G" }
-        for option in parsed.options { try apply(option) }
+        for option in parsed.options {
+            try apply(option)
+            programArguments += Self.programArguments(for: option)
+        }
         if showsConfiguration {
             guard parsed.operands.count == 1, let host = parsed.operands.first else { throw .usage }
             target = .remote(Self.host(host))
@@ -124,6 +132,8 @@ struct CopyOptions {
         case "P": port = try Self.port(option.value)
         case "O": transferProtocol = .scp
         case "s": transferProtocol = .sftp
+        case "S": connectionProgram = option.value
+        case "D": sftpServer = option.value
         case "3": break  // through this machine: the only way there is yet
         case "G": break
         case "l" where showsConfiguration: break

@@ -17,6 +17,8 @@ public enum ClientError: Error, Sendable {
     case permissionDenied(user: String, host: String, methods: [String])
     /// An option's value makes no sense.
     case badOption(name: String, reason: String)
+    /// A program on the way to the server could not be run.
+    case program(String, reason: String)
     /// The server refused to run a command or subsystem.
     case requestRefused(String)
 }
@@ -32,6 +34,7 @@ extension ClientError: CustomStringConvertible {
         case .permissionDenied(let user, let host, let methods):
             "\(user)@\(host): Permission denied (\(methods.joined(separator: ",")))."
         case .badOption(let name, let reason): "\(name): \(reason)"
+        case .program(let program, let reason): "\(program): \(reason)"
         case .requestRefused(let what): "the server refused \(what)"
         }
     }

@@ -93,7 +93,7 @@ public final class SSHClient: Sendable {
     }
 
     /// One thread serves every connection of a process.
-    private static let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    static let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
 
     private static func explain(_ error: TransportError, _ options: ClientOptions, _ limit: Int) -> ClientError {
         if case .unresponsive = error { return .handshakeTimeout(host: options.host, seconds: limit) }

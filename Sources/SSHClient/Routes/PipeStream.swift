@@ -1,0 +1,213 @@
+import NIOConcurrencyHelpers
+import NIOCore
+import NIOPosix
+import SSHTransport
+import SSHWire
+
+/// A byte stream over two descriptors, one to read from and one to write to, that blocks no thread: reading goes on while
+/// a write waits for room.
+final class PipeStream: ByteStream {
+    private let input: any NIOCore.Channel
+    private let output: any NIOCore.Channel
+    private let incoming: IncomingPipe
+    private let outgoing = NIOLockedValueBox(Outgoing())
+
+    /// How much is queued for writing before a writer waits, in bytes.
+    private static let bufferLimit = 1 << 20
+
+    private struct Outgoing {
+        var queued = 0
+        var writers: [CheckedContinuation<Void, any Error>] = []
+        var failure: TransportError?
+    }
+
+    private init(input: any NIOCore.Channel, output: any NIOCore.Channel, incoming: IncomingPipe) {
+        self.input = input
+        self.output = output
+        self.incoming = incoming
+    }
+
+    /// Takes both descriptors over: they are closed with the stream, and also where this throws.
+    static func open(input: CInt, output: CInt, on group: any EventLoopGroup) async throws -> PipeStream {
+        let incoming = IncomingPipe()
+        let bootstrap = NIOPipeBootstrap(group: group)
+            .channelOption(.autoRead, value: false)
+            .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 64 << 10))
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(IncomingPipe.Handler(incoming))
+                }
+            }
+        let reading: any NIOCore.Channel
+        do {
+            reading = try await bootstrap.takingOwnershipOfDescriptor(input: input).get()
+        } catch {
+            closeDescriptor(input)
+            closeDescriptor(output)
+            throw error
+        }
+        do {
+            let writing = try await NIOPipeBootstrap(group: group).takingOwnershipOfDescriptor(output: output).get()
+            incoming.start(reading)
+            return PipeStream(input: reading, output: writing, incoming: incoming)
+        } catch {
+            closeDescriptor(output)
+            try? await reading.close()
+            throw error
+        }
+    }
+
+    func read() async throws -> ByteBuffer? { try await incoming.read() }
+
+    func write(_ bytes: ByteBuffer) async throws {
+        let count = bytes.readableBytes
+        let mustWait = try outgoing.withLockedValue { state throws -> Bool in
+            if let failure = state.failure { throw failure }
+            state.queued += count
+            return state.queued > Self.bufferLimit
+        }
+        output.writeAndFlush(bytes).whenComplete { [self] result in written(count, result) }
+        guard mustWait else { return }
+        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+            let ready = outgoing.withLockedValue { state -> Result<Void, any Error>? in
+                if let failure = state.failure { return .failure(failure) }
+                if state.queued <= Self.bufferLimit { return .success(()) }
+                state.writers.append(continuation)
+                return nil
+            }
+            if let ready { continuation.resume(with: ready) }
+        }
+    }
+
+    private func written(_ count: Int, _ result: Result<Void, any Error>) {
+        let (writers, failure) = outgoing.withLockedValue { state in
+            state.queued -= count
+            if case .failure(let error) = result, state.failure == nil { state.failure = Self.failure(error) }
+            guard state.failure != nil || state.queued <= Self.bufferLimit / 2 else {
+                return ([CheckedContinuation<Void, any Error>](), state.failure)
+            }
+            defer { state.writers = [] }
+            return (state.writers, state.failure)
+        }
+        for writer in writers {
+            if let failure { writer.resume(throwing: failure) } else { writer.resume() }
+        }
+    }
+
+    func finishWriting() async throws {
+        // What was written before comes first.
+        output.writeAndFlush(ByteBuffer()).whenComplete { [output] _ in output.close(promise: nil) }
+    }
+
+    /// Closes both descriptors; what was not read or written yet is lost.
+    func close() async {
+        output.close(promise: nil)
+        input.close(promise: nil)
+        try? await output.closeFuture.get()
+        try? await input.closeFuture.get()
+    }
+
+    static func failure(_ error: any Error) -> TransportError {
+        if let error = error as? IOError { return .broken(SystemError.text(error.errnoCode)) }
+        return .closedByPeer
+    }
+}
+
+/// What comes out of a pipe: read only as far as somebody wants it.
+private final class IncomingPipe: Sendable {
+    private struct State {
+        var buffers = CircularBuffer<ByteBuffer>()
+        var count = 0
+        var reader: CheckedContinuation<ByteBuffer?, any Error>?
+        var isPaused = false
+        var isOver = false
+        var failure: TransportError?
+        var channel: (any NIOCore.Channel)?
+    }
+
+    /// How much is read before anybody wants it, in bytes.
+    private static let bufferLimit = 512 << 10
+
+    private let state = NIOLockedValueBox(State())
+
+    func start(_ channel: any NIOCore.Channel) {
+        state.withLockedValue { if !$0.isOver { $0.channel = channel } }
+        channel.read()
+    }
+
+    func read() async throws -> ByteBuffer? {
+        try await withCheckedThrowingContinuation { continuation in
+            let (ready, resumed) = state.withLockedValue { state in
+                let ready = Self.take(&state)
+                if ready == nil { state.reader = continuation }
+                guard state.isPaused, state.count <= Self.bufferLimit / 2 else {
+                    return (ready, (any NIOCore.Channel)?.none)
+                }
+                state.isPaused = false
+                return (ready, state.channel)
+            }
+            if let ready { continuation.resume(with: ready) }
+            resumed?.read()
+        }
+    }
+
+    private static func take(_ state: inout State) -> Result<ByteBuffer?, any Error>? {
+        if let bytes = state.buffers.popFirst() {
+            state.count -= bytes.readableBytes
+            return .success(bytes)
+        }
+        if let failure = state.failure { return .failure(failure) }
+        return state.isOver ? .success(nil) : nil
+    }
+
+    private func received(_ bytes: ByteBuffer) {
+        let reader = state.withLockedValue { state -> CheckedContinuation<ByteBuffer?, any Error>? in
+            if let reader = state.reader {
+                state.reader = nil
+                return reader
+            }
+            state.count += bytes.readableBytes
+            state.buffers.append(bytes)
+            return nil
+        }
+        reader?.resume(returning: bytes)
+    }
+
+    private var wantsMore: Bool {
+        state.withLockedValue { state in
+            state.isPaused = state.count > Self.bufferLimit
+            return !state.isPaused
+        }
+    }
+
+    private func ended(_ failure: TransportError?) {
+        let reader = state.withLockedValue { state in
+            state.isOver = true
+            if state.failure == nil { state.failure = failure }
+            // The channel and this object hold each other while it lives.
+            state.channel = nil
+            defer { state.reader = nil }
+            return state.reader
+        }
+        if let failure { reader?.resume(throwing: failure) } else { reader?.resume(returning: nil) }
+    }
+
+    final class Handler: ChannelInboundHandler {
+        typealias InboundIn = ByteBuffer
+
+        private let pipe: IncomingPipe
+
+        init(_ pipe: IncomingPipe) { self.pipe = pipe }
+
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) { pipe.received(unwrapInboundIn(data)) }
+
+        func channelReadComplete(context: ChannelHandlerContext) { if pipe.wantsMore { context.read() } }
+
+        func channelInactive(context: ChannelHandlerContext) { pipe.ended(nil) }
+
+        func errorCaught(context: ChannelHandlerContext, error: any Error) {
+            pipe.ended(PipeStream.failure(error))
+            context.close(promise: nil)
+        }
+    }
+}
