@@ -69,6 +69,15 @@ struct CopyCommand {
     }
 
     private func copy(toLocal target: LocalPath) async -> Bool {
+        if options.targetMustBeDirectory {
+            // Said once, and before anybody is asked for a password.
+            do throws(FileError) {
+                try LocalFileSystem.requireDirectory(target)
+            } catch {
+                CommandObserver.tell("\(error)")
+                return false
+            }
+        }
         var isComplete = true
         var sources = options.sources[...]
         while let source = sources.first {
@@ -110,8 +119,10 @@ struct CopyCommand {
                 observer: observer
             ).run(files, to: target.path)
         } otherwise: {
+            // The entries of a directory without a name must go into something.
+            let hasUnnamed = options.recursive && files.contains { !$0.hasName }
             let command = RemoteCommand.sink(
-                target.path, options, targetMustBeDirectory: options.targetMustBeDirectory)
+                target.path, options, targetMustBeDirectory: options.targetMustBeDirectory || hasUnnamed)
             return try await session(target, command) { channel in
                 try await SCPUpload(
                     stream: channel, options: .init(recursive: options.recursive, preserve: options.preserve),
