@@ -177,17 +177,22 @@ struct CopyCommand {
     ) async throws -> TransferSummary {
         if options.transferProtocol == .scp { return try await scp() }
         let host = try await connections.host(for: remote, request: .subsystem("sftp"))
+        let watch = AnswerWatch()
         do {
-            return try await sftp(host.sftp())
-        } catch let error where Self.meansNoSFTP(error) && options.transferProtocol == .sftpIfThere {
+            return try await sftp(watch.opener(host.sftp()))
+        } catch let error where Self.meansNoSFTP(error, hasAnswer: watch.hasAnswer) {
+            guard options.transferProtocol == .sftpIfThere else {
+                throw CopyOptions.Fault.message("\(remote.host): \(error); -O copies by the SCP protocol")
+            }
             if options.verbosity > 0 { StandardError.write("debug1: \(error): falling back to the scp protocol\n") }
             return try await scp()
         }
     }
 
-    private static func meansNoSFTP(_ error: any Error) -> Bool {
+    private static func meansNoSFTP(_ error: any Error, hasAnswer: Bool) -> Bool {
         switch error {
-        case ClientError.requestRefused, SFTPError.notSFTP, TransportError.channelClosed: true
+        case ClientError.requestRefused, SFTPError.notSFTP: true
+        case TransportError.channelClosed: !hasAnswer
         default: false
         }
     }
