@@ -15,6 +15,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 }
 
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioLocks: Target.Dependency = .product(name: "NIOConcurrencyHelpers", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let cryptoExtras: Target.Dependency = .product(name: "CryptoExtras", package: "swift-crypto")
@@ -40,7 +41,7 @@ let package = Package(
         module("SSHCrypto", ["SSHWire", "CZlib", nioCore, crypto, cryptoExtras]),
         module("SSHKeys", ["SSHWire", "SSHCrypto", nioCore, crypto, cryptoExtras]),
         module("SSHConnection", ["SSHWire", "SSHCrypto", "SSHKeys", nioCore, crypto]),
-        module("SSHTransport", ["SSHWire", "SSHConnection", nioCore, nioPosix]),
+        module("SSHTransport", ["SSHWire", "SSHConnection", nioCore, nioLocks, nioPosix]),
         module(
             "SSHClient",
             ["SSHWire", "SSHCrypto", "SSHKeys", "SSHConnection", "SSHTransport", nioCore, nioPosix]),
@@ -58,13 +59,14 @@ let package = Package(
         tests("SSHKeysTests", ["SSHKeys", "SSHWire", nioCore, crypto]),
         tests("SSHConnectionTests", ["SSHConnection", "SSHCrypto", "SSHKeys", "SSHWire", nioCore, crypto]),
         tests("SSHTransportTests", ["SSHTransport", "SSHConnection", "SSHKeys", "SSHWire", nioCore, nioPosix]),
-        tests("SSHClientTests", ["SSHClient", "SSHKeys", "SSHWire", "TestSupport", nioCore]),
+        tests("SSHClientTests", ["SSHClient", "SSHTransport", "SSHKeys", "SSHWire", "TestSupport", nioCore, nioPosix]),
         tests("SCPTests", ["SCP", "SSHWire", nioCore]),
         tests("SFTPTests", ["SFTP", "SSHWire", "TestSupport", nioCore]),
         tests("FileTransferTests", ["FileTransfer", "SCP", "SFTP", "SSHWire", "TestSupport", nioCore, nioPosix]),
         tests("SCPCommandTests", ["SCPCommand", "SSHClient", "TestSupport"]),
         tests(
-            "InteropTests", ["SSHClient", "SSHCrypto", "SSHKeys", "FileTransfer", "SSHWire", "TestSupport", nioCore]),
+            "InteropTests",
+            ["SSHClient", "SSHTransport", "SSHCrypto", "SSHKeys", "FileTransfer", "SSHWire", "TestSupport", nioCore]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -62,48 +62,18 @@ package struct SystemEnvironment: ConfigurationEnvironment {
             throw ConfigurationCommandFailure(
                 reason: "Shell \"\(shell)\" is not executable: \(SystemError.text(errno))")
         }
-        let status = try run(shell, ["-c", command])
-        guard status & 0x7f == 0 else {
+        var child = ChildProcess.Command(shell, ["-c", command])
+        child.output = .null
+        let status: ChildProcess.Status
+        do throws(ChildProcess.Failure) {
+            status = try ChildProcess(child).wait()
+        } catch {
+            throw ConfigurationCommandFailure(reason: "\(shell): \(error)")
+        }
+        guard case .exited(let code) = status else {
             throw ConfigurationCommandFailure(reason: "command '\(command)' exited abnormally")
         }
-        return (status >> 8) & 0xff == 0
-    }
-
-    /// Runs a program that reads nothing and whose output nobody sees.
-    private func run(_ program: String, _ arguments: [String]) throws(ConfigurationCommandFailure) -> CInt {
-        #if canImport(Darwin)
-            var actions: posix_spawn_file_actions_t?
-            var attributes: posix_spawnattr_t?
-        #else
-            var actions = posix_spawn_file_actions_t()
-            var attributes = posix_spawnattr_t()
-        #endif
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-        posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0)
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        // What this program ignores, its children need not.
-        var restored = sigset_t()
-        sigemptyset(&restored)
-        sigaddset(&restored, SIGPIPE)
-        posix_spawnattr_setsigdefault(&attributes, &restored)
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF))
-        var words = ([program] + arguments).map { strdup($0) } + [nil]
-        defer { for word in words { free(word) } }
-        var child = pid_t()
-        let failure = posix_spawn(&child, program, &actions, &attributes, &words, environ)
-        guard failure == 0 else {
-            throw ConfigurationCommandFailure(reason: "\(program): \(SystemError.text(failure))")
-        }
-        var status: CInt = 0
-        while waitpid(child, &status, 0) < 0 {
-            guard errno == EINTR else {
-                throw ConfigurationCommandFailure(reason: "\(program): \(SystemError.text(errno))")
-            }
-        }
-        return status
+        return code == 0
     }
 
     // MARK: Network

@@ -29,6 +29,8 @@ struct KnownHostsCommand: Sendable {
     }
 
     static let label = "KnownHostsCommand"
+    /// The most that is read of the program's output, in bytes.
+    private static let mostOutput = 64 << 20
 
     /// Runs the program.
     ///
@@ -48,13 +50,26 @@ struct KnownHostsCommand: Sendable {
         for word in words.dropFirst() {
             arguments.append(try expand(word) { self.token($0, reason, name, key, certificate) })
         }
-        let command = ProgramOutput(program: program, arguments: arguments)
+        let command = ChildProcess.Command(program, arguments)
+        let result: (bytes: [UInt8], status: ChildProcess.Status)
         do {
-            let output = try await NIOThreadPool.singleton.runIfActive { try command.collect() }
-            return String(decoding: output, as: UTF8.self)
+            result = try await NIOThreadPool.singleton.runIfActive {
+                try ChildProcess.output(of: command, limit: Self.mostOutput + 1)
+            }
         } catch {
-            throw .hostKeyRejected(reason: "\(reason.fileName) \(program): \(error)")
+            throw failed(reason, program, "\(error)")
         }
+        guard result.bytes.count <= Self.mostOutput else {
+            throw failed(reason, program, "it wrote more than \(Self.mostOutput >> 20) MiB")
+        }
+        guard result.status.isSuccess else {
+            throw failed(reason, program, "it failed (status \(result.status.shellCode))")
+        }
+        return String(decoding: result.bytes, as: UTF8.self)
+    }
+
+    private func failed(_ reason: Reason, _ program: String, _ why: String) -> ClientError {
+        .hostKeyRejected(reason: "\(reason.fileName) \(program): \(why)")
     }
 
     private func bad(_ reason: String) -> ClientError { .badOption(name: Self.label, reason: reason) }
@@ -152,95 +167,5 @@ struct KnownHostsCommand: Sendable {
             Array("\(localHost)\(options.host)\(options.port)\(options.user)\(jump)".utf8)
         )
         .map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-    }
-}
-
-/// A program that is run for what it writes to its standard output.
-struct ProgramOutput: Sendable {
-    let program: String
-    let arguments: [String]
-
-    enum Failure: Error, CustomStringConvertible {
-        case cannotStart(CInt)
-        case failed(status: CInt)
-        case tooLong
-
-        var description: String {
-            switch self {
-            case .cannotStart(let number): SystemError.text(number)
-            case .failed(let status): "it failed (status \(status))"
-            case .tooLong: "it wrote more than \(mostOutput >> 20) MiB"
-            }
-        }
-    }
-
-    /// The most that is read of its output, in bytes.
-    private static let mostOutput = 64 << 20
-
-    /// Runs it to its end, without input; what it says on standard error goes where ours goes. Blocks.
-    ///
-    /// - Throws: ``Failure``.
-    func collect() throws(Failure) -> [UInt8] {
-        var ends: [CInt] = [-1, -1]
-        guard pipe(&ends) == 0 else { throw .cannotStart(errno) }
-        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-        let started = start(output: ends[1])
-        close(ends[1])
-        defer { close(ends[0]) }
-        guard case .success(let child) = started else {
-            if case .failure(let failure) = started { throw failure }
-            return []
-        }
-        let output = read(ends[0])
-        var status: CInt = 0
-        while waitpid(child, &status, 0) < 0, errno == EINTR {}
-        guard output.count <= Self.mostOutput else { throw .tooLong }
-        guard status == 0 else { throw .failed(status: status & 0x7f == 0 ? status >> 8 & 0xff : 128 + status & 0x7f) }
-        return output
-    }
-
-    private func read(_ descriptor: CInt) -> [UInt8] {
-        var bytes: [UInt8] = []
-        var block = [UInt8](repeating: 0, count: 16 * 1024)
-        while bytes.count <= Self.mostOutput {
-            let count = TextFile.read(descriptor, &block)
-            if count < 0 && errno == EINTR { continue }
-            guard count > 0 else { break }
-            bytes += block[..<count]
-        }
-        return bytes
-    }
-
-    private func start(output: CInt) -> Result<pid_t, Failure> {
-        #if canImport(Darwin)
-            var actions: posix_spawn_file_actions_t?
-            var attributes: posix_spawnattr_t?
-        #else
-            var actions = posix_spawn_file_actions_t()
-            var attributes = posix_spawnattr_t()
-        #endif
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-        posix_spawn_file_actions_adddup2(&actions, output, 1)
-        // A copy may run with SIGPIPE ignored; a program expects the defaults.
-        var (all, none) = (sigset_t(), sigset_t())
-        sigfillset(&all)
-        sigemptyset(&none)
-        posix_spawnattr_setsigdefault(&attributes, &all)
-        posix_spawnattr_setsigmask(&attributes, &none)
-        var flags = CInt(POSIX_SPAWN_SETSIGDEF) | CInt(POSIX_SPAWN_SETSIGMASK)
-        #if canImport(Darwin)
-            flags |= CInt(POSIX_SPAWN_CLOEXEC_DEFAULT)
-            posix_spawn_file_actions_addinherit_np(&actions, 2)
-        #endif
-        posix_spawnattr_setflags(&attributes, Int16(flags))
-        var argv: [UnsafeMutablePointer<CChar>?] = ([program] + arguments).map { strdup($0) } + [nil]
-        defer { for pointer in argv { free(pointer) } }
-        var child = pid_t()
-        let number = posix_spawn(&child, program, &actions, &attributes, &argv, environ)
-        return number == 0 ? .success(child) : .failure(.cannotStart(number))
     }
 }
