@@ -69,6 +69,15 @@ struct CopyCommand {
     }
 
     private func copy(toLocal target: LocalPath) async -> Bool {
+        if options.targetMustBeDirectory {
+            // Said once, and before anybody is asked for a password.
+            do throws(FileError) {
+                try LocalFileSystem.requireDirectory(target)
+            } catch {
+                CommandObserver.tell("\(error)")
+                return false
+            }
+        }
         var isComplete = true
         var sources = options.sources[...]
         while let source = sources.first {
@@ -110,8 +119,10 @@ struct CopyCommand {
                 observer: observer
             ).run(files, to: target.path)
         } otherwise: {
+            // The entries of a directory without a name must go into something.
+            let hasUnnamed = options.recursive && files.contains { !$0.hasName }
             let command = RemoteCommand.sink(
-                target.path, options, targetMustBeDirectory: options.targetMustBeDirectory)
+                target.path, options, targetMustBeDirectory: options.targetMustBeDirectory || hasUnnamed)
             return try await session(target, command) { channel in
                 try await SCPUpload(
                     stream: channel, options: .init(recursive: options.recursive, preserve: options.preserve),
@@ -166,17 +177,22 @@ struct CopyCommand {
     ) async throws -> TransferSummary {
         if options.transferProtocol == .scp { return try await scp() }
         let host = try await connections.host(for: remote, request: .subsystem("sftp"))
+        let watch = AnswerWatch()
         do {
-            return try await sftp(host.sftp())
-        } catch let error where Self.meansNoSFTP(error) && options.transferProtocol == .sftpIfThere {
+            return try await sftp(watch.opener(host.sftp()))
+        } catch let error where Self.meansNoSFTP(error, hasAnswer: watch.hasAnswer) {
+            guard options.transferProtocol == .sftpIfThere else {
+                throw CopyOptions.Fault.message("\(remote.host): \(error); -O copies by the SCP protocol")
+            }
             if options.verbosity > 0 { StandardError.write("debug1: \(error): falling back to the scp protocol\n") }
             return try await scp()
         }
     }
 
-    private static func meansNoSFTP(_ error: any Error) -> Bool {
+    private static func meansNoSFTP(_ error: any Error, hasAnswer: Bool) -> Bool {
         switch error {
-        case ClientError.requestRefused, SFTPError.notSFTP, TransportError.channelClosed: true
+        case ClientError.requestRefused, SFTPError.notSFTP: true
+        case TransportError.channelClosed: !hasAnswer
         default: false
         }
     }

@@ -47,6 +47,8 @@ final class OutgoingFile {
     var offset: Int64 = 0
     /// Up to here this channel sends, before it takes another range.
     var end = Int64.max
+    /// Bytes sent through the first channel.
+    var sent: Int64 = 0
     /// Answers that are due.
     var unanswered = 0
     var isClosing = false

@@ -86,6 +86,8 @@ private struct UploadSession {
     /// Where the sources go, and whether they go into it.
     var target: [UInt8] = []
     var targetIsDirectory = false
+    /// The target is a device or the like, which has no size and keeps its mode.
+    var targetIsSpecial = false
     /// The directories the walk is in.
     var directories: [OutgoingDirectory] = []
     /// Files whose handle has come and whose contents are to be sent.
@@ -109,9 +111,7 @@ private struct UploadSession {
 
     mutating func run(_ sources: [LocalPath], to path: [UInt8]) async throws -> TransferSummary {
         try await findTarget(path, sources)
-        var walkOptions = LocalWalk.Options(recursive: options.recursive)
-        walkOptions.entersUnnamed = true
-        let walk = LocalWalk(sources: sources, options: walkOptions)
+        let walk = LocalWalk(sources: sources, options: .init(recursive: options.recursive))
         var hasMore = true
         while hasMore || unfinished > 0 {
             try Task.checkCancellation()
@@ -133,6 +133,7 @@ private struct UploadSession {
         guard let reply = try await ask(.stat(path: ByteBuffer(bytes: target))) else { return }
         if case .attributes(let attributes) = reply {
             targetIsDirectory = attributes.kind == .directory
+            targetIsSpecial = attributes.kind == .other
             if options.targetMustBeDirectory, !targetIsDirectory {
                 throw RemoteError(path: path, reason: .notADirectory)
             }
@@ -244,7 +245,9 @@ private struct UploadSession {
     private mutating func sendBlock(_ file: OutgoingFile) async throws {
         if file.offset == 0, file.ranges == nil {
             observer.fileStarted(file.transfer)
-            if link.roundTrip >= Stripes.worthwhileRoundTrip, file.size >= Stripes.worthwhileSize {
+            if link.roundTrip >= Stripes.worthwhileRoundTrip, file.size >= Stripes.worthwhileSize,
+                !isSpecial(file)
+            {
                 startStripes(file)
             }
         }
@@ -269,6 +272,7 @@ private struct UploadSession {
         if let stripes = file.stripes {
             try await link.flush()
             if let failure = await stripes.value { file.failure = file.failure ?? failure }
+            summary.bytes += file.size - file.sent
             file.offset = file.size
             if file.failure == nil { file.failure = growth(of: file.file).map { "\($0)" } }
         }
@@ -289,6 +293,7 @@ private struct UploadSession {
         if count > 0 {
             file.unanswered += 1
             file.offset += Int64(count)
+            file.sent += Int64(count)
             unansweredBytes += count
             summary.bytes += Int64(count)
             observer.bytesTransferred(count, of: file.transfer)
@@ -311,6 +316,8 @@ private struct UploadSession {
         }
     }
 
+    private func isSpecial(_ file: OutgoingFile) -> Bool { targetIsSpecial && file.directory == nil }
+
     private mutating func startStripes(_ file: OutgoingFile) {
         let ranges = FileRanges(size: file.size)
         guard let first = ranges.next() else { return }
@@ -329,7 +336,7 @@ private struct UploadSession {
             attributes.permissions = UInt32(file.file.status.mode & 0o777)
             attributes.times = Self.times(file.file.status)
         }
-        if file.failure == nil || file.ranges == nil {
+        if !isSpecial(file), file.failure == nil || file.ranges == nil {
             file.unanswered += 1
             send(.fsetstat(handle: file.handle, attributes), .finished(file))
         }

@@ -1,0 +1,31 @@
+import FileTransfer
+import NIOCore
+import SSHWire
+import Synchronization
+
+/// Sees whether a server has said anything on the streams of a copy: one that closes a stream before its first word has
+/// nothing behind it; one that closes it later has failed.
+final class AnswerWatch: Sendable {
+    private let answered = Mutex(false)
+
+    var hasAnswer: Bool { answered.withLock { $0 } }
+
+    /// Opens the same streams, watched.
+    func opener(_ open: @escaping SFTPOpener) -> SFTPOpener {
+        { Stream(base: try await open(), watch: self) }
+    }
+
+    private struct Stream: ByteStream {
+        let base: any ByteStream
+        let watch: AnswerWatch
+
+        func read() async throws -> ByteBuffer? {
+            let bytes = try await base.read()
+            if bytes != nil { watch.answered.withLock { $0 = true } }
+            return bytes
+        }
+
+        func write(_ bytes: ByteBuffer) async throws { try await base.write(bytes) }
+        func finishWriting() async throws { try await base.finishWriting() }
+    }
+}
