@@ -33,9 +33,9 @@ final class CommandObserver: TransferObserver {
 
     func warning(_ text: String) { if !isRemote { Self.tell(text) } }
 
-    var wantsTrace: Bool { verbosity >= 1 }
+    var wantsTrace: Bool { verbosity >= 3 }
 
-    func trace(_ text: String) { StandardError.write("debug1: \(text)\n") }
+    func trace(_ text: String) { StandardError.write("debug3: \(text)\n") }
 
     /// One line on standard error. A remote scp has already put its name before what it says.
     static func tell(_ text: String) { StandardError.write(text.hasPrefix("scp: ") ? text + "\n" : "scp: \(text)\n") }

@@ -178,6 +178,7 @@ struct CopyCommand {
         if options.transferProtocol == .scp { return try await scp() }
         let host = try await connections.host(for: remote, request: .subsystem("sftp"))
         let watch = AnswerWatch()
+        if options.verbosity > 0, host is ClientHost { StandardError.write("debug1: Sending subsystem: sftp\n") }
         do {
             return try await sftp(watch.opener(host.sftp()))
         } catch let error where Self.meansNoSFTP(error, hasAnswer: watch.hasAnswer) {

@@ -54,6 +54,21 @@ public final class SSHClient: Sendable {
     static func connect(
         _ options: ClientOptions, interface: any UserInterface, log: ClientLog, trail: [Dialer.Stop]
     ) async throws -> SSHClient {
+        do {
+            return try await connect(once: options, interface: interface, log: log, trail: trail)
+        } catch ClientError.lost(options.host, options.port, .connection(.noCommonAlgorithm(let reason)))
+            where options.canReachFurther
+        {
+            log.note(1, "\(reason); connecting again, with what is for such servers")
+            var options = options
+            options.reach = .wide
+            return try await connect(once: options, interface: interface, log: log, trail: trail)
+        }
+    }
+
+    private static func connect(
+        once options: ClientOptions, interface: any UserInterface, log: ClientLog, trail: [Dialer.Stop]
+    ) async throws -> SSHClient {
         var verifier = HostVerifier(options: options, interface: interface, log: log)
         let publicKeyAlgorithms = try PublicKeyOffers.algorithms(options)
         let configuration = try configuration(options, hostKeys: try await verifier.algorithms())
@@ -151,14 +166,16 @@ public final class SSHClient: Sendable {
         var configuration = ConnectionConfiguration()
         configuration.algorithms = AlgorithmProposal(
             kex: try AlgorithmList.resolve(
-                options.keyExchanges, option: "KexAlgorithms", defaults: KeyExchangeAlgorithm.defaults.map(\.name),
+                options.keyExchanges, option: "KexAlgorithms",
+                defaults: options.offer(KeyExchangeAlgorithm.defaults, KeyExchangeAlgorithm.fallbacks).map(\.name),
                 all: KeyExchangeAlgorithm.all.map(\.name)),
             hostKeys: hostKeys,
             ciphers: try AlgorithmList.resolve(
                 options.ciphers, option: "Ciphers", defaults: CipherAlgorithm.defaults.map(\.name),
                 all: CipherAlgorithm.all.map(\.name)),
             macs: try AlgorithmList.resolve(
-                options.macs, option: "MACs", defaults: MACAlgorithm.defaults.map(\.name),
+                options.macs, option: "MACs",
+                defaults: options.offer(MACAlgorithm.defaults, MACAlgorithm.fallbacks).map(\.name),
                 all: MACAlgorithm.all.map(\.name)),
             compression: options.compression ? ["zlib@openssh.com", "none"] : ["none", "zlib@openssh.com"])
         configuration.rekeyBytes = options.rekeyBytes

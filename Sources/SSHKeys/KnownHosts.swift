@@ -108,16 +108,24 @@ public struct KnownHosts: Sendable {
         _ algorithms: [String], host: String, port: Int = KnownHosts.defaultPort
     ) -> [String] {
         let known = keyTypes(host: host, port: port)
+        if let first = algorithms.first, Self.type(of: first).map(known.contains) == true { return algorithms }
+        let wanted = verifiable(algorithms, host: host, port: port)
+        return wanted + algorithms.filter { !wanted.contains($0) }
+    }
+
+    /// Those of the names of host key algorithms that what is known of the host can verify.
+    public func verifiable(
+        _ algorithms: [String], host: String, port: Int = KnownHosts.defaultPort
+    ) -> [String] {
+        let known = keyTypes(host: host, port: port)
         let hasAuthority = !authorities(host: host, port: port).isEmpty
-        func isKnown(_ name: String) -> Bool {
-            SignatureAlgorithm.named(Certificate.plainName(of: name) ?? name).map { known.contains($0.keyType) }
-                ?? false
+        return algorithms.filter { name in
+            hasAuthority && Certificate.plainName(of: name) != nil || Self.type(of: name).map(known.contains) == true
         }
-        func isWanted(_ name: String) -> Bool {
-            hasAuthority && Certificate.plainName(of: name) != nil || isKnown(name)
-        }
-        if let first = algorithms.first, isKnown(first) { return algorithms }
-        return algorithms.filter(isWanted) + algorithms.filter { !isWanted($0) }
+    }
+
+    private static func type(of algorithm: String) -> KeyType? {
+        SignatureAlgorithm.named(Certificate.plainName(of: algorithm) ?? algorithm)?.keyType
     }
 
     /// The port that files leave out.

@@ -94,7 +94,7 @@ struct MemoryStream: ByteStream {
 
 /// A program whose standard input and output are a stream.
 struct ChildProcess {
-    let stream: DescriptorStream
+    let stream: PipeStream
     private let input: Int32
     private let identifier: pid_t
 
@@ -128,18 +128,72 @@ struct ChildProcess {
         close(fromChild[1])
         identifier = child
         input = fromChild[0]
-        stream = DescriptorStream(input: fromChild[0], output: toChild[1], closesOutput: true)
+        stream = PipeStream(input: fromChild[0], output: toChild[1])
     }
 
     init(_ arguments: [String]) throws { try self.init(arguments.map { Array($0.utf8) }) }
 
-    /// Waits for the end; the exit status, or -1 after a signal.
+    /// Ends the program's input and waits for its end; the exit status, or -1 after a signal.
     func wait() -> Int {
+        stream.closeOutput()
         var status: Int32 = 0
         while waitpid(identifier, &status, 0) == -1, errno == EINTR {}
         close(input)
         return status & 0x7f == 0 ? Int(status >> 8 & 0xff) : -1
     }
+}
+
+/// The pipes of a program. It waits on threads of its own, so that nobody who shares a thread with the caller waits too.
+final class PipeStream: ByteStream, @unchecked Sendable {
+    private let input: Int32
+    private let output: Int32
+    private let lock = SpawnLock()
+    private var isOpen = true
+
+    init(input: Int32, output: Int32) {
+        (self.input, self.output) = (input, output)
+    }
+
+    func read() async throws -> ByteBuffer? {
+        let input = input
+        return try await onThread {
+            var bytes = [UInt8](repeating: 0, count: 64 * 1024)
+            var count = -1
+            repeat { count = systemRead(input, &bytes, bytes.count) } while count < 0 && errno == EINTR
+            guard count >= 0 else { throw SystemError("read") }
+            return count == 0 ? nil : ByteBuffer(bytes: bytes[..<count])
+        }
+    }
+
+    func write(_ bytes: ByteBuffer) async throws {
+        let output = output
+        try await onThread {
+            var rest = Array(bytes.readableBytesView)[...]
+            while !rest.isEmpty {
+                let count = rest.withUnsafeBytes { systemWrite(output, $0.baseAddress, $0.count) }
+                if count < 0 && errno == EINTR { continue }
+                guard count >= 0 else { throw SystemError("write") }
+                rest = rest.dropFirst(count)
+            }
+        }
+    }
+
+    func finishWriting() async throws { closeOutput() }
+
+    func closeOutput() {
+        lock.run {
+            if isOpen { close(output) }
+            isOpen = false
+        }
+    }
+}
+
+// Their names mean other functions inside the type.
+private func systemRead(_ descriptor: Int32, _ bytes: UnsafeMutableRawPointer, _ count: Int) -> Int {
+    read(descriptor, bytes, count)
+}
+private func systemWrite(_ descriptor: Int32, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int {
+    write(descriptor, bytes, count)
 }
 
 private final class SpawnLock: @unchecked Sendable {

@@ -100,6 +100,34 @@ struct AlgorithmTests {
         try await peer.roundTrip()
     }
 
+    @Test(
+        "A server that has nothing of the default offer is reached by a second, wider one",
+        arguments: [
+            ["KexAlgorithms ecdh-sha2-nistp256"], ["KexAlgorithms diffie-hellman-group14-sha256"],
+            ["Ciphers aes128-ctr", "MACs hmac-sha2-256"], ["Ciphers aes256-ctr", "MACs hmac-sha2-512"],
+        ])
+    func fallback(configuration: [String]) async throws {
+        let peer = try await Peer.openSSH(hostKeys: [.ed25519], configuration: configuration)
+        let (source, options) = ("/etc/hosts", peer.clientOptions())
+        let finished = try await run(scpBinary(), options + ["-v", source, peer.remote("target")])
+        #expect(finished.succeeded && finished.errorText.contains("connecting again"), "\(finished)")
+        #expect(try readFile(peer.directory.file("target")) == readFile(source))
+        // What the user chose is not added to.
+        let chosen = ["-oKexAlgorithms=curve25519-sha256", "-oMACs=hmac-sha2-512-etm@openssh.com"]
+        let refused = try await run(scpBinary(), chosen + options + [source, peer.remote("other")])
+        #expect(refused.status != .exited(0) && refused.errorText.contains("no common"), "\(refused)")
+    }
+
+    @Test("An ECDSA host key is taken where it is known at once, and by a second offer where nothing is known")
+    func ecdsaHost() async throws {
+        let peer = try await Peer.openSSH(hostKeys: [.ecdsa384])
+        let known = try await run(scpBinary(), peer.clientOptions() + ["-v", "/etc/hosts", peer.remote("a")])
+        #expect(known.succeeded && !known.errorText.contains("connecting again"), "\(known)")
+        let unknown = ["-oUserKnownHostsFile=none", "-oStrictHostKeyChecking=no"] + peer.clientOptions()
+        let met = try await run(scpBinary(), unknown + ["-v", "/etc/hosts", peer.remote("b")])
+        #expect(met.succeeded && met.errorText.contains("connecting again"), "\(met)")
+    }
+
     @Test("Dropbear with each type of host key, and each type of user key", .enabled(if: Peer.dropbearIsAvailable))
     func dropbear() async throws {
         for type in [TestSupport.KeyType.ed25519, .ecdsa256, .rsa] {
@@ -122,6 +150,18 @@ struct AlgorithmTests {
             try await peer.roundTrip(["-c", cipher, "-oMACs=hmac-sha2-256"])
         }
         try await peer.roundTrip(["-c", "aes128-ctr", "-oMACs=hmac-sha1"])
+    }
+
+    @Test("A user's key in Dropbear's own format logs in", arguments: [TestSupport.KeyType.ed25519, .ecdsa521, .rsa])
+    func dropbearKeyFile(type: TestSupport.KeyType) async throws {
+        let peer = try await Peer.openSSH(hostKeys: [.ed25519])
+        let key = peer.directory.file("key")
+        try await run("dropbearconvert", ["openssh", "dropbear", peer.keys.clientKey(type), key]).success()
+        try await run("chmod", ["600", key]).success()
+        let options = Array(peer.clientOptions().dropLast(2)) + ["-i", key]
+        let finished = try await run(scpBinary(), options + ["/etc/hosts", peer.remote("copy")])
+        #expect(finished.succeeded && finished.errors.isEmpty, "\(finished)")
+        #expect(try readFile(peer.directory.file("copy")) == readFile("/etc/hosts"))
     }
 
     @Test("Paramiko as it is, with each type of key")
@@ -162,6 +202,50 @@ struct AlgorithmTests {
         ])
     func paramikoExchange(name: String) async throws {
         try await Peer.paramiko(keyExchanges: [name]).roundTrip(["-oKexAlgorithms=\(name)"], size: 100_000)
+    }
+
+    @Test(
+        "AsyncSSH, with one key exchange",
+        arguments: KeyExchangeAlgorithm.all.map(\.name).filter { name in
+            // Its post-quantum exchanges need a library that Debian does not have.
+            !["mlkem", "sntrup"].contains { name.hasPrefix($0) }
+                && (testsReleaseBinary || name != "diffie-hellman-group18-sha512")
+        })
+    func asyncSSHExchange(name: String) async throws {
+        try await Peer.asyncSSH(hostKeys: [.ed25519], algorithms: AsyncSSHAlgorithms(keyExchanges: [name]))
+            .roundTrip(["-oKexAlgorithms=\(name)"], size: 100_000)
+    }
+
+    @Test("AsyncSSH, with one cipher", arguments: CipherAlgorithm.all.map(\.name))
+    func asyncSSHCipher(name: String) async throws {
+        let peer = try await Peer.asyncSSH(hostKeys: [.ed25519], algorithms: AsyncSSHAlgorithms(ciphers: [name]))
+        for mac in ["hmac-sha2-256-etm@openssh.com", "hmac-sha2-512"] {
+            try await peer.roundTrip(["-c", name, "-oMACs=\(mac)"], size: 100_000)
+            guard CipherAlgorithm.named(name)?.isAEAD == false else { return }
+        }
+    }
+
+    @Test("AsyncSSH, with one MAC", arguments: MACAlgorithm.all.map(\.name))
+    func asyncSSHMAC(name: String) async throws {
+        let algorithms = AsyncSSHAlgorithms(ciphers: ["aes128-ctr"], macs: [name])
+        try await Peer.asyncSSH(hostKeys: [.ed25519], algorithms: algorithms)
+            .roundTrip(["-oMACs=\(name)"], size: 100_000)
+    }
+
+    @Test(
+        "Compression: where only one kind is to be had, and where the user wants it",
+        arguments: ["none", "zlib@openssh.com"])
+    func compression(name: String) async throws {
+        let algorithms = AsyncSSHAlgorithms(compression: [name])
+        try await Peer.asyncSSH(hostKeys: [.ed25519], algorithms: algorithms).roundTrip()
+        try await Peer.asyncSSH(hostKeys: [.ed25519], algorithms: algorithms).roundTrip(["-C"])
+        let isOn = name != "none"
+        let peer = try await Peer.openSSH(hostKeys: [.ed25519], configuration: ["Compression \(isOn ? "yes" : "no")"])
+        try await peer.roundTrip(["-C"])
+        let finished = try await peer.scp(["-Cv"], ["/etc/hosts", peer.remote("small")])
+        #expect(finished.errorText.contains("compression: \(name)"), "\(finished)")
+        guard isOn, Peer.dropbearIsAvailable else { return }
+        try await Peer.dropbear(hostKeys: [.ed25519]).roundTrip(["-C"])
     }
 
     @Test("TinySSH, with and without post-quantum key exchange", .enabled(if: Peer.tinySSHIsAvailable))

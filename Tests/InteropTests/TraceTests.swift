@@ -11,18 +11,16 @@ struct TraceTests {
         return peer
     }
 
-    /// Messages that every copy shows, in the order in which they come.
-    private func expectMessages(_ text: String, role: String) {
+    /// What every copy shows, in the order in which it comes: the connection's messages, and the given marks of the
+    /// protocol that copies.
+    private func expectMessages(_ text: String, _ copying: [String]) {
         var rest = text[...]
-        for mark in [
+        let opening = [
             "SSH_MSG_KEXINIT (20)", "SSH_MSG_KEX_ECDH_INIT (30)", "SSH_MSG_KEX_ECDH_REPLY (31)", "SSH_MSG_NEWKEYS (21)",
             "SSH_MSG_SERVICE_REQUEST (5)", "SSH_MSG_USERAUTH_REQUEST (50)", "\"publickey",
-            "SSH_MSG_USERAUTH_SUCCESS (52)", "SSH_MSG_CHANNEL_REQUEST (98)", "\"exec\"", "\"scp -v -r -p \(role) ",
-            "SSH_MSG_CHANNEL_SUCCESS (99)", "SSH_MSG_CHANNEL_DATA (94)", "SCP timestamps (T)",
-            "SCP directory (D): mode 0755, name \"d\"", "SCP file (C): mode 0640, size 47 bytes, name \"f\"",
-            "SCP end of directory (E)", "SSH_MSG_CHANNEL_CLOSE (97)",
-            "SSH_MSG_DISCONNECT (1)",
-        ] {
+            "SSH_MSG_USERAUTH_SUCCESS (52)", "SSH_MSG_CHANNEL_REQUEST (98)",
+        ]
+        for mark in opening + copying + ["SSH_MSG_DISCONNECT (1)"] {
             guard let found = rest.firstRange(of: mark) else {
                 Issue.record("no \(mark) where it is due in\n\(text)")
                 return
@@ -31,8 +29,7 @@ struct TraceTests {
         }
         // The ends may say goodbye in either order.
         for mark in [
-            "SSH_MSG_CHANNEL_OPEN (90)", "\"session\"", "initial window size", "SCP acknowledgement (0): ok",
-            "SSH_MSG_CHANNEL_EOF (96)", "\"exit-status\"",
+            "SSH_MSG_CHANNEL_OPEN (90)", "\"session\"", "initial window size", "SSH_MSG_CHANNEL_EOF (96)",
         ] {
             #expect(text.contains(mark), "no \(mark) in\n\(text)")
         }
@@ -45,22 +42,47 @@ struct TraceTests {
         let operands =
             isUpload
             ? [peer.directory.file("d"), peer.remote("copy")] : [peer.remote("d"), peer.directory.file("copy")]
-        let finished = try await peer.scp(["-vvv", "-r", "-p"], operands)
-        #expect(finished.succeeded, "\(finished)")
-        expectMessages(finished.errorText, role: isUpload ? "-t" : "-f")
+        let old = try await peer.scp(["-vvv", "-O", "-r", "-p"], operands)
+        #expect(old.succeeded, "\(old)")
+        expectMessages(
+            old.errorText,
+            [
+                "\"exec\"", "\"scp -v -r -p \(isUpload ? "-t" : "-f") ", "SSH_MSG_CHANNEL_SUCCESS (99)",
+                "SSH_MSG_CHANNEL_DATA (94)", "SCP timestamps (T)", "SCP directory (D): mode 0755, name \"d\"",
+                "SCP file (C): mode 0640, size 47 bytes, name \"f\"", "SCP end of directory (E)",
+                "SSH_MSG_CHANNEL_CLOSE (97)",
+            ])
+        for mark in ["SCP acknowledgement (0): ok", "\"exit-status\""] {
+            #expect(old.errorText.contains(mark), "\(old)")
+        }
+
+        let usual = try await peer.scp(["-vvv", "-r", "-p"], operands)
+        #expect(usual.succeeded, "\(usual)")
+        expectMessages(
+            usual.errorText,
+            [
+                "\"subsystem\"", "\"sftp\"", "sftp request 0 SSH_FXP_STAT (17): path", "sftp answer 0 SSH_FXP_",
+                isUpload ? "SSH_FXP_MKDIR (14): path" : "SSH_FXP_READDIR (12): handle", "SSH_FXP_OPEN (3): filename",
+                isUpload
+                    ? "SSH_FXP_WRITE (6): handle 00000000, offset 0, 47 bytes of data"
+                    : "SSH_FXP_READ (5): handle 0000000",
+                "SSH_FXP_CLOSE (4): handle",
+            ])
     }
 
     @Test("-v shows the steps, and no packets")
     func steps() async throws {
         let peer = try await start()
-        let finished = try await peer.scp(["-v"], [peer.directory.file("d/f"), peer.remote("copy")])
-        let text = finished.errorText
-        for step in [
-            "Connecting to 127.0.0.1", "Remote protocol version SSH-2.0-OpenSSH", "kex: algorithm: ",
-            "Server host key: ssh-ed25519 SHA256:", "is known and matches", "Offering public key:", "Authenticated to",
-            "Sending command: scp -v -t ",
-        ] { #expect(text.contains(step), "no \(step) in\n\(text)") }
-        #expect(!text.contains("SSH_MSG_CHANNEL"))
+        for (options, last) in [([], "Sending subsystem: sftp"), (["-O"], "Sending command: scp -v -t ")] {
+            let finished = try await peer.scp(["-v"] + options, [peer.directory.file("d/f"), peer.remote("copy")])
+            let text = finished.errorText
+            for step in [
+                "Connecting to 127.0.0.1", "Remote protocol version SSH-2.0-OpenSSH", "kex: algorithm: ",
+                "Server host key: ssh-ed25519 SHA256:", "is known and matches", "Offering public key:",
+                "Authenticated to", last,
+            ] { #expect(text.contains(step), "no \(step) in\n\(text)") }
+            #expect(!text.contains("SSH_MSG_CHANNEL") && !text.contains("SSH_FXP"))
+        }
     }
 
     @Test("Without -v nothing is told")

@@ -122,6 +122,21 @@ struct HostTrustTests {
         }
     }
 
+    @Test("ECDSA is offered to a host that is known by it, or that has nothing else")
+    func ecdsa() async throws {
+        let usual = try await verifier("").algorithms()
+        #expect(!usual.contains { $0.contains("ecdsa") } && usual.last == "rsa-sha2-256")
+        let wide = try await verifier("") { $0.reach = .wide }.algorithms()
+        #expect(wide.filter { !$0.contains("ecdsa") } == usual)
+        #expect(wide.last == "sk-ecdsa-sha2-nistp256@openssh.com" && wide.contains("ecdsa-sha2-nistp521"))
+        let key = try PrivateKey.generate(.ecdsaP384).publicKey
+        let known = try await verifier("example.org \(key.openSSHLine)\n").algorithms()
+        #expect(known.prefix(2) == ["ecdsa-sha2-nistp384-cert-v01@openssh.com", "ecdsa-sha2-nistp384"])
+        #expect(!known.contains("ecdsa-sha2-nistp256"))
+        let chosen = try await verifier("") { $0.hostKeyAlgorithms = "+ssh-rsa" }.algorithms()
+        #expect(chosen.contains("ecdsa-sha2-nistp256"))
+    }
+
     @Test("Certificates are offered first, and before all where an authority is known")
     func order() async throws {
         let names = try await verifier("").algorithms()

@@ -136,5 +136,9 @@ struct KeyExchangeTests {
                 "curve25519-sha256", "curve25519-sha256@libssh.org", "diffie-hellman-group-exchange-sha256",
                 "diffie-hellman-group16-sha512", "diffie-hellman-group18-sha512",
             ])
+        #expect(
+            KeyExchangeAlgorithm.fallbacks.map(\.name) == [
+                "ecdh-sha2-nistp256", "ecdh-sha2-nistp384", "ecdh-sha2-nistp521", "diffie-hellman-group14-sha256",
+            ])
     }
 }

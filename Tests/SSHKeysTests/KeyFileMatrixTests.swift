@@ -69,10 +69,10 @@ struct KeyFileMatrixTests {
         let directory = try TemporaryDirectory()
         let line = try makeKey(arguments, in: directory)
         try directory.write(Self.words, to: "words")
-        func convert(_ format: String, _ parameters: String? = nil, sealed: Bool) throws {
+        func convert(_ format: String, _ parameters: String? = nil, from source: String = "key", sealed: Bool) throws {
             try succeed(
                 "puttygen",
-                [directory.path("key"), "-O", format, "-o", directory.path("copy")]
+                [directory.path(source), "-O", format, "-o", directory.path("copy")]
                     + (sealed ? ["--new-passphrase", directory.path("words")] : [])
                     + (parameters.map { ["--ppk-param", $0] } ?? []))
             try check("copy", in: directory, sealed: sealed, as: line)
@@ -84,8 +84,10 @@ struct KeyFileMatrixTests {
                 try convert("private", "version=3,kdf=\(kdf),\(cost)", sealed: true)
             }
         }
+        // It writes no file of the format it has read.
+        try succeed("puttygen", [directory.path("key"), "-O", "private", "-o", directory.path("key.ppk")])
         for format in ["private-openssh", "private-openssh-new"] {
-            for sealed in [false, true] { try convert(format, sealed: sealed) }
+            for sealed in [false, true] { try convert(format, from: "key.ppk", sealed: sealed) }
         }
     }
 

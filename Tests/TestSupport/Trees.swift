@@ -120,6 +120,18 @@ package func readTree(at path: some BytePath) throws -> Tree {
     return .directory(entries, mode: mode, modified: modified)
 }
 
+extension Tree {
+    /// The tree as it is after a copy by SFTP, where files keep the nine bits of permissions of their modes, and
+    /// directories the sticky bit too: no program runs as somebody else for having been copied.
+    package var asCopiedBySFTP: Tree {
+        switch self {
+        case .file(let contents, let mode, let modified): .file(contents, mode: mode & 0o777, modified: modified)
+        case .directory(let entries, let mode, let modified):
+            .directory(entries.mapValues(\.asCopiedBySFTP), mode: mode & 0o1777, modified: modified)
+        }
+    }
+}
+
 /// What differs between two trees, a line for each difference; none if they are the same.
 ///
 /// - Parameter attributes: compares modes and times too.

@@ -8,8 +8,8 @@ struct Identity {
         case key(PrivateKey)
         /// An agent, by the blob it knows the key as: that of the plain key, or of a certificate it holds itself.
         case agent(AgentClient, key: ByteBuffer)
-        /// An encrypted file: its text, until a passphrase opens it.
-        case locked(String)
+        /// An encrypted file: its content, until a passphrase opens it.
+        case locked([UInt8])
         /// Only the public half is at hand: it chooses among the agent's keys.
         case nobody
     }

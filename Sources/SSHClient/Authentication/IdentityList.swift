@@ -72,7 +72,7 @@ struct IdentityList {
                     "\(path): permissions \(mode) are too open: others may read this private key. It is not used.")
                 return []
             }
-            return withCertificate(try identity(path, content.text))
+            return withCertificate(try identity(path, content.bytes))
         } catch let failure as TextFile.Failure {
             if failure.isMissing, let key = publicKey("\(path).pub") {
                 return withCertificate(Identity(name: path, publicKey: key, signer: .nobody))
@@ -97,16 +97,16 @@ struct IdentityList {
         return [plain.certified(by: certificate), plain]
     }
 
-    private func identity(_ path: String, _ text: String) throws(KeyError) -> Identity {
+    private func identity(_ path: String, _ bytes: [UInt8]) throws(KeyError) -> Identity {
         do throws(KeyError) {
-            let key = try PrivateKey(text: text)
+            let key = try PrivateKey(file: bytes)
             return Identity(name: path, publicKey: key.publicKey, signer: .key(key))
         } catch .passphraseNeeded {
-            let shown = (try? PublicKey(privateKeyText: text)) ?? nil
-            return Identity(name: path, publicKey: shown ?? publicKey("\(path).pub"), signer: .locked(text))
+            let shown = (try? PublicKey(privateKeyFile: bytes)) ?? nil
+            return Identity(name: path, publicKey: shown ?? publicKey("\(path).pub"), signer: .locked(bytes))
         } catch .unsupported(let what, let name) {
             // The secret half of a FIDO key is in a token, which an agent can ask.
-            if let key = (try? PublicKey(privateKeyText: text)) ?? nil, key.type.isSecurityKey {
+            if let key = (try? PublicKey(privateKeyFile: bytes)) ?? nil, key.type.isSecurityKey {
                 return Identity(name: path, publicKey: key, signer: .nobody)
             }
             throw .unsupported(what: what, name: name)

@@ -172,7 +172,7 @@ struct PublicKeyOffers {
 
     /// Opens an encrypted key file with a passphrase, asked for as often as passwords are.
     private mutating func unlock(_ identity: Identity) async -> Identity? {
-        guard case .locked(let text) = identity.signer, !options.batchMode else { return nil }
+        guard case .locked(let bytes) = identity.signer, !options.batchMode else { return nil }
         for _ in 0..<max(0, options.numberOfPasswordPrompts) {
             guard var passphrase = await interface.askSecret("Enter passphrase for key '\(identity.name)': "),
                 !passphrase.isEmpty
@@ -182,7 +182,7 @@ struct PublicKeyOffers {
             }
             defer { wipe(&passphrase) }
             do throws(KeyError) {
-                let key = try PrivateKey(text: text, passphrase: passphrase)
+                let key = try PrivateKey(file: bytes, passphrase: passphrase)
                 // Nobody is asked twice for the same file.
                 rest = rest.map { $0.opened(with: key, like: identity) }
                 all = all?.map { $0.opened(with: key, like: identity) }

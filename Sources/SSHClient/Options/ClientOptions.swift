@@ -82,6 +82,8 @@ public struct ClientOptions: Sendable {
     public var keyExchanges: String?
     public var hostKeyAlgorithms: String?
     public var publicKeyAlgorithms: String?
+    /// Which defaults stand for lists that are nil.
+    var reach = Reach.usual
     /// Compresses, where the server does.
     public var compression = false
     /// New keys after so many bytes; nil for the cipher's own limit.

@@ -42,7 +42,11 @@ extension ClientOptions {
 
 /// The algorithms of host keys, certificates first.
 enum HostKeyAlgorithms {
-    static let defaults = withCertificates(SignatureAlgorithm.defaults)
+    /// ECDSA comes last of each kind, as it goes wrong where random numbers do.
+    static let defaults = withCertificates(
+        SignatureAlgorithm.defaults.filter { !isECDSA($0) } + SignatureAlgorithm.defaults.filter(isECDSA))
+    /// Of these, those that a host gets to see which is known by them or has nothing else (``ClientOptions/Reach``).
+    static let fallbacks = withCertificates(SignatureAlgorithm.defaults.filter(isECDSA))
     static let all = withCertificates(SignatureAlgorithm.all)
 
     /// What `HostKeyAlgorithms` leaves, in its order.
@@ -51,6 +55,10 @@ enum HostKeyAlgorithms {
     static func resolve(_ options: ClientOptions) throws(ClientError) -> [String] {
         try AlgorithmList.resolve(
             options.hostKeyAlgorithms, option: "HostKeyAlgorithms", defaults: defaults, all: all)
+    }
+
+    private static func isECDSA(_ algorithm: SignatureAlgorithm) -> Bool {
+        [.ecdsaP256, .ecdsaP384, .ecdsaP521, .securityKeyECDSA].contains(algorithm.keyType)
     }
 
     private static func withCertificates(_ algorithms: [SignatureAlgorithm]) -> [String] {

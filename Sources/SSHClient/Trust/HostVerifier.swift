@@ -45,15 +45,18 @@ struct HostVerifier {
     func algorithms() async throws(ClientError) -> [String] {
         let list = try HostKeyAlgorithms.resolve(options)
         // What the user put in order stays in order.
-        guard let text = options.hostKeyAlgorithms, let first = text.first, first != "+", first != "-" else {
-            return try await preferring(list)
-        }
-        return list
+        if let first = options.hostKeyAlgorithms?.first, first != "+", first != "-" { return list }
+        return try await preferring(list)
     }
 
-    /// Host key algorithms with those first that what is known of this host can verify.
+    /// Host key algorithms with those first that what is known of this host can verify, and without those that it need
+    /// not see.
     func preferring(_ algorithms: [String]) async throws(ClientError) -> [String] {
-        try await hosts(.order, name: shown, key: nil, nil).preferring(algorithms, host: name, port: port)
+        let hosts = try await hosts(.order, name: shown, key: nil, nil)
+        let ordered = hosts.preferring(algorithms, host: name, port: port)
+        guard options.reach == .usual, options.hostKeyAlgorithms == nil else { return ordered }
+        let known = hosts.verifiable(algorithms, host: name, port: port)
+        return ordered.filter { known.contains($0) || !HostKeyAlgorithms.fallbacks.contains($0) }
     }
 
     private func accepts(_ type: KeyType) throws(ClientError) -> Bool {

@@ -70,11 +70,14 @@ package struct KeyExchangeAlgorithm: Sendable {
 
     /// All that exist here, the weak ones included.
     package static let all: [KeyExchangeAlgorithm] =
-        defaults + nistCurves + [smallGroup, weakGroupExchange] + weakDiffieHellman
+        defaults + fallbacks + [weakGroupExchange] + weakDiffieHellman
 
-    /// What is offered by default, best first. Curves that audits complain of, groups of 2048 bits and SHA-1 are for old
-    /// servers, when named; what is not post-quantum here is for those that know nothing newer.
+    /// What is offered by default, best first; what is not post-quantum here is for servers that know nothing newer.
     package static let defaults: [KeyExchangeAlgorithm] = hybrids + curve25519 + [groupExchange] + diffieHellman
+
+    /// What is offered besides to a server that has nothing better: curves that audits complain of, a group of 2048 bits.
+    /// What rests on SHA-1 is for old servers, when named.
+    package static let fallbacks: [KeyExchangeAlgorithm] = nistCurves + [smallGroup]
 
     package static func named(_ name: some StringProtocol) -> KeyExchangeAlgorithm? {
         all.first { $0.name == name }

@@ -32,10 +32,15 @@ package struct MACAlgorithm: Sendable, Equatable {
     /// All that exist here, the weak ones included, best first.
     package static let all: [MACAlgorithm] = forms(encryptThenMAC: true) + forms(encryptThenMAC: false)
 
-    /// What is offered by default, best first: those that cover the ciphertext, have 128 bits and more, and no SHA-1. All
-    /// others exist for old servers, when named; what knows none of these has had an AEAD cipher for long.
+    /// What is offered by default, best first: those that cover the ciphertext, have 128 bits and more, and no SHA-1.
     package static let defaults: [MACAlgorithm] = forms(encryptThenMAC: true).filter {
         $0.length >= 16 && $0.function != .hmac(.sha1)
+    }
+
+    /// What is offered besides to a server that has nothing better: the same hashes over the plaintext. All others are for
+    /// old servers, when named.
+    package static let fallbacks: [MACAlgorithm] = forms(encryptThenMAC: false).filter {
+        [.hmac(.sha256), .hmac(.sha512)].contains($0.function)
     }
 
     package static func named(_ name: some StringProtocol) -> MACAlgorithm? {
