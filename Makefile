@@ -1,7 +1,7 @@
 # make build    the release binary, .build/release/scp
 # make test     all tests, with what they need installed first
 # make demo     copies a tree to a private SSH server on this machine and back
-# make bench    our scp against the installed one
+# make bench    our scp against the installed one, over loopback and a long link
 # make format   puts the source into the style of .swift-format
 # make lint     checks that it is
 
@@ -24,6 +24,7 @@ demo: build
 
 bench: build
 	Benchmarks/loopback.sh
+	Benchmarks/long-link.sh
 
 format:
 	swift format --in-place --recursive $(sources)

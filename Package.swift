@@ -54,6 +54,9 @@ let package = Package(
             swiftSettings: settings),
 
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
+        .executableTarget(
+            name: "LinkEmulator", dependencies: ["TestSupport"], path: "Benchmarks/LinkEmulator",
+            swiftSettings: settings),
         tests("SSHWireTests", ["SSHWire", nioCore]),
         tests("SSHCryptoTests", ["SSHCrypto", "SSHWire", nioCore, crypto]),
         tests("SSHKeysTests", ["SSHKeys", "SSHWire", nioCore, crypto]),

@@ -1,13 +1,14 @@
 #!/bin/bash
-# Our scp against the installed `scp -O`: one large file over loopback to a private sshd with AES-GCM, up and down, in
-# pairs A B A B.
+# Our scp against the installed scp over loopback to a private sshd with AES-GCM, up and down, in pairs A B A B: one large
+# file (against `scp -O`, the faster of the two), many small files, and one file of a byte.
 #
-#   Benchmarks/loopback.sh [PAIRS [MEBIBYTES]]     without them 5 pairs of 1024 MiB
+#   Benchmarks/loopback.sh [PAIRS [MEBIBYTES [FILES]]]     without them 5 pairs of 1024 MiB and of 10000 files of 4 KiB
 #   SCP_BINARY                                     our scp; without it .build/release/scp
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 pairs=${1:-5}
 mebibytes=${2:-1024}
+files=${3:-10000}
 ours=${SCP_BINARY:-$here/../.build/release/scp}
 theirs=$(command -v scp)
 if [ ! -x "$ours" ]; then
@@ -35,5 +36,20 @@ trap 'exit 143' TERM HUP
 head -c "${mebibytes}M" /dev/urandom >"$work/data"
 start_sshd "$work" "Ciphers aes128-gcm@openssh.com,aes256-gcm@openssh.com"
 echo "$mebibytes MiB over loopback, $base, $(nproc) processors, $("$(dirname "$theirs")/ssh" -V 2>&1)"
-"$here/pairs.py" --pairs "$pairs" --ours "$(printf %q "$ours")" --theirs "$(printf %q "$theirs") -O" --data "$work/data" --scratch "$work/copy" \
-    --host "$ssh_user@127.0.0.1" -- "${ssh_options[@]}" -q
+compare() {
+    local theirs=$1 data=$2
+    "$here/pairs.py" --pairs "$pairs" --ours "$(printf %q "$ours")" --theirs "$theirs" --data "$data" \
+        --scratch "$work/copy" --host "$ssh_user@127.0.0.1" -- "${ssh_options[@]}" -q
+}
+compare "$(printf %q "$theirs") -O" "$work/data"
+rm "$work/data"
+
+mkdir "$work/small"
+head -c "$((files * 4096))" /dev/urandom | split -b 4096 -a 4 - "$work/small/f"
+printf '\n%s files of 4 KiB\n' "$files"
+compare "$(printf %q "$theirs")" "$work/small"
+
+printf x >"$work/byte"
+printf '\none byte, connection included\n'
+pairs=$((pairs * 4))
+compare "$(printf %q "$theirs")" "$work/byte"

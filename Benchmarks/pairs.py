@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Runs two scp commands in pairs, A B A B, up and down, and prints what each took.
+"""Runs scp commands in turns, A B A B, up and down, and prints what each took.
 
-Every copy is compared with its source. The time of a pair's two runs gives one ratio, so that a machine that slows down
+The data is a file or a directory. Every copy is compared with its source. The time of a pair's two runs gives one ratio, so that a machine that slows down
 for a while slows both; the median of the ratios is the result.
 
 CPU is that of the command and of the children it waited for, such as the ssh that OpenSSH's scp starts; the server's is
@@ -12,6 +12,7 @@ import argparse
 import filecmp
 import os
 import shlex
+import shutil
 import statistics
 import subprocess
 import sys
@@ -32,20 +33,31 @@ def measure(command):
 
 
 def remove(path):
-    try:
+    if os.path.isdir(path):
+        shutil.rmtree(path)
+    elif os.path.exists(path):
         os.remove(path)
-    except FileNotFoundError:
-        pass
+
+
+def is_same(a, b):
+    if os.path.isdir(a):
+        return subprocess.run(["diff", "-r", a, b], stdout=subprocess.DEVNULL).returncode == 0
+    return filecmp.cmp(a, b, shallow=False)
 
 
 def main():
     parser = argparse.ArgumentParser()
-    for name in ["ours", "theirs", "data", "scratch", "host"]:
+    for name in ["ours", "data", "scratch", "host"]:
         parser.add_argument(f"--{name}", required=True)
+    parser.add_argument("--theirs", help="what to compare with; without it ours alone is timed")
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("options", nargs="*")
     given = parser.parse_args()
-    commands = {"ours": shlex.split(given.ours), "theirs": shlex.split(given.theirs)}
+    commands = {"ours": shlex.split(given.ours)}
+    if given.theirs:
+        commands["theirs"] = shlex.split(given.theirs)
+    if os.path.isdir(given.data):
+        given.options.append("-r")
     remote = f"{given.host}:{given.scratch}"
     directions = {
         "up": [given.data, remote],
@@ -59,7 +71,7 @@ def main():
             for name, command in commands.items():
                 remove(given.scratch)
                 result = measure(command + given.options + operands)
-                if not filecmp.cmp(given.data, given.scratch, shallow=False):
+                if not is_same(given.data, given.scratch):
                     sys.exit(f"{name} {direction}: the copy differs from its source")
                 if number > 0:
                     runs[name].append(result)
@@ -71,7 +83,7 @@ def main():
                 values = sorted(run[index] for run in runs[name])
                 row = (values[0], statistics.median(values), values[-1])
                 print(f"{label:<8}{name:<8}" + "".join(f"{value:9.2f}" for value in row) + f" {unit}")
-            ratios = [a[index] / b[index] for a, b in zip(runs["ours"], runs["theirs"]) if b[index] > 0]
+            ratios = [] if "theirs" not in runs else [a[index] / b[index] for a, b in zip(runs["ours"], runs["theirs"]) if b[index] > 0]
             if ratios:
                 print(f"{label:<8}ours / theirs, median of pairs: {statistics.median(ratios):.2f}")
         sys.stdout.flush()

@@ -41,13 +41,6 @@ actor Connections {
         let settings = resolved.options
         let log = ClientLog(verbosity: settings.verbosity) { StandardError.write($0 + "\n") }
         for note in resolved.notes { log.note(1, note) }
-        // To connect directly would be to leave out what the user asked for.
-        guard settings.proxyJump.isEmpty else {
-            throw CopyOptions.Fault.message("\(settings.originalHost): jump hosts are not supported yet")
-        }
-        guard settings.proxyCommand == nil else {
-            throw CopyOptions.Fault.message("\(settings.originalHost): ProxyCommand is not supported yet")
-        }
         return try await SSHClient.connect(settings, interface: TerminalInterface(), log: log)
     }
 

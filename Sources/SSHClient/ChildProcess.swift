@@ -27,7 +27,7 @@ struct ChildProcess: Sendable {
     struct Command {
         let program: String
         /// Without the program's own name, which goes before them.
-        let arguments: [String]
+        let arguments: [[UInt8]]
         /// Whether a program without a slash is looked for along `PATH`.
         var isSearched = false
         /// Variables that differ from this process's; nil for one that the child is not to have.
@@ -37,6 +37,11 @@ struct ChildProcess: Sendable {
         var errors = Stream.inherited
 
         init(_ program: String, _ arguments: [String]) {
+            self.init(program, bytes: arguments.map { Array($0.utf8) })
+        }
+
+        /// A command with arguments that need not be UTF-8.
+        init(_ program: String, bytes arguments: [[UInt8]]) {
             self.program = program
             self.arguments = arguments
         }
@@ -101,7 +106,8 @@ struct ChildProcess: Sendable {
         #endif
         posix_spawnattr_setflags(&attributes, Int16(flags))
 
-        var words = ([command.program] + command.arguments).map { strdup($0) } + [nil]
+        var words = [strdup(command.program)]
+        words += command.arguments.map { strdup($0.map { CChar(bitPattern: $0) } + [0]) } + [nil]
         defer { for word in words { free(word) } }
         var variables = Self.variables(command.environment) + [nil]
         defer { for variable in variables { free(variable) } }

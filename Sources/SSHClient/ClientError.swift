@@ -7,6 +7,10 @@ public enum ClientError: Error, Sendable {
     case unresolvable(host: String, reason: String)
     /// No address of the host could be connected to; the reason is the last one's.
     case unreachable(host: String, port: Int, reason: String)
+    /// A server on the way did not lead on to the next one.
+    case unreachableThrough(jump: String, host: String, port: Int, reason: String)
+    /// A server is to be reached through itself.
+    case jumpLoop(host: String)
     /// The server said nothing useful in time.
     case handshakeTimeout(host: String, seconds: Int)
     /// The connection ended before it was of use.
@@ -28,6 +32,9 @@ extension ClientError: CustomStringConvertible {
         switch self {
         case .unresolvable(let host, let reason): "Could not resolve hostname \(host): \(reason)"
         case .unreachable(let host, let port, let reason): "connect to host \(host) port \(port): \(reason)"
+        case .unreachableThrough(let jump, let host, let port, let reason):
+            "connect to host \(host) port \(port) through jump host \(jump): \(reason)"
+        case .jumpLoop(let host): "jumphost loop via \(host)"
         case .handshakeTimeout(let host, let seconds): "connect to host \(host): no SSH handshake within \(seconds) s"
         case .lost(let host, let port, let reason): "connection to \(host) port \(port): \(reason)"
         case .hostKeyRejected(let reason): "Host key verification failed: \(reason)"

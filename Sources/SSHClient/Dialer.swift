@@ -11,17 +11,30 @@ import SSHTransport
     import Darwin
 #endif
 
-/// Makes the TCP connection a server is spoken to on.
+/// Makes what a server is spoken to on: a TCP connection, a proxy command, or a connection to another server.
 struct Dialer {
     let options: ClientOptions
+    let interface: any UserInterface
     let log: ClientLog
     let group: any EventLoopGroup
+    /// The servers that are to be reached through this one.
+    var trail: [Stop] = []
+
+    /// Takes the way that the options name.
+    ///
+    /// - Throws: `ClientError`; with jump hosts, what `SSHClient.connect` throws for them.
+    func connect(_ configuration: ConnectionConfiguration) async throws -> Route {
+        if !options.proxyJump.isEmpty { return try await connect(through: options.proxyJump, configuration) }
+        if let command = options.proxyCommand {
+            return try await connect(throughCommand: command, configuration)
+        }
+        return try await connectDirectly(configuration)
+    }
 
     /// Tries every address of the host in turn, as often as `ConnectionAttempts` says.
     ///
-    /// - Returns: the connection, which has already begun to speak, and the numeric address it leads to.
     /// - Throws: `ClientError.unresolvable` or `.unreachable`.
-    func connect(_ configuration: ConnectionConfiguration) async throws(ClientError) -> (Transport, String) {
+    private func connectDirectly(_ configuration: ConnectionConfiguration) async throws(ClientError) -> Route {
         let addresses = try AddressResolver.resolve(options.host, port: options.port, family: options.addressFamily)
         var reason = ""
         for attempt in 1...max(1, options.connectionAttempts) {
@@ -32,7 +45,7 @@ struct Dialer {
                 do {
                     let transport = try await connect(to: address, configuration)
                     log.note(1, "Connection established.")
-                    return (transport, numeric)
+                    return Route(transport: transport, address: numeric)
                 } catch {
                     reason = Self.reason(error)
                     log.note(1, "connect to address \(numeric) port \(options.port): \(reason)")

@@ -16,7 +16,8 @@ import SSHWire
 /// ```
 public final class SSHClient: Sendable {
     public let options: ClientOptions
-    private let transport: Transport
+    let transport: Transport
+    private let route: Route
     private let watcher: Task<Void, Never>
     /// Whether sessions are told that they may use the agent here.
     private let forwardsAgent: Bool
@@ -26,12 +27,13 @@ public final class SSHClient: Sendable {
     private static let handshakeLimit = 120
 
     private init(
-        options: ClientOptions, transport: Transport, watcher: Task<Void, Never>, forwardsAgent: Bool,
+        options: ClientOptions, route: Route, watcher: Task<Void, Never>, forwardsAgent: Bool,
         updates: UpdateGate
     ) {
         self.options = options
         self.forwardsAgent = forwardsAgent
-        self.transport = transport
+        self.route = route
+        transport = route.transport
         self.watcher = watcher
         self.updates = updates
     }
@@ -45,11 +47,19 @@ public final class SSHClient: Sendable {
     public static func connect(
         _ options: ClientOptions, interface: any UserInterface, log: ClientLog = ClientLog(verbosity: 0) { _ in }
     ) async throws -> SSHClient {
+        try await connect(options, interface: interface, log: log, trail: [])
+    }
+
+    /// - Parameter trail: the servers that are to be reached through this one.
+    static func connect(
+        _ options: ClientOptions, interface: any UserInterface, log: ClientLog, trail: [Dialer.Stop]
+    ) async throws -> SSHClient {
         var verifier = HostVerifier(options: options, interface: interface, log: log)
         let publicKeyAlgorithms = try PublicKeyOffers.algorithms(options)
         let configuration = try configuration(options, hostKeys: try await verifier.algorithms())
-        let dialer = Dialer(options: options, log: log, group: Self.group)
-        let (transport, address) = try await dialer.connect(configuration)
+        let dialer = Dialer(options: options, interface: interface, log: log, group: Self.group, trail: trail)
+        let route = try await dialer.connect(configuration)
+        let (transport, address) = (route.transport, route.address)
         let limit = options.connectTimeout ?? handshakeLimit
         transport.startDeadline(seconds: limit)
         let forwarding: AgentForwarding?
@@ -72,9 +82,10 @@ public final class SSHClient: Sendable {
             forwarding = AgentForwarding(options, binding: binding, log: log)
             forwarding?.start(on: transport)
         } catch let error as TransportError {
+            await route.end()
             throw explain(error, options, limit)
         } catch {
-            await transport.close(.byApplication, "")
+            await route.close(.byApplication, "")
             throw error
         }
         if options.serverAliveInterval > 0 {
@@ -88,7 +99,7 @@ public final class SSHClient: Sendable {
             }
         }
         return SSHClient(
-            options: options, transport: transport, watcher: watcher, forwardsAgent: forwarding != nil,
+            options: options, route: route, watcher: watcher, forwardsAgent: forwarding != nil,
             updates: updates)
     }
 
@@ -202,7 +213,7 @@ public final class SSHClient: Sendable {
     /// Says goodbye and closes the connection.
     public func close() async {
         updates.close()
-        await transport.close()
+        await route.close()
         watcher.cancel()
     }
 }

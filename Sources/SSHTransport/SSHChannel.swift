@@ -71,6 +71,14 @@ public final class SSHChannel: ByteStream {
     }
 
     public func write(_ bytes: ByteBuffer) async throws {
+        if try post(bytes) { try await waitForRoom() }
+    }
+
+    /// Queues bytes for sending, however full the queue is.
+    ///
+    /// - Returns: whether there is too much in it, so that the next bytes should wait (``waitForRoom()``).
+    /// - Throws: `TransportError` when the channel is over.
+    func post(_ bytes: ByteBuffer) throws -> Bool {
         let (mustWait, mustWake) = try state.withLockedValue { state throws -> (Bool, Bool) in
             if let failure = state.failure { throw failure }
             if state.isClosed { throw TransportError.channelClosed }
@@ -79,7 +87,13 @@ public final class SSHChannel: ByteStream {
             return (state.queued > Self.bufferLimit, wake(&state))
         }
         if mustWake { transport.drain(self) }
-        guard mustWait else { return }
+        return mustWait
+    }
+
+    /// Waits until the queue has room.
+    ///
+    /// - Throws: `TransportError` when the channel is over.
+    func waitForRoom() async throws {
         try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
             let ready = state.withLockedValue { state -> Result<Void, any Error>? in
                 if let failure = state.failure { return .failure(failure) }

@@ -262,9 +262,4 @@ struct ConfigurationTests {
         expectFailure(
             try await peer.scp(["-oBindInterface=none0"], ["/etc/hostname", peer.remote("x")]), "no suitable address")
     }
-
-    @Test("A jump host is not passed by in silence")
-    func jump() async throws {
-        expectFailure(try await run(scpBinary(), ["-F", "none", "-J", "j", "/etc/hostname", "127.0.0.1:x"]), "jump")
-    }
 }

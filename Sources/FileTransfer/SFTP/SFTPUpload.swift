@@ -23,6 +23,8 @@ public struct SFTPUpload: Sendable {
         public var preserve: Bool
         /// The target is a directory, made if need be: there are several sources.
         public var targetMustBeDirectory: Bool
+        /// How much is asked of the server at a time (`-X`).
+        public var tuning = SFTPTuning()
 
         public init(recursive: Bool = false, preserve: Bool = false, targetMustBeDirectory: Bool = false) {
             self.recursive = recursive
@@ -97,6 +99,7 @@ private struct UploadSession {
     /// Files and directories that are not done.
     var unfinished = 0
     var unansweredBytes = 0
+    var unansweredWrites = 0
     /// Files begun so far.
     var started = 0
 
@@ -177,7 +180,9 @@ private struct UploadSession {
     /// - Returns: whether there may be more to add.
     private mutating func fill(_ walk: LocalWalk, _ hasMore: inout Bool) async throws -> Bool {
         while link.session.output.readableBytes < BlockPool.blockSize {
-            if let file = ready.first, unansweredBytes < Self.unansweredLimit {
+            if let file = ready.first, unansweredBytes < Self.unansweredLimit,
+                options.tuning.hasRoom(unanswered: unansweredWrites)
+            {
                 try await sendBlock(file)
             } else if hasMore, openFiles < openLimit {
                 if let item = walk.next() { begin(item, walk) } else { hasMore = false }
@@ -246,15 +251,19 @@ private struct UploadSession {
         if file.offset == 0, file.ranges == nil {
             observer.fileStarted(file.transfer)
             if link.roundTrip >= Stripes.worthwhileRoundTrip, file.size >= Stripes.worthwhileSize,
-                !isSpecial(file)
+                !isSpecial(file), options.tuning == SFTPTuning()
             {
                 startStripes(file)
             }
         }
-        if let ranges = file.ranges, file.offset == file.end, let next = ranges.next() {
-            (file.offset, file.end) = (next.lowerBound, next.upperBound)
-        }
         var isDone = file.failure != nil
+        if let ranges = file.ranges, file.offset == file.end {
+            if let next = ranges.next() {
+                (file.offset, file.end) = (next.lowerBound, next.upperBound)
+            } else {
+                isDone = true
+            }
+        }
         if !isDone {
             do throws(FileError) {
                 isDone = try sendContents(file)
@@ -268,17 +277,19 @@ private struct UploadSession {
         if let stripes = file.stripes {
             try await link.flush()
             if let failure = await stripes.value { file.failure = file.failure ?? failure }
+            file.offset = file.size
+            if file.failure == nil { file.failure = growth(of: file.file).map { "\($0)" } }
         }
         finish(file)
     }
 
     /// - Returns: whether that was the end of the file.
     private mutating func sendContents(_ file: OutgoingFile) throws(FileError) -> Bool {
-        let limit = link.session.server.limits.writeLength
-        // One byte more than there should be: a file that grew is copied up to its end.
-        let expected = max(0, min(file.end, max(file.size, file.offset)) - file.offset)
-        let wanted = Int(min(Int64(limit), file.end < file.size ? expected : expected + 1))
+        let limit = options.tuning.blockSize(link.session.server.limits.writeLength)
         let offset = file.offset
+        // One byte more than there should be: a file that grew is copied up to its end. Ranges are what they are.
+        let left = file.ranges == nil ? max(0, file.size - offset) + 1 : file.end - offset
+        let wanted = Int(min(Int64(limit), left))
         let source = file.file
         let count = try link.session.write(
             handle: file.handle, offset: UInt64(offset), tag: { .written(file, $0) },
@@ -287,6 +298,7 @@ private struct UploadSession {
             file.unanswered += 1
             file.offset += Int64(count)
             unansweredBytes += count
+            unansweredWrites += 1
             summary.bytes += Int64(count)
             observer.bytesTransferred(count, of: file.transfer)
         }
@@ -298,6 +310,17 @@ private struct UploadSession {
     }
 
     private func isSpecial(_ file: OutgoingFile) -> Bool { targetIsSpecial && file.directory == nil }
+
+    /// What has grown behind the ranges that the channels shared out is not sent, but must not be lost silently.
+    private func growth(of file: LocalFile) -> FileError? {
+        do throws(FileError) {
+            let now = try file.currentStatus().size
+            guard now > file.status.size else { return nil }
+            return FileError(path: file.path, operation: .read, cause: .grew(bytes: file.status.size, now: now))
+        } catch {
+            return error
+        }
+    }
 
     private mutating func startStripes(_ file: OutgoingFile) {
         let ranges = FileRanges(size: file.size)
@@ -344,6 +367,7 @@ private struct UploadSession {
             }
         case .written(let file, let count):
             unansweredBytes -= count
+            unansweredWrites -= 1
             answered(file, status, "write")
         case .finished(let file): answered(file, status, "set attributes")
         case .closed(let file): answered(file, status, "close")

@@ -13,16 +13,11 @@ final class FileRanges: Sendable {
 
     init(size: Int64) { self.size = size }
 
-    /// The next part nobody has taken. The last one begins where the file should end, and has no end of its own: one
-    /// channel sees to what has grown there. Nil after that.
+    /// The next part nobody has taken; nil when all are taken.
     func next() -> Range<Int64>? {
         taken.withLock { taken in
-            guard taken <= size else { return nil }
+            guard taken < size else { return nil }
             let start = taken
-            if start == size {
-                taken = size + 1
-                return start..<Int64.max
-            }
             taken = min(size, start + Self.unit)
             return start..<taken
         }
@@ -106,11 +101,7 @@ private struct Stripe {
             if failure != nil { return nil }
             try await receive()
         }
-        var hasMore = true
-        while hasMore, failure == nil {
-            guard let range = ranges.next() else { break }
-            hasMore = try await send(range)
-        }
+        while failure == nil, let range = ranges.next() { try await send(range) }
         if let handle { link.session.send(.close(handle: handle), .closed) }
         try await link.flush()
         while link.session.unanswered > 0 { try await receive() }
@@ -118,8 +109,7 @@ private struct Stripe {
         return failure.map { "\(Printable.text(path)): write: \($0)" }
     }
 
-    /// - Returns: false at the end of the file.
-    private mutating func send(_ range: Range<Int64>) async throws -> Bool {
+    private mutating func send(_ range: Range<Int64>) async throws {
         var offset = range.lowerBound
         while offset < range.upperBound, failure == nil, let handle {
             while unansweredBytes >= Self.unansweredLimit { try await receive() }
@@ -133,14 +123,9 @@ private struct Stripe {
             sent(count)
             if link.session.output.readableBytes >= BlockPool.blockSize { try await link.flush() }
             guard count == wanted else {
-                if offset < file.status.size {
-                    throw FileError(
-                        path: file.path, operation: .read, cause: .shrank(bytes: offset, of: file.status.size))
-                }
-                return false
+                throw FileError(path: file.path, operation: .read, cause: .shrank(bytes: offset, of: file.status.size))
             }
         }
-        return true
     }
 
     private mutating func receive() async throws {

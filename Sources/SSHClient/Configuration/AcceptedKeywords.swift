@@ -17,7 +17,7 @@ extension OptionKeywords {
         "clearallforwardings", "enableescapecommandline", "enablesshkeysign", "exitonforwardfailure",
         "forkafterauthentication", "forwardx11", "forwardx11trusted", "gatewayports", "gssapiauthentication",
         "gssapidelegatecredentials", "hostbasedauthentication",
-        "permitlocalcommand", "proxyusefdpass", "stdinnull", "streamlocalbindunlink",
+        "permitlocalcommand", "stdinnull", "streamlocalbindunlink",
     ]
 
     private static let choices: [String: [String]] = [

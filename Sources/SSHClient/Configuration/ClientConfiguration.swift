@@ -148,7 +148,9 @@ public struct ClientConfiguration: Sendable {
             evaluation.host = name
             try configuration.readFiles(into: &evaluation)
         }
-        return try finish(evaluation.settings, host, name, evaluation.notes, environment)
+        var resolved = try finish(evaluation.settings, host, name, evaluation.notes, environment)
+        resolved.options.hopConfiguration = ClientConfiguration(files: configuration.files, environment: environment)
+        return resolved
     }
 
     /// The value of `HostName`, whose `%h` is the host as typed.

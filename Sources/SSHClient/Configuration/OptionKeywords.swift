@@ -135,6 +135,7 @@ enum OptionKeywords {
         "proxyjump": .command { (options, value) throws(OptionFault) in
             options.proxyJump = try JumpHost.list(value)
         },
+        "proxyusefdpass": .flag(\.proxyUseFdpass),
         "pubkeyacceptedalgorithms": .algorithms(\.publicKeyAlgorithms, .anySignature),
         "pubkeyauthentication": .choice(
             \.publicKeyAuthentication,

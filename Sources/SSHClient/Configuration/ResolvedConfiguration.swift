@@ -2,7 +2,7 @@ import SSHKeys
 
 /// The options for a host, and what they came from.
 public struct ResolvedConfiguration: Sendable {
-    public let options: ClientOptions
+    public internal(set) var options: ClientOptions
     /// As set, tokens and all.
     let raw: Settings
     /// With tokens replaced.

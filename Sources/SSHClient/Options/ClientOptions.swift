@@ -21,6 +21,11 @@ public struct ClientOptions: Sendable {
     public var proxyCommand: String?
     /// Servers to go through, in order.
     public var proxyJump: [JumpHost] = []
+    /// What the options of the servers in ``proxyJump`` come from: the same files, and nothing of the command line's.
+    var hopConfiguration = ClientConfiguration(files: .none)
+    /// The program of ``proxyCommand`` is to hand over a connected socket in place of carrying the bytes, which is not
+    /// supported.
+    public var proxyUseFdpass = false
     public var tcpKeepAlive = true
     public var serverAliveInterval = 0
     public var serverAliveCountMax = 3

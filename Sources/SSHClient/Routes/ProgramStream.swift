@@ -28,7 +28,7 @@ package final class ProgramStream: ByteStream {
     ///
     /// - Throws: `ClientError.program`.
     package static func start(_ program: String, _ arguments: [[UInt8]]) async throws -> ProgramStream {
-        var command = ChildProcess.Command(program, arguments.map { String(decoding: $0, as: UTF8.self) })
+        var command = ChildProcess.Command(program, bytes: arguments)
         command.isSearched = true
         let (child, input, output) = try ChildProcess.connected(command)
         do {

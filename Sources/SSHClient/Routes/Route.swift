@@ -1,0 +1,18 @@
+import SSHTransport
+import SSHWire
+
+/// What a connection runs over, and what of it is to be ended when the connection is.
+struct Route: Sendable {
+    /// Has begun to speak.
+    let transport: Transport
+    /// The numeric address it leads to; empty where that is not for us to know, as behind a proxy.
+    var address = ""
+    /// Ends what carries the connection; called after its own end.
+    var end: @Sendable () async -> Void = {}
+
+    /// Ends the connection and what carries it.
+    func close(_ reason: DisconnectReason = .byApplication, _ text: String = "disconnected by user") async {
+        await transport.close(reason, text)
+        await end()
+    }
+}
