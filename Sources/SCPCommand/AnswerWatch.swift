@@ -10,9 +10,12 @@ final class AnswerWatch: Sendable {
 
     var hasAnswer: Bool { answered.withLock { $0 } }
 
-    /// Opens the same streams, watched.
-    func opener(_ open: @escaping SFTPOpener) -> SFTPOpener {
-        { Stream(base: try await open(), watch: self) }
+    /// Opens the same streams, watched, and held to a rate.
+    func opener(_ open: @escaping SFTPOpener, limit: RateLimit?) -> SFTPOpener {
+        {
+            let stream = try await open()
+            return Stream(base: limit?.limiting(stream) ?? stream, watch: self)
+        }
     }
 
     private struct Stream: ByteStream {

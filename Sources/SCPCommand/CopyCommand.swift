@@ -11,11 +11,14 @@ struct CopyCommand {
     let options: CopyOptions
     private let connections: Connections
     private let observer: CommandObserver
+    /// The rate of all streams together (`-l`).
+    private let limit: RateLimit?
 
     init(_ options: CopyOptions) {
         self.options = options
         connections = Connections(options)
         observer = CommandObserver(options: options)
+        limit = options.bandwidth.map { RateLimit(kilobitsPerSecond: $0) }
     }
 
     /// - Returns: the exit status: 0 when all was copied.
@@ -109,15 +112,24 @@ struct CopyCommand {
         ).run([source], to: target)
     }
 
+    private var uploadOptions: SFTPUpload.Options {
+        var result = SFTPUpload.Options(
+            recursive: options.recursive, preserve: options.preserve,
+            targetMustBeDirectory: options.targetMustBeDirectory)
+        result.tuning = tuning
+        return result
+    }
+
+    private var tuning: SFTPTuning {
+        var tuning = options.tuning
+        tuning.bytesUnderWay = limit?.bytesUnderWay
+        return tuning
+    }
+
     private func upload(_ files: [LocalPath], to target: Location.Remote) async throws -> TransferSummary {
         try await throughSFTP(target) { open in
-            try await SFTPUpload(
-                open: open,
-                options: .init(
-                    recursive: options.recursive, preserve: options.preserve,
-                    targetMustBeDirectory: options.targetMustBeDirectory),
-                observer: observer
-            ).run(files, to: target.path)
+            try await SFTPUpload(open: open, options: uploadOptions, observer: observer)
+                .run(files, to: target.path)
         } otherwise: {
             // The entries of a directory without a name must go into something.
             let hasUnnamed = options.recursive && files.contains { !$0.hasName }
@@ -136,13 +148,12 @@ struct CopyCommand {
         _ paths: [[UInt8]], from source: Location.Remote, to target: LocalPath
     ) async throws -> TransferSummary {
         try await throughSFTP(source) { open in
-            try await SFTPDownload(
-                open: open,
-                options: .init(
-                    recursive: options.recursive, preserve: options.preserve,
-                    targetMustBeDirectory: options.targetMustBeDirectory),
-                observer: observer
-            ).run(paths, into: target)
+            var downloadOptions = SFTPDownload.Options(
+                recursive: options.recursive, preserve: options.preserve,
+                targetMustBeDirectory: options.targetMustBeDirectory)
+            downloadOptions.tuning = tuning
+            return try await SFTPDownload(open: open, options: downloadOptions, observer: observer)
+                .run(paths, into: target)
         } otherwise: {
             var summary = TransferSummary()
             for path in paths {
@@ -180,10 +191,11 @@ struct CopyCommand {
         let watch = AnswerWatch()
         if options.verbosity > 0, host is ClientHost { StandardError.write("debug1: Sending subsystem: sftp\n") }
         do {
-            return try await sftp(watch.opener(host.sftp()))
+            return try await sftp(watch.opener(host.sftp(), limit: limit))
         } catch let error where Self.meansNoSFTP(error, hasAnswer: watch.hasAnswer) {
             guard options.transferProtocol == .sftpIfThere else {
-                throw CopyOptions.Fault.message("\(remote.host): \(error); -O copies by the SCP protocol")
+                let (text, hint) = ("\(error)", "use -O for the scp protocol")
+                throw CopyOptions.Fault.message("\(remote.host): \(text.contains(hint) ? text : "\(text) (\(hint))")")
             }
             if options.verbosity > 0 { StandardError.write("debug1: \(error): falling back to the scp protocol\n") }
             return try await scp()
@@ -202,13 +214,8 @@ struct CopyCommand {
     private func relay(_ source: Location.Remote, _ target: Location.Remote) async throws -> TransferSummary {
         try await throughSFTP(source) { from in
             try await throughSFTP(target) { to in
-                try await SFTPRelay(
-                    from: from, to: to,
-                    options: .init(
-                        recursive: options.recursive, preserve: options.preserve,
-                        targetMustBeDirectory: options.targetMustBeDirectory),
-                    observer: observer
-                ).run([source.path], to: target.path)
+                try await SFTPRelay(from: from, to: to, options: uploadOptions, observer: observer)
+                    .run([source.path], to: target.path)
             } otherwise: {
                 throw ClientError.requestRefused("the subsystem \"sftp\"")
             }
@@ -233,13 +240,14 @@ struct CopyCommand {
     /// Runs the remote end of a copy on its server, and this end beside it.
     private func session(
         _ remote: Location.Remote, _ command: [UInt8],
-        _ body: (any RemoteSession) async throws -> TransferSummary
+        _ body: (any ByteStream) async throws -> TransferSummary
     ) async throws -> TransferSummary {
         let host = try await connections.host(
             for: remote, request: .command(String(decoding: command, as: UTF8.self)))
         if options.verbosity > 0 { StandardError.write("Sending command: \(Printable.text(command))\n") }
-        let channel = try await host.exec(command)
-        defer { channel.close() }
+        let session = try await host.exec(command)
+        defer { session.close() }
+        let channel = limit?.limiting(session) ?? session
         var summary: TransferSummary
         do {
             summary = try await body(channel)
@@ -254,7 +262,7 @@ struct CopyCommand {
         try await channel.finishWriting()
         while try await channel.read() != nil {}
         // A remote end that failed without a word in the protocol failed all the same.
-        if await !channel.waitForEnd(), summary.errors == 0 { summary.errors += 1 }
+        if await !session.waitForEnd(), summary.errors == 0 { summary.errors += 1 }
         return summary
     }
 

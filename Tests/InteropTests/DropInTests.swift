@@ -7,32 +7,25 @@ struct CopyCase: CustomTestStringConvertible, Sendable {
     let testDescription: String
     /// Makes what there is before: shell commands, run above `source` and `target`.
     let setup: String
-    var options: [String] = []
+    let options: [String]
     /// Paths in `source`.
     let sources: [String]
     /// A path in `target`.
     let target: String
     /// What both must say in the end, if the copy is to fail; nil if both must be silent and succeed.
     var complaint: String?
-    var isUploadOnly = false
     var isDownloadOnly = false
 
+    /// - Parameter arguments: options first.
     init(
-        _ description: String, _ setup: String = "", _ options: [String] = [], _ sources: [String], to target: String,
-        complaint: String? = nil
+        _ description: String, _ setup: String, _ arguments: [String], to target: String, complaint: String? = nil
     ) {
         testDescription = description
         self.setup = setup
-        self.options = options
-        self.sources = sources
+        options = Array(arguments.prefix { $0.hasPrefix("-") })
+        sources = Array(arguments.dropFirst(options.count))
         self.target = target
         self.complaint = complaint
-    }
-
-    var onlyUp: CopyCase {
-        var copy = self
-        copy.isUploadOnly = true
-        return copy
     }
 
     var onlyDown: CopyCase {
@@ -78,23 +71,23 @@ struct DropInTests {
         CopyCase("a file to what a link leads to", files + "printf old >target/o; ln -s o target/t", ["a"], to: "t"),
         CopyCase("a file into where a link leads", files + "mkdir target/d; ln -s d target/t", ["a"], to: "t"),
         CopyCase("what a link leads to", files + "ln -s a source/l", ["l"], to: "t"),
-        CopyCase("what links in a tree lead to", files + "ln -s ../a source/dir/l", ["-r"], ["dir"], to: "t"),
-        CopyCase("a tree to a new name", files, ["-r"], ["dir"], to: "t"),
-        CopyCase("a tree into a directory", files + "mkdir target/t", ["-r"], ["dir"], to: "t"),
-        CopyCase("a tree with a slash into a directory", files + "mkdir target/t", ["-r"], ["dir/"], to: "t"),
+        CopyCase("what links in a tree lead to", files + "ln -s ../a source/dir/l", ["-r", "dir"], to: "t"),
+        CopyCase("a tree to a new name", files, ["-r", "dir"], to: "t"),
+        CopyCase("a tree into a directory", files + "mkdir target/t", ["-r", "dir"], to: "t"),
+        CopyCase("a tree with a slash into a directory", files + "mkdir target/t", ["-r", "dir/"], to: "t"),
         CopyCase(
-            "a tree into one of its name", files + "mkdir target/dir; printf old >target/dir/x", ["-r"], ["dir"],
+            "a tree into one of its name", files + "mkdir target/dir; printf old >target/dir/x", ["-r", "dir"],
             to: "."),
-        CopyCase("a tree and a file with -r", files + "mkdir target/t", ["-r"], ["dir", "a"], to: "t"),
-        CopyCase("an empty directory", "mkdir source/e", ["-r"], ["e"], to: "t"),
-        CopyCase("the modes of new files and directories", modes, ["-r"], ["m"], to: "t"),
-        CopyCase("-p: modes and times of new files and directories", modes, ["-rp"], ["m"], to: "t"),
+        CopyCase("a tree and a file with -r", files + "mkdir target/t", ["-r", "dir", "a"], to: "t"),
+        CopyCase("an empty directory", "mkdir source/e", ["-r", "e"], to: "t"),
+        CopyCase("the modes of new files and directories", modes, ["-r", "m"], to: "t"),
+        CopyCase("-p: modes and times of new files and directories", modes, ["-rp", "m"], to: "t"),
         CopyCase(
             "the mode of a file that is there", files + "chmod 755 source/a; touch target/t; chmod 600 target/t", ["a"],
             to: "t"),
         CopyCase(
             "-p: the mode of a file that is there", files + "chmod 755 source/a; touch target/t; chmod 600 target/t",
-            ["-p"], ["a"], to: "t"),
+            ["-p", "a"], to: "t"),
         CopyCase("a read-only file, twice", files + "chmod 444 source/a; mkdir target/t", ["a", "a"], to: "t"),
         CopyCase("a name that looks like a pattern", "printf p >'source/[x]'", ["[x]"], to: "[y]"),
         CopyCase("a pattern", globs, ["a*"], to: "t").onlyDown,
@@ -109,7 +102,7 @@ struct DropInTests {
 
         CopyCase("a missing file", files, ["missing"], to: "t", complaint: "missing: No such file or directory"),
         CopyCase(
-            "a missing file, quietly", files, ["-q"], ["missing"], to: "t", complaint: "No such file or directory"),
+            "a missing file, quietly", files, ["-q", "missing"], to: "t", complaint: "No such file or directory"),
         CopyCase("a pattern nothing matches", globs, ["z*"], to: "t", complaint: "z*: No such file or directory")
             .onlyDown,
         CopyCase(
@@ -132,13 +125,13 @@ struct DropInTests {
         CopyCase("a file to a name with a slash", files, ["a"], to: "t/", complaint: "t/"),
         CopyCase("a file below a file", files + "touch target/t", ["a"], to: "t/x", complaint: "t/x"),
         CopyCase("a file over a directory", files + "mkdir -p target/t/a", ["a"], to: "t", complaint: "t/a"),
-        CopyCase("a tree over a file", files + "touch target/t", ["-r"], ["dir"], to: "t", complaint: "ot a directory"),
+        CopyCase("a tree over a file", files + "touch target/t", ["-r", "dir"], to: "t", complaint: "ot a directory"),
         CopyCase(
-            "a tree into a directory that is missing", files, ["-r"], ["dir"], to: "none/t",
+            "a tree into a directory that is missing", files, ["-r", "dir"], to: "none/t",
             complaint: "none/t: No such file"),
         CopyCase(
-            "a tree in which a link leads nowhere", files + "ln -s none source/dir/l; rm source/dir/.y", ["-r"],
-            ["dir"], to: "t", complaint: "No such file or directory"),
+            "a tree in which a link leads nowhere", files + "ln -s none source/dir/l; rm source/dir/.y", ["-r", "dir"],
+            to: "t", complaint: "No such file or directory"),
         CopyCase("an empty target", files, ["a"], to: "", complaint: ": No such file or directory").onlyDown,
     ]
 
@@ -152,7 +145,7 @@ struct DropInTests {
     @Test("The same is copied, the same fails, for the same reason", arguments: Manner.all)
     func same(manner: Manner) async throws {
         let peer = try await Peer.openSSH(hostKeys: [.ed25519])
-        for item in Self.cases where !(manner.isUpload ? item.isDownloadOnly : item.isUploadOnly) {
+        for item in Self.cases where !(manner.isUpload && item.isDownloadOnly) {
             try await compare(item, manner, peer)
         }
     }

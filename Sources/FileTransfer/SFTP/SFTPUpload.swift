@@ -23,6 +23,8 @@ public struct SFTPUpload: Sendable {
         public var preserve: Bool
         /// The target is a directory, made if need be: there are several sources.
         public var targetMustBeDirectory: Bool
+        /// How much is asked of the server at a time (`-X`).
+        public var tuning = SFTPTuning()
 
         public init(recursive: Bool = false, preserve: Bool = false, targetMustBeDirectory: Bool = false) {
             self.recursive = recursive
@@ -97,6 +99,7 @@ private struct UploadSession {
     /// Files and directories that are not done.
     var unfinished = 0
     var unansweredBytes = 0
+    var unansweredWrites = 0
     /// Files begun so far.
     var started = 0
 
@@ -177,7 +180,9 @@ private struct UploadSession {
     /// - Returns: whether there may be more to add.
     private mutating func fill(_ walk: LocalWalk, _ hasMore: inout Bool) async throws -> Bool {
         while link.session.output.readableBytes < BlockPool.blockSize {
-            if let file = ready.first, unansweredBytes < Self.unansweredLimit {
+            if let file = ready.first, unansweredBytes < Self.unansweredLimit,
+                options.tuning.hasRoom(unanswered: unansweredWrites)
+            {
                 try await sendBlock(file)
             } else if hasMore, openFiles < openLimit {
                 if let item = walk.next() { begin(item, walk) } else { hasMore = false }
@@ -246,7 +251,7 @@ private struct UploadSession {
         if file.offset == 0, file.ranges == nil {
             observer.fileStarted(file.transfer)
             if link.roundTrip >= Stripes.worthwhileRoundTrip, file.size >= Stripes.worthwhileSize,
-                !isSpecial(file)
+                !isSpecial(file), options.tuning == SFTPTuning()
             {
                 startStripes(file)
             }
@@ -281,7 +286,7 @@ private struct UploadSession {
 
     /// - Returns: whether that was the end of the file.
     private mutating func sendContents(_ file: OutgoingFile) throws(FileError) -> Bool {
-        let limit = link.session.server.limits.writeLength
+        let limit = options.tuning.blockSize(link.session.server.limits.writeLength)
         let offset = file.offset
         // One byte more than there should be: a file that grew is copied up to its end. Ranges are what they are.
         let left = file.ranges == nil ? max(0, file.size - offset) + 1 : file.end - offset
@@ -295,6 +300,7 @@ private struct UploadSession {
             file.offset += Int64(count)
             file.sent += Int64(count)
             unansweredBytes += count
+            unansweredWrites += 1
             summary.bytes += Int64(count)
             observer.bytesTransferred(count, of: file.transfer)
         }
@@ -363,6 +369,7 @@ private struct UploadSession {
             }
         case .written(let file, let count):
             unansweredBytes -= count
+            unansweredWrites -= 1
             answered(file, status, "write")
         case .finished(let file): answered(file, status, "set attributes")
         case .closed(let file): answered(file, status, "close")
