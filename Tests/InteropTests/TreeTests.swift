@@ -22,8 +22,7 @@ struct TreeTests {
         "scp -rp keeps contents, odd names, modes and times, both ways", arguments: ServerKind.available,
         Loopback.available)
     func sample(kind: ServerKind, address: Loopback) async throws {
-        // Dropbear has no SFTP.
-        try await check(sampleTree(newlines: kind == .openSSH), on: kind.start(address), bySFTP: kind == .openSSH)
+        try await check(sampleTree(), on: kind.start(address), bySFTP: true)
         try await check(sampleTree(newlines: false), on: kind.start(address), ["-O"])
     }
 
