@@ -103,7 +103,8 @@ struct SharedConnectionTests {
         let peer = try await Peer.openSSH(
             hostKeys: [.ed25519],
             configuration: ["AcceptEnv SHARED_*", "ForceCommand env >\(noted); echo far words >&2; exit 4"])
-        let master = try await Master(peer)
+        // An ssh passes on what its own SendEnv names.
+        let master = try await Master(peer, ["-oSendEnv=SHARED_*"])
         let finished = try await run(
             scpBinary(),
             ["-O", "-oSendEnv=SHARED_*"] + master.options + Master.noLogin + peer.clientOptions()
