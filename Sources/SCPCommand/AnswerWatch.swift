@@ -1,5 +1,6 @@
 import FileTransfer
 import NIOCore
+import SSHTransport
 import SSHWire
 import Synchronization
 
@@ -7,6 +8,7 @@ import Synchronization
 /// nothing behind it; one that closes it later has failed.
 final class AnswerWatch: Sendable {
     private let answered = Mutex(false)
+    private let channels = Mutex<[SSHChannel]>([])
 
     var hasAnswer: Bool { answered.withLock { $0 } }
 
@@ -14,7 +16,16 @@ final class AnswerWatch: Sendable {
     func opener(_ open: @escaping SFTPOpener, limit: RateLimit?) -> SFTPOpener {
         {
             let stream = try await open()
+            if let channel = stream as? SSHChannel { self.channels.withLock { $0.append(channel) } }
             return Stream(base: limit?.limiting(stream) ?? stream, watch: self)
+        }
+    }
+
+    /// Waits until the channels opened are closed at both ends: Dropbear closes a channel that is opened before.
+    func settle() async {
+        for channel in channels.withLock({ $0 }) {
+            channel.close()
+            await channel.waitForClose()
         }
     }
 

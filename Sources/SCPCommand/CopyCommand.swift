@@ -198,6 +198,7 @@ struct CopyCommand {
                 throw CopyOptions.Fault.message("\(remote.host): \(text.contains(hint) ? text : "\(text) (\(hint))")")
             }
             if options.verbosity > 0 { StandardError.write("debug1: \(error): falling back to the scp protocol\n") }
+            await watch.settle()
             return try await scp()
         }
     }

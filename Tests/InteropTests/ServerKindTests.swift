@@ -17,11 +17,17 @@ struct ServerKindTests {
         try makeTree(tree, at: peer.directory.file("source"))
         let up = try await peer.scp(options + ["-rp"], [peer.directory.file("source"), peer.remote("there")])
         #expect(up.succeeded, "\(up)\n\(peer.log)")
-        #expect(differences(tree, try readTree(at: peer.directory.file("there")), attributes: true) == [])
+        try check("there")
         let down = try await peer.scp(options + ["-rp"], [peer.remote("there"), peer.directory.file("back")])
         #expect(down.succeeded, "\(down)\n\(peer.log)")
-        #expect(differences(tree, try readTree(at: peer.directory.file("back")), attributes: true) == [])
+        try check("back")
         return [up, down]
+
+        func check(_ name: String) throws {
+            // By SFTP, OpenSSH and ours keep no set-group-ID bit.
+            let found = differences(tree, try readTree(at: peer.directory.file(name)), attributes: true)
+            #expect(found.filter { !$0.contains("2755: mode") } == [])
+        }
     }
 
     /// A server without SFTP in one of the ways there are.
@@ -67,14 +73,14 @@ struct ServerKindTests {
         let (here, there) = (peer.knownHosts, peer.remote("copy"))
         let finished = try await peer.scp(["-s"], isUpload ? [here, there] : [there, here])
         #expect(finished.status == .exited(1), "\(finished)")
-        #expect(finished.errorText.contains("-O copies by the SCP protocol"), "\(finished)")
+        #expect(finished.errorText.contains("use -O for the scp protocol"), "\(finished)")
         #expect(access(peer.directory.file("copy"), F_OK) != 0)
     }
 
     @Test("An SFTP server that fails half-way is no reason to begin again with another protocol")
     func failsLater() async throws {
         // It ends after the first requests, and a file of four megabytes is then only begun.
-        let script = "head -c 500000 | /usr/lib/openssh/sftp-server"
+        let script = "stdbuf -o0 head -c 500000 | /usr/lib/openssh/sftp-server"
         let peer = try await Peer.openSSH(hostKeys: [.ed25519], configuration: ["Subsystem sftp \(script)"])
         try writeFile(noise(4_000_000), at: peer.directory.file("file"))
         let finished = try await peer.scp(["-v"], [peer.directory.file("file"), peer.remote("copy")])
