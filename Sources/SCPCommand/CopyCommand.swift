@@ -63,7 +63,10 @@ struct CopyCommand {
             switch source {
             case .local(let path): files.append(LocalPath(path))
             case .remote(let remote):
-                if await !attempt({ try await relay(remote, target) }) { isComplete = false }
+                let isCopied = await attempt {
+                    options.copiesDirectly ? try await direct(remote, target) : try await relay(remote, target)
+                }
+                if !isCopied { isComplete = false }
             case .invalid(let reason): isComplete = Self.refuse(reason)
             }
         }
@@ -222,6 +225,20 @@ struct CopyCommand {
             }
         } otherwise: {
             try await relayThroughSCP(source, target)
+        }
+    }
+
+    /// Remote to remote, by an scp that runs on the first host.
+    private func direct(_ source: Location.Remote, _ target: Location.Remote) async throws -> TransferSummary {
+        if target.port != nil {
+            throw CopyOptions.Fault.message("target port not supported with two remote hosts and the -R option")
+        }
+        return try await session(source, RemoteCommand.copy(source.path, to: target, options)) { channel in
+            try await channel.finishWriting()
+            while let bytes = try await channel.read() {
+                StandardError.write(Printable.text(bytes.readableBytesView, keepingNewlines: true))
+            }
+            return TransferSummary()
         }
     }
 

@@ -9,6 +9,8 @@ struct CopyOptions {
     var verbosity = 0
     /// What is spoken with a server.
     var transferProtocol = TransferProtocol.sftpIfThere
+    /// From one remote host to another without this machine between them (`-R`).
+    var copiesDirectly = false
     /// Takes whatever names the source sends (`-T`).
     var trustsNames = false
     /// Runs as the remote end: sends (`-f`) or takes (`-t`).
@@ -59,7 +61,7 @@ struct CopyOptions {
     }
 
     static let usage = """
-        usage: scp [-346ABCOpqrsTv] [-c cipher] [-D sftp_server_path] [-F ssh_config] [-i identity_file]
+        usage: scp [-346ABCOpqRrsTv] [-c cipher] [-D sftp_server_path] [-F ssh_config] [-i identity_file]
                    [-J destination] [-l limit] [-o ssh_option] [-P port] [-S program] [-X sftp_option]
                    source ... target
                scp [options] -G [user@]host
@@ -71,11 +73,6 @@ struct CopyOptions {
         case usage
         case message(String)
     }
-
-    /// Letters of scp(1) whose work is not there yet; a script that needs them is told so.
-    private static let absent: [Character: String] = [
-        "R": "direct copies between remote hosts"
-    ]
 
     /// - Parameter arguments: what follows the command's name.
     /// - Throws: ``Fault``.
@@ -139,7 +136,8 @@ struct CopyOptions {
         case "s": transferProtocol = .sftp
         case "S": connectionProgram = option.value
         case "D": sftpServer = option.value
-        case "3": break  // through this machine: the only way there is yet
+        case "3": copiesDirectly = false
+        case "R": copiesDirectly = true
         case "G": break
         case "l":
             guard let limit = Self.number(option.value), (1...100 * 1024 * 1024).contains(limit) else {
@@ -148,8 +146,7 @@ struct CopyOptions {
             bandwidth = limit
         case "X": try tune(option.value)
         default:
-            let what = Self.absent[option.letter] ?? "this option"
-            throw .message("-\(option.letter) is not supported yet: \(what)")
+            throw .message("unknown option -- \(option.letter)\n\(Self.usage)")
         }
     }
 
