@@ -4,6 +4,8 @@
 /// matched as a pattern, as OpenSSH's client does.
 public struct SCPRequest: Sendable {
     private let patterns: [GlobPattern]
+    /// What was typed is taken as it stands too: a shell leaves a pattern alone that matches no file.
+    private let literals: [[UInt8]]
     private let acceptsAll: Bool
 
     /// The most alternatives braces may expand to.
@@ -22,11 +24,13 @@ public struct SCPRequest: Sendable {
         acceptsAll =
             recursive && (path.contains { rewritten.contains($0) } || names.contains { anywhere.contains($0) })
         patterns = names.map(GlobPattern.init)
+        literals = names
     }
 
     /// Whether a name at the top level was asked for.
     public func matches(_ name: SCPName) -> Bool {
-        acceptsAll || patterns.contains { $0.matches(name.bytes) || $0.matches(name.wireForm) }
+        acceptsAll || literals.contains(name.bytes)
+            || patterns.contains { $0.matches(name.bytes) || $0.matches(name.wireForm) }
     }
 
     private static func lastComponent(_ path: [UInt8]) -> [UInt8] {

@@ -28,7 +28,7 @@ actor Connections {
             if let program {
                 result = .success(program)
             } else {
-                result = .success(ClientHost(client: try await connect(options.resolve(remote, request: request))))
+                result = .success(try await connect(options.resolve(remote, request: request)))
             }
         } catch {
             result = .failure(error)
@@ -37,11 +37,17 @@ actor Connections {
         return try result.get()
     }
 
-    private func connect(_ resolved: ResolvedConfiguration) async throws -> SSHClient {
+    private func connect(_ resolved: ResolvedConfiguration) async throws -> any RemoteHost {
         let settings = resolved.options
         let log = ClientLog(verbosity: settings.verbosity) { StandardError.write($0 + "\n") }
         for note in resolved.notes { log.note(1, note) }
-        return try await SSHClient.connect(settings, interface: TerminalInterface(), log: log)
+        let connect = { @Sendable in
+            ClientHost(client: try await SSHClient.connect(settings, interface: TerminalInterface(), log: log))
+        }
+        if let shared = await SharedConnection.find(settings, log: log) {
+            return SharedHost(shared, log: log, connect: connect)
+        }
+        return try await connect()
     }
 
     /// - Returns: false if something failed that nobody was told of.

@@ -11,11 +11,14 @@ struct CopyCommand {
     let options: CopyOptions
     private let connections: Connections
     private let observer: CommandObserver
+    /// The rate of all streams together (`-l`).
+    private let limit: RateLimit?
 
     init(_ options: CopyOptions) {
         self.options = options
         connections = Connections(options)
         observer = CommandObserver(options: options)
+        limit = options.bandwidth.map { RateLimit(kilobitsPerSecond: $0) }
     }
 
     /// - Returns: the exit status: 0 when all was copied.
@@ -60,7 +63,10 @@ struct CopyCommand {
             switch source {
             case .local(let path): files.append(LocalPath(path))
             case .remote(let remote):
-                if await !attempt({ try await relay(remote, target) }) { isComplete = false }
+                let isCopied = await attempt {
+                    options.copiesDirectly ? try await direct(remote, target) : try await relay(remote, target)
+                }
+                if !isCopied { isComplete = false }
             case .invalid(let reason): isComplete = Self.refuse(reason)
             }
         }
@@ -69,6 +75,15 @@ struct CopyCommand {
     }
 
     private func copy(toLocal target: LocalPath) async -> Bool {
+        if options.targetMustBeDirectory {
+            // Said once, and before anybody is asked for a password.
+            do throws(FileError) {
+                try LocalFileSystem.requireDirectory(target)
+            } catch {
+                CommandObserver.tell("\(error)")
+                return false
+            }
+        }
         var isComplete = true
         var sources = options.sources[...]
         while let source = sources.first {
@@ -100,18 +115,29 @@ struct CopyCommand {
         ).run([source], to: target)
     }
 
+    private var uploadOptions: SFTPUpload.Options {
+        var result = SFTPUpload.Options(
+            recursive: options.recursive, preserve: options.preserve,
+            targetMustBeDirectory: options.targetMustBeDirectory)
+        result.tuning = tuning
+        return result
+    }
+
+    private var tuning: SFTPTuning {
+        var tuning = options.tuning
+        tuning.bytesUnderWay = limit?.bytesUnderWay
+        return tuning
+    }
+
     private func upload(_ files: [LocalPath], to target: Location.Remote) async throws -> TransferSummary {
         try await throughSFTP(target) { open in
-            try await SFTPUpload(
-                open: open,
-                options: .init(
-                    recursive: options.recursive, preserve: options.preserve,
-                    targetMustBeDirectory: options.targetMustBeDirectory),
-                observer: observer
-            ).run(files, to: target.path)
+            try await SFTPUpload(open: open, options: uploadOptions, observer: observer)
+                .run(files, to: target.path)
         } otherwise: {
+            // The entries of a directory without a name must go into something.
+            let hasUnnamed = options.recursive && files.contains { !$0.hasName }
             let command = RemoteCommand.sink(
-                target.path, options, targetMustBeDirectory: options.targetMustBeDirectory)
+                target.path, options, targetMustBeDirectory: options.targetMustBeDirectory || hasUnnamed)
             return try await session(target, command) { channel in
                 try await SCPUpload(
                     stream: channel, options: .init(recursive: options.recursive, preserve: options.preserve),
@@ -125,13 +151,12 @@ struct CopyCommand {
         _ paths: [[UInt8]], from source: Location.Remote, to target: LocalPath
     ) async throws -> TransferSummary {
         try await throughSFTP(source) { open in
-            try await SFTPDownload(
-                open: open,
-                options: .init(
-                    recursive: options.recursive, preserve: options.preserve,
-                    targetMustBeDirectory: options.targetMustBeDirectory),
-                observer: observer
-            ).run(paths, into: target)
+            var downloadOptions = SFTPDownload.Options(
+                recursive: options.recursive, preserve: options.preserve,
+                targetMustBeDirectory: options.targetMustBeDirectory)
+            downloadOptions.tuning = tuning
+            return try await SFTPDownload(open: open, options: downloadOptions, observer: observer)
+                .run(paths, into: target)
         } otherwise: {
             var summary = TransferSummary()
             for path in paths {
@@ -166,18 +191,25 @@ struct CopyCommand {
     ) async throws -> TransferSummary {
         if options.transferProtocol == .scp { return try await scp() }
         let host = try await connections.host(for: remote, request: .subsystem("sftp"))
+        let watch = AnswerWatch()
         if options.verbosity > 0, host is ClientHost { StandardError.write("debug1: Sending subsystem: sftp\n") }
         do {
-            return try await sftp(host.sftp())
-        } catch let error where Self.meansNoSFTP(error) && options.transferProtocol == .sftpIfThere {
+            return try await sftp(watch.opener(host.sftp(), limit: limit))
+        } catch let error where Self.meansNoSFTP(error, hasAnswer: watch.hasAnswer) {
+            guard options.transferProtocol == .sftpIfThere else {
+                let (text, hint) = ("\(error)", "use -O for the scp protocol")
+                throw CopyOptions.Fault.message("\(remote.host): \(text.contains(hint) ? text : "\(text) (\(hint))")")
+            }
             if options.verbosity > 0 { StandardError.write("debug1: \(error): falling back to the scp protocol\n") }
+            await watch.settle()
             return try await scp()
         }
     }
 
-    private static func meansNoSFTP(_ error: any Error) -> Bool {
+    private static func meansNoSFTP(_ error: any Error, hasAnswer: Bool) -> Bool {
         switch error {
-        case ClientError.requestRefused, SFTPError.notSFTP, TransportError.channelClosed: true
+        case ClientError.requestRefused, SFTPError.notSFTP: true
+        case TransportError.channelClosed: !hasAnswer
         default: false
         }
     }
@@ -186,18 +218,27 @@ struct CopyCommand {
     private func relay(_ source: Location.Remote, _ target: Location.Remote) async throws -> TransferSummary {
         try await throughSFTP(source) { from in
             try await throughSFTP(target) { to in
-                try await SFTPRelay(
-                    from: from, to: to,
-                    options: .init(
-                        recursive: options.recursive, preserve: options.preserve,
-                        targetMustBeDirectory: options.targetMustBeDirectory),
-                    observer: observer
-                ).run([source.path], to: target.path)
+                try await SFTPRelay(from: from, to: to, options: uploadOptions, observer: observer)
+                    .run([source.path], to: target.path)
             } otherwise: {
                 throw ClientError.requestRefused("the subsystem \"sftp\"")
             }
         } otherwise: {
             try await relayThroughSCP(source, target)
+        }
+    }
+
+    /// Remote to remote, by an scp that runs on the first host.
+    private func direct(_ source: Location.Remote, _ target: Location.Remote) async throws -> TransferSummary {
+        if target.port != nil {
+            throw CopyOptions.Fault.message("target port not supported with two remote hosts and the -R option")
+        }
+        return try await session(source, RemoteCommand.copy(source.path, to: target, options)) { channel in
+            try await channel.finishWriting()
+            while let bytes = try await channel.read() {
+                StandardError.write(Printable.text(bytes.readableBytesView, keepingNewlines: true))
+            }
+            return TransferSummary()
         }
     }
 
@@ -217,13 +258,14 @@ struct CopyCommand {
     /// Runs the remote end of a copy on its server, and this end beside it.
     private func session(
         _ remote: Location.Remote, _ command: [UInt8],
-        _ body: (any RemoteSession) async throws -> TransferSummary
+        _ body: (any ByteStream) async throws -> TransferSummary
     ) async throws -> TransferSummary {
         let host = try await connections.host(
             for: remote, request: .command(String(decoding: command, as: UTF8.self)))
         if options.verbosity > 0 { StandardError.write("Sending command: \(Printable.text(command))\n") }
-        let channel = try await host.exec(command)
-        defer { channel.close() }
+        let session = try await host.exec(command)
+        defer { session.close() }
+        let channel = limit?.limiting(session) ?? session
         var summary: TransferSummary
         do {
             summary = try await body(channel)
@@ -238,7 +280,7 @@ struct CopyCommand {
         try await channel.finishWriting()
         while try await channel.read() != nil {}
         // A remote end that failed without a word in the protocol failed all the same.
-        if await !channel.waitForEnd(), summary.errors == 0 { summary.errors += 1 }
+        if await !session.waitForEnd(), summary.errors == 0 { summary.errors += 1 }
         return summary
     }
 

@@ -9,6 +9,8 @@ struct CopyOptions {
     var verbosity = 0
     /// What is spoken with a server.
     var transferProtocol = TransferProtocol.sftpIfThere
+    /// From one remote host to another without this machine between them (`-R`).
+    var copiesDirectly = false
     /// Takes whatever names the source sends (`-T`).
     var trustsNames = false
     /// Runs as the remote end: sends (`-f`) or takes (`-t`).
@@ -27,6 +29,10 @@ struct CopyOptions {
     var sftpServer: String?
     /// What a connection program is given of these options, in the order typed.
     var programArguments: [String] = []
+    /// What the streams of all connections carry together, in Kbit/s (`-l`).
+    private(set) var bandwidth: Int?
+    /// How much is asked of an SFTP server at a time (`-X`).
+    private(set) var tuning = SFTPTuning()
     /// Letters that outweigh every `-o`; the last of each counts.
     private var letters: [String: String] = [:]
     /// `-o` settings in the order typed, `-i`, `-B` and `-J` among them.
@@ -55,8 +61,9 @@ struct CopyOptions {
     }
 
     static let usage = """
-        usage: scp [-346ABCOpqrTv] [-c cipher] [-D sftp_server_path] [-F ssh_config] [-i identity_file]
-                   [-J destination] [-o ssh_option] [-P port] [-S program] source ... target
+        usage: scp [-346ABCOpqRrsTv] [-c cipher] [-D sftp_server_path] [-F ssh_config] [-i identity_file]
+                   [-J destination] [-l limit] [-o ssh_option] [-P port] [-S program] [-X sftp_option]
+                   source ... target
                scp [options] -G [user@]host
         """
 
@@ -66,11 +73,6 @@ struct CopyOptions {
         case usage
         case message(String)
     }
-
-    /// Letters of scp(1) whose work is not there yet; a script that needs them is told so.
-    private static let absent: [Character: String] = [
-        "l": "bandwidth limits", "R": "direct copies between remote hosts", "X": "SFTP options",
-    ]
 
     /// - Parameter arguments: what follows the command's name.
     /// - Throws: ``Fault``.
@@ -134,13 +136,59 @@ struct CopyOptions {
         case "s": transferProtocol = .sftp
         case "S": connectionProgram = option.value
         case "D": sftpServer = option.value
-        case "3": break  // through this machine: the only way there is yet
+        case "3": copiesDirectly = false
+        case "R": copiesDirectly = true
         case "G": break
-        case "l" where showsConfiguration: break
+        case "l":
+            guard let limit = Self.number(option.value), (1...100 * 1024 * 1024).contains(limit) else {
+                throw .message("bad bandwidth limit \"\(option.value)\"\n\(Self.usage)")
+            }
+            bandwidth = limit
+        case "X": try tune(option.value)
         default:
-            let what = Self.absent[option.letter] ?? "this option"
-            throw .message("-\(option.letter) is not supported yet: \(what)")
+            throw .message("unknown option -- \(option.letter)\n\(Self.usage)")
         }
+    }
+
+    /// `nrequests=` or `buffer=`, within the bounds of OpenSSH.
+    private mutating func tune(_ text: String) throws(Fault) {
+        let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        guard parts.count == 2 else { throw .message("Invalid -X option \"\(text)\"") }
+        switch parts[0] {
+        case "buffer":
+            guard let size = Self.scaled(parts[1]), (1...256 * 1024).contains(size) else {
+                throw .message("Invalid buffer size \"\(parts[1])\"")
+            }
+            tuning.bufferSize = size
+        case "nrequests":
+            guard let count = Self.number(parts[1]), (1...256 * 1024).contains(count) else {
+                throw .message("Invalid number of requests \"\(parts[1])\"")
+            }
+            tuning.requests = count
+        default: throw .message("Invalid -X option \"\(text)\"")
+        }
+    }
+
+    /// A decimal number without anything around it.
+    private static func number(_ text: String) -> Int? {
+        text.utf8.allSatisfy { (0x30...0x39).contains($0) } ? Int(text) : nil
+    }
+
+    /// A number, a fraction perhaps, that K, M or G may follow, as scan_scaled(3) reads it.
+    private static func scaled(_ text: String) -> Int? {
+        let units: [Character: Int] = ["b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30]
+        var digits = text[...]
+        var unit = 1
+        if let last = digits.last.flatMap({ units[Character($0.lowercased())] }) {
+            unit = last
+            digits = digits.dropLast()
+        }
+        let parts = digits.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        guard parts.count <= 2, !parts[0].isEmpty, let whole = number(parts[0]), whole <= 1 << 30 else { return nil }
+        guard parts.count == 2 else { return whole * unit }
+        guard (1...9).contains(parts[1].count), let fraction = number(parts[1]) else { return nil }
+        let divisor = (0..<parts[1].count).reduce(1) { product, _ in product * 10 }
+        return whole * unit + fraction * unit / divisor
     }
 
     private static func port(_ text: String) throws(Fault) -> Int {

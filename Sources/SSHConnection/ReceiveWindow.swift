@@ -5,9 +5,9 @@
 package struct ReceiveWindow: Sendable {
     package struct Policy: Sendable {
         /// Granted when the channel opens, in bytes.
-        package var initial = 2 << 20
+        package var initial = 4 << 20
         /// What it may grow to, in bytes.
-        package var maximum = 16 << 20
+        package var maximum = 32 << 20
         package init() {}
         package init(initial: Int, maximum: Int) {
             self.initial = initial

@@ -4,7 +4,7 @@ import TestSupport
 let testsReleaseBinary = environmentValue("SCP_BINARY")?.contains("/release/") == true
 
 /// The quickest key exchange, where none is wanted in particular: others take long in a debug build.
-private let quickExchange = testsReleaseBinary ? [] : ["-oKexAlgorithms=^curve25519-sha256"]
+let quickExchange = testsReleaseBinary ? [] : ["-oKexAlgorithms=^curve25519-sha256"]
 
 extension Peer {
     /// Runs our `scp` with the options that reach this server.

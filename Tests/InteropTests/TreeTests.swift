@@ -103,6 +103,7 @@ struct TreeTests {
         try makeTree(tree, at: peer.directory.file("source"))
         let finished = try await peer.scp(["-3", "-r", "-p"], [peer.remote("source"), peer.remote("target")])
         #expect(finished.succeeded && finished.errors.isEmpty, "\(finished)\n\(peer.log)")
-        #expect(differences(tree.asCopiedBySFTP, try readTree(at: peer.directory.file("target")), attributes: true) == [])
+        #expect(
+            differences(tree.asCopiedBySFTP, try readTree(at: peer.directory.file("target")), attributes: true) == [])
     }
 }

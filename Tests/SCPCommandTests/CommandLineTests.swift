@@ -156,23 +156,26 @@ struct CopyOptionsTests {
             if case CopyOptions.Fault.usage = error { true } else { false }
         }
     }
-
-    @Test("Letters that are not there yet say so", arguments: ["-l", "-R", "-D", "-X", "-S"])
-    func absent(letter: String) {
-        #expect {
-            try CopyOptions(bytes([letter, "1", "a", "b"]))
-        } throws: { error in
-            if case CopyOptions.Fault.message(let text) = error {
-                text.hasPrefix("\(letter) is not supported yet: ")
-            } else {
-                false
-            }
-        }
-    }
 }
 
 @Suite("The command that the server runs")
 struct RemoteCommandTests {
+    @Test(
+        "With -R the first host is asked to copy to the second",
+        arguments: [
+            (["-R", "-r", "-p", "one:a b", "bob@two:dir"], "scp -r -p a b bob@two:dir"),
+            (["-R", "one:-x", "[2001:db8::1]:"], "scp -- -x [2001:db8::1]:."),
+        ])
+    func direct(words: [String], command: String) throws {
+        let options = try CopyOptions(bytes(words))
+        #expect(options.copiesDirectly)
+        guard case .remote(let source)? = options.sources.first, case .remote(let target) = options.target else {
+            Issue.record("not remote")
+            return
+        }
+        #expect(RemoteCommand.copy(source.path, to: target, options) == Array(command.utf8))
+    }
+
     private func sink(_ path: String, _ words: String..., directory: Bool = false) throws -> String {
         String(
             decoding: RemoteCommand.sink(

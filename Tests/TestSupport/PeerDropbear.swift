@@ -13,10 +13,12 @@ extension Peer {
     /// Dropbear 2022 reads `authorized_keys` in the home directory only, so it gets a home directory of its own by
     /// `SyntheticAccounts`, whose `reason` has to be nil.
     ///
-    /// - Parameter options: more of its command-line options.
+    /// - Parameters:
+    ///   - options: more of its command-line options.
+    ///   - hasSFTP: whether it finds the installed `sftp-server`, which Debian's dropbear runs for the subsystem.
     package static func dropbear(
         _ address: Loopback = .ipv4, hostKeys: [KeyType] = [.ed25519, .ecdsa256, .rsa], options: [String] = [],
-        passwords: [(name: String, password: String)] = []
+        passwords: [(name: String, password: String)] = [], hasSFTP: Bool = true
     ) async throws -> Peer {
         let dropbear = try requireProgram("dropbear")
         let keys = try await TestKeys.ofThisRun()
@@ -35,6 +37,7 @@ extension Peer {
 
         var accounts = SyntheticAccounts(passwords: passwords)
         accounts.home = home
+        if !hasSFTP { accounts.hidden = ["/usr/lib/sftp-server", "/usr/libexec/sftp-server"] }
         let wrapper = try accounts.wrapper(in: directory)
         return try await start(address: address, keys: keys, hostKeys: hostKeys, directory: directory) { port in
             var command = wrapper + [dropbear, "-F", "-E", "-m", "-P", directory.file("pid")]

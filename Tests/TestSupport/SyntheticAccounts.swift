@@ -16,6 +16,8 @@ package struct SyntheticAccounts: Sendable {
     package var passwords: [(name: String, password: String)]
     /// A home directory for the account the tests run as; nil leaves it.
     var home: String?
+    /// Programs that the server shall not be able to run.
+    var hidden: [String] = []
 
     package init(passwords: [(name: String, password: String)] = []) { self.passwords = passwords }
 
@@ -66,6 +68,7 @@ package struct SyntheticAccounts: Sendable {
         try writeFile(directory.file("shadow"), text: shadow, mode: 0o600)
         var script = #"mount --bind "$0/passwd" /etc/passwd"#
         if getuid() == 0 { script += #" && mount --bind "$0/shadow" /etc/shadow"# }
+        for program in hidden { script += " && { [ ! -e \(program) ] || mount --bind /dev/null \(program); }" }
         script += #" && exec "$@""#
         return [try requireProgram("unshare")] + Self.namespace + ["/bin/sh", "-c", script, directory.path]
     }

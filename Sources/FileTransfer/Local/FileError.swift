@@ -23,6 +23,8 @@ public struct FileError: Error, Equatable, Sendable {
         case grew(bytes: Int64, now: Int64)
         /// A symbolic link stands where the peer's file goes, and was not there when the transfer began.
         case linkAppeared
+        /// A directory to be sent has no name that could be given to its copy: `.`, `..` or the root.
+        case unnamed
         /// Source and target are one file.
         case sameFile(LocalPath)
         /// The target lies in the directory that is copied.
@@ -69,6 +71,7 @@ extension FileError: CustomStringConvertible {
         case .shrank(let bytes, let size): "file shrank while it was copied: \(bytes) of \(size) bytes read"
         case .grew(let bytes, let now): "file grew while it was copied: \(bytes) of \(now) bytes copied"
         case .linkAppeared: "symbolic link appeared during the transfer"
+        case .unnamed: "a directory without a name of its own cannot be sent"
         case .sameFile(let other): "and \(other) are the same file"
         case .intoItself(let other): "cannot copy a directory into itself, \(other)"
         case .directoryReplaced: "directory was replaced during the transfer"

@@ -22,8 +22,10 @@ package final class LocalDirectory {
     deinit { close(descriptor) }
 
     /// Opens the directory at a path given by the user; links are followed.
-    package static func open(_ path: LocalPath) throws(FileError) -> LocalDirectory {
-        try open(at: AT_FDCWD, path.bytes, path: path, followingLinks: true)
+    ///
+    /// - Parameter shown: what it is called in messages, if not by its path.
+    package static func open(_ path: LocalPath, shownAs shown: LocalPath? = nil) throws(FileError) -> LocalDirectory {
+        try open(at: AT_FDCWD, path.bytes, path: shown ?? path, followingLinks: true)
     }
 
     /// Opens a directory of this one.
@@ -181,6 +183,13 @@ package enum LocalFileSystem {
             return try SystemCall.status(at: AT_FDCWD, path.bytes, followingLinks: true)
         } catch {
             throw error.on(path, .status)
+        }
+    }
+
+    /// Checks that a path given by the user stands for a directory.
+    package static func requireDirectory(_ path: LocalPath) throws(FileError) {
+        guard try status(of: path).kind == .directory else {
+            throw FileError(path: path, operation: .open, errno: notADirectory)
         }
     }
 

@@ -23,6 +23,9 @@ public struct LocalPath: Hashable, Sendable {
         return Array(path[(slash + 1)...])
     }
 
+    /// Whether the last component is the name of an entry of a directory, and not `.`, `..` or the root.
+    package var hasName: Bool { ![[], Array(".".utf8), Array("..".utf8)].contains(lastComponent) }
+
     /// The directory the last component is in: `.` for a path without a slash.
     public var parent: LocalPath {
         let path = trimmed.bytes

@@ -29,15 +29,23 @@ package final class LocalWalk {
         package var maximumDepth: Int
         /// A directory that is not entered: the target of a copy into itself.
         package var excluded: FileStatus.Identity?
-        /// A source without a name of its own (`.`, `..`, `/`) is entered as a directory of the name `.`, where else
-        /// its entries stand for it.
-        package var entersUnnamed = false
+        package var unnamed = Unnamed.entered
 
         package init(recursive: Bool, maximumDepth: Int = 1_000, excluded: FileStatus.Identity? = nil) {
             self.recursive = recursive
             self.maximumDepth = maximumDepth
             self.excluded = excluded
         }
+    }
+
+    /// What becomes of a source without a name of its own: `.`, `..`, `/`.
+    package enum Unnamed: Sendable {
+        /// It is a directory of the name `.`.
+        case entered
+        /// Its entries stand for it: a record cannot name it.
+        case replacedByEntries
+        /// It is a failure.
+        case refused
     }
 
     private var options: Options
@@ -81,15 +89,16 @@ package final class LocalWalk {
             let status = try LocalFileSystem.status(of: path)
             switch status.kind {
             case .directory where options.recursive:
+                if !path.hasName, options.unnamed == .refused {
+                    throw FileError(path: path, operation: .open, cause: .unnamed)
+                }
                 let directory = try LocalDirectory.open(path)
                 try checkExclusion(directory)
                 listings.append(try DirectoryListing(directory))
                 stack = DirectoryStack(root: directory)
-                let name = path.lastComponent
-                let hasName = ![[], Array(".".utf8), Array("..".utf8)].contains(name)
-                rootIsNamed = hasName || options.entersUnnamed
-                let shown = hasName ? name : [UInt8(ascii: ".")]
-                return rootIsNamed ? .enterDirectory(name: shown, path: path, directory.status) : nil
+                rootIsNamed = path.hasName || options.unnamed != .replacedByEntries
+                let name = path.hasName ? path.lastComponent : [UInt8(ascii: ".")]
+                return rootIsNamed ? .enterDirectory(name: name, path: path, directory.status) : nil
             case .regular:
                 let file = try LocalDirectory.openForReading(path)
                 return try regular(file, name: path.lastComponent)

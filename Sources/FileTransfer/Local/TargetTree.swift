@@ -79,18 +79,11 @@ package final class TargetTree {
         self.options = options
         self.target = target
         mask = options.preserve ? 0 : LocalFileSystem.creationMask | 0o7000
-        let path = target.bytes.isEmpty ? LocalPath(".") : target
-        var isDirectory = false
-        do throws(FileError) {
-            isDirectory = try LocalFileSystem.status(of: path).kind == .directory
-            if !isDirectory, options.targetMustBeDirectory {
-                throw FileError(path: target, operation: .open, errno: notADirectory)
-            }
-        } catch {
-            if options.targetMustBeDirectory { throw error }
-        }
-        rootPath = isDirectory ? path : path.parent
-        targetName = isDirectory ? nil : path.lastComponent
+        // An empty path is the name of nothing, and not of the working directory.
+        if options.targetMustBeDirectory || target.bytes.isEmpty { try LocalFileSystem.requireDirectory(target) }
+        let isDirectory = (try? LocalFileSystem.status(of: target).kind) == .directory
+        rootPath = isDirectory ? target : target.parent
+        targetName = isDirectory ? nil : target.lastComponent
     }
 
     /// Whether entries at the top go into the target, which is a directory.
@@ -101,7 +94,9 @@ package final class TargetTree {
     private func root() throws(FileError) -> LocalDirectory {
         if let openRoot { return openRoot }
         do throws(FileError) {
-            let directory = try LocalDirectory.open(rootPath)
+            // Messages have the path that was typed, without `./` before it.
+            let isImplied = targetName != nil && !target.bytes.contains(UInt8(ascii: "/"))
+            let directory = try LocalDirectory.open(rootPath, shownAs: isImplied ? LocalPath([]) : nil)
             openRoot = directory
             return directory
         } catch {

@@ -48,12 +48,17 @@ public struct SCPUpload: Sendable {
 
     /// Sends the sources one after another, and the end of data behind the last.
     ///
+    /// - Parameter sources: of a directory without a name of its own (`.`, `..`, the root) the entries are sent, so the
+    ///   sink must have been told that its target is a directory (`-d`). As a server it is refused, for a client may
+    ///   take the entries for one file after another.
     /// - Returns: what was sent. What could not be is counted in ``TransferSummary/errors`` and was a warning.
     /// - Throws: ``SCPError`` or the stream's error if the session ended before its time.
     public func run(_ sources: [LocalPath]) async throws -> TransferSummary {
         let (stream, options, observer) = (stream, options, observer)
         return try await DiskExecutor.run {
-            let walk = LocalWalk(sources: sources, options: .init(recursive: options.recursive))
+            var walkOptions = LocalWalk.Options(recursive: options.recursive)
+            walkOptions.unnamed = options.role == .client ? .replacedByEntries : .refused
+            let walk = LocalWalk(sources: sources, options: walkOptions)
             var session = UploadSession(stream: stream, options: options, observer: observer)
             return try await session.run(walk)
         }

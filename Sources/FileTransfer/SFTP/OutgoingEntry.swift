@@ -45,10 +45,10 @@ final class OutgoingFile {
     var handle = ByteBuffer()
     /// The next block is sent from here.
     var offset: Int64 = 0
-    /// What this channel has sent of it, in bytes.
-    var bytesSent: Int64 = 0
     /// Up to here this channel sends, before it takes another range.
     var end = Int64.max
+    /// Bytes sent through the first channel.
+    var sent: Int64 = 0
     /// Answers that are due.
     var unanswered = 0
     var isClosing = false

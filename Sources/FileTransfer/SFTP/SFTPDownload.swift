@@ -20,6 +20,8 @@ public struct SFTPDownload: Sendable {
         public var preserve: Bool
         /// The target must be a directory that exists.
         public var targetMustBeDirectory: Bool
+        /// How much is asked of the server at a time (`-X`).
+        public var tuning = SFTPTuning()
 
         public init(recursive: Bool = false, preserve: Bool = false, targetMustBeDirectory: Bool = false) {
             self.recursive = recursive
@@ -84,6 +86,7 @@ private struct DownloadSession {
 
     /// Bytes that may be asked for and not yet there: what a link of 1 Gbit/s and 100 ms holds, and some.
     private static let unansweredLimit = 16 << 20
+    private var unansweredLimit: Int { min(Self.unansweredLimit, options.tuning.bytesUnderWay ?? .max) }
     /// Directories listed at a time, and READDIRs unanswered for each.
     private static let listingLimit = 16
     private static let listingDepth = 4
@@ -108,6 +111,7 @@ private struct DownloadSession {
     /// Files and directories that are not done.
     var unfinished = 0
     var unansweredBytes = 0
+    var unansweredReads = 0
     /// Files begun so far.
     var started = 0
 
@@ -216,7 +220,9 @@ private struct DownloadSession {
     /// - Returns: whether there may be more to add.
     private mutating func fill(_ tree: TargetTree) -> Bool {
         while link.session.output.readableBytes < BlockPool.blockSize / 4 {
-            if let file = reading.first, unansweredBytes < Self.unansweredLimit {
+            if let file = reading.first, unansweredBytes < unansweredLimit,
+                options.tuning.hasRoom(unanswered: unansweredReads)
+            {
                 if file.wantsReads { read(file) } else { _ = reading.popFirst() }
             } else if !waiting.isEmpty, openHandles < openLimit, let file = waiting.popFirst() {
                 openHandles += 1
@@ -275,7 +281,7 @@ private struct DownloadSession {
     }
 
     private mutating func read(_ file: IncomingFile) {
-        let limit = link.session.server.limits.readLength
+        let limit = options.tuning.blockSize(link.session.server.limits.readLength)
         let left = file.size - file.offset
         // One byte more than there should be: an answer without it tells where the file ends.
         let length = left > 0 ? Int(min(Int64(limit), left + 1)) : limit
@@ -286,6 +292,7 @@ private struct DownloadSession {
     private mutating func ask(_ file: IncomingFile, offset: Int64, length: Int) {
         file.unanswered += 1
         unansweredBytes += length
+        unansweredReads += 1
         link.session.send(
             .read(handle: file.handle, offset: UInt64(offset), length: UInt32(length)),
             .read(file, offset: offset, length: length))
@@ -499,6 +506,7 @@ private struct DownloadSession {
     ) {
         file.unanswered -= 1
         unansweredBytes -= length
+        unansweredReads -= 1
         if file.failure == nil, got < length {
             let reached = offset + Int64(got)
             if got == 0 || reached == file.size {

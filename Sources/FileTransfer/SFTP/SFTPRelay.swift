@@ -280,7 +280,9 @@ private final class RelaySession: Sendable {
     private func copyContents(
         _ from: ByteBuffer, _ to: ByteBuffer, _ transfer: FileInTransfer, _ entry: Entry
     ) async throws -> UInt64 {
-        let block = min(source.server.limits.readLength, target.server.limits.writeLength)
+        let (readLimit, writeLimit) = (source.server.limits.readLength, target.server.limits.writeLength)
+        let block = options.tuning.blockSize(min(readLimit, writeLimit))
+        let blocksAtOnce = min(Self.blocksAtOnce, options.tuning.requests ?? .max)
         let expected = UInt64(max(0, transfer.size))
         return try await withThrowingTaskGroup(of: UInt64?.self) { group in
             var next: UInt64 = 0
@@ -288,7 +290,7 @@ private final class RelaySession: Sendable {
             var running = 0
             while true {
                 // Beyond the size the server told, one block at a time looks for more.
-                while end == nil, running < Self.blocksAtOnce, next < expected || running == 0 {
+                while end == nil, running < blocksAtOnce, next < expected || running == 0 {
                     let offset = next
                     group.addTask { try await self.copyBlock(from, to, at: offset, block, transfer, entry) }
                     next += UInt64(block)

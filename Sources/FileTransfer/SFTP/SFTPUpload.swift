@@ -23,6 +23,8 @@ public struct SFTPUpload: Sendable {
         public var preserve: Bool
         /// The target is a directory, made if need be: there are several sources.
         public var targetMustBeDirectory: Bool
+        /// How much is asked of the server at a time (`-X`).
+        public var tuning = SFTPTuning()
 
         public init(recursive: Bool = false, preserve: Bool = false, targetMustBeDirectory: Bool = false) {
             self.recursive = recursive
@@ -86,6 +88,8 @@ private struct UploadSession {
     /// Where the sources go, and whether they go into it.
     var target: [UInt8] = []
     var targetIsDirectory = false
+    /// The target is a device or the like, which has no size and keeps its mode.
+    var targetIsSpecial = false
     /// The directories the walk is in.
     var directories: [OutgoingDirectory] = []
     /// Files whose handle has come and whose contents are to be sent.
@@ -95,6 +99,7 @@ private struct UploadSession {
     /// Files and directories that are not done.
     var unfinished = 0
     var unansweredBytes = 0
+    var unansweredWrites = 0
     /// Files begun so far.
     var started = 0
 
@@ -109,9 +114,7 @@ private struct UploadSession {
 
     mutating func run(_ sources: [LocalPath], to path: [UInt8]) async throws -> TransferSummary {
         try await findTarget(path, sources)
-        var walkOptions = LocalWalk.Options(recursive: options.recursive)
-        walkOptions.entersUnnamed = true
-        let walk = LocalWalk(sources: sources, options: walkOptions)
+        let walk = LocalWalk(sources: sources, options: .init(recursive: options.recursive))
         var hasMore = true
         while hasMore || unfinished > 0 {
             try Task.checkCancellation()
@@ -133,6 +136,7 @@ private struct UploadSession {
         guard let reply = try await ask(.stat(path: ByteBuffer(bytes: target))) else { return }
         if case .attributes(let attributes) = reply {
             targetIsDirectory = attributes.kind == .directory
+            targetIsSpecial = attributes.kind == .other
             if options.targetMustBeDirectory, !targetIsDirectory {
                 throw RemoteError(path: path, reason: .notADirectory)
             }
@@ -176,7 +180,9 @@ private struct UploadSession {
     /// - Returns: whether there may be more to add.
     private mutating func fill(_ walk: LocalWalk, _ hasMore: inout Bool) async throws -> Bool {
         while link.session.output.readableBytes < BlockPool.blockSize {
-            if let file = ready.first, unansweredBytes < Self.unansweredLimit {
+            if let file = ready.first, unansweredBytes < Self.unansweredLimit,
+                options.tuning.hasRoom(unanswered: unansweredWrites)
+            {
                 try await sendBlock(file)
             } else if hasMore, openFiles < openLimit {
                 if let item = walk.next() { begin(item, walk) } else { hasMore = false }
@@ -244,7 +250,9 @@ private struct UploadSession {
     private mutating func sendBlock(_ file: OutgoingFile) async throws {
         if file.offset == 0, file.ranges == nil {
             observer.fileStarted(file.transfer)
-            if link.roundTrip >= Stripes.worthwhileRoundTrip, file.size >= Stripes.worthwhileSize {
+            if link.roundTrip >= Stripes.worthwhileRoundTrip, file.size >= Stripes.worthwhileSize,
+                !isSpecial(file), options.tuning == SFTPTuning()
+            {
                 startStripes(file)
             }
         }
@@ -269,8 +277,8 @@ private struct UploadSession {
         if let stripes = file.stripes {
             try await link.flush()
             if let failure = await stripes.value { file.failure = file.failure ?? failure }
+            summary.bytes += file.size - file.sent
             file.offset = file.size
-            if file.failure == nil { summary.bytes += file.size - file.bytesSent }
             if file.failure == nil { file.failure = growth(of: file.file).map { "\($0)" } }
         }
         finish(file)
@@ -278,7 +286,7 @@ private struct UploadSession {
 
     /// - Returns: whether that was the end of the file.
     private mutating func sendContents(_ file: OutgoingFile) throws(FileError) -> Bool {
-        let limit = link.session.server.limits.writeLength
+        let limit = options.tuning.blockSize(link.session.server.limits.writeLength)
         let offset = file.offset
         // One byte more than there should be: a file that grew is copied up to its end. Ranges are what they are.
         let left = file.ranges == nil ? max(0, file.size - offset) + 1 : file.end - offset
@@ -290,8 +298,9 @@ private struct UploadSession {
         if count > 0 {
             file.unanswered += 1
             file.offset += Int64(count)
-            file.bytesSent += Int64(count)
+            file.sent += Int64(count)
             unansweredBytes += count
+            unansweredWrites += 1
             summary.bytes += Int64(count)
             observer.bytesTransferred(count, of: file.transfer)
         }
@@ -313,6 +322,8 @@ private struct UploadSession {
         }
     }
 
+    private func isSpecial(_ file: OutgoingFile) -> Bool { targetIsSpecial && file.directory == nil }
+
     private mutating func startStripes(_ file: OutgoingFile) {
         let ranges = FileRanges(size: file.size)
         guard let first = ranges.next() else { return }
@@ -331,7 +342,7 @@ private struct UploadSession {
             attributes.permissions = UInt32(file.file.status.mode & 0o777)
             attributes.times = Self.times(file.file.status)
         }
-        if file.failure == nil || file.ranges == nil {
+        if !isSpecial(file), file.failure == nil || file.ranges == nil {
             file.unanswered += 1
             send(.fsetstat(handle: file.handle, attributes), .finished(file))
         }
@@ -358,6 +369,7 @@ private struct UploadSession {
             }
         case .written(let file, let count):
             unansweredBytes -= count
+            unansweredWrites -= 1
             answered(file, status, "write")
         case .finished(let file): answered(file, status, "set attributes")
         case .closed(let file): answered(file, status, "close")

@@ -7,9 +7,8 @@ import SSHWire
 /// A byte stream over two descriptors, one to read from and one to write to, that blocks no thread: reading goes on while
 /// a write waits for room.
 final class PipeStream: ByteStream {
-    private let input: any NIOCore.Channel
+    private let input: IncomingPipe
     private let output: any NIOCore.Channel
-    private let incoming: IncomingPipe
     private let outgoing = NIOLockedValueBox(Outgoing())
 
     /// How much is queued for writing before a writer waits, in bytes.
@@ -21,43 +20,31 @@ final class PipeStream: ByteStream {
         var failure: TransportError?
     }
 
-    private init(input: any NIOCore.Channel, output: any NIOCore.Channel, incoming: IncomingPipe) {
+    private init(input: IncomingPipe, output: any NIOCore.Channel) {
         self.input = input
         self.output = output
-        self.incoming = incoming
     }
 
     /// Takes both descriptors over: they are closed with the stream, and also where this throws.
     static func open(input: CInt, output: CInt, on group: any EventLoopGroup) async throws -> PipeStream {
-        let incoming = IncomingPipe()
-        let bootstrap = NIOPipeBootstrap(group: group)
-            .channelOption(.autoRead, value: false)
-            .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 64 << 10))
-            .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(IncomingPipe.Handler(incoming))
-                }
-            }
-        let reading: any NIOCore.Channel
+        let reading: IncomingPipe
         do {
-            reading = try await bootstrap.takingOwnershipOfDescriptor(input: input).get()
+            reading = try await IncomingPipe.open(input, on: group)
         } catch {
-            closeDescriptor(input)
             closeDescriptor(output)
             throw error
         }
         do {
             let writing = try await NIOPipeBootstrap(group: group).takingOwnershipOfDescriptor(output: output).get()
-            incoming.start(reading)
-            return PipeStream(input: reading, output: writing, incoming: incoming)
+            return PipeStream(input: reading, output: writing)
         } catch {
             closeDescriptor(output)
-            try? await reading.close()
+            await reading.close()
             throw error
         }
     }
 
-    func read() async throws -> ByteBuffer? { try await incoming.read() }
+    func read() async throws -> ByteBuffer? { try await input.read() }
 
     func write(_ bytes: ByteBuffer) async throws {
         let count = bytes.readableBytes
@@ -102,19 +89,18 @@ final class PipeStream: ByteStream {
     /// Closes both descriptors; what was not read or written yet is lost.
     func close() async {
         output.close(promise: nil)
-        input.close(promise: nil)
+        await input.close()
         try? await output.closeFuture.get()
-        try? await input.closeFuture.get()
     }
 
-    static func failure(_ error: any Error) -> TransportError {
+    fileprivate static func failure(_ error: any Error) -> TransportError {
         if let error = error as? IOError { return .broken(SystemError.text(error.errnoCode)) }
         return .closedByPeer
     }
 }
 
 /// What comes out of a pipe: read only as far as somebody wants it.
-private final class IncomingPipe: Sendable {
+final class IncomingPipe: Sendable {
     private struct State {
         var buffers = CircularBuffer<ByteBuffer>()
         var count = 0
@@ -130,9 +116,32 @@ private final class IncomingPipe: Sendable {
 
     private let state = NIOLockedValueBox(State())
 
-    func start(_ channel: any NIOCore.Channel) {
-        state.withLockedValue { if !$0.isOver { $0.channel = channel } }
-        channel.read()
+    /// Takes a descriptor over: it is closed with the pipe, and also where this throws.
+    static func open(_ descriptor: CInt, on group: any EventLoopGroup) async throws -> IncomingPipe {
+        let pipe = IncomingPipe()
+        let bootstrap = NIOPipeBootstrap(group: group)
+            .channelOption(.autoRead, value: false)
+            .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 64 << 10))
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(Handler(pipe))
+                }
+            }
+        do {
+            let channel = try await bootstrap.takingOwnershipOfDescriptor(input: descriptor).get()
+            pipe.state.withLockedValue { if !$0.isOver { $0.channel = channel } }
+            channel.read()
+            return pipe
+        } catch {
+            closeDescriptor(descriptor)
+            throw error
+        }
+    }
+
+    /// Closes the descriptor; whoever reads is told that it is over.
+    func close() async {
+        guard let channel = state.withLockedValue({ $0.channel }) else { return }
+        try? await channel.close()
     }
 
     func read() async throws -> ByteBuffer? {

@@ -1,0 +1,22 @@
+/// How much is asked of an SFTP server at a time (`scp -X`); nil is for what suits the server and the way to it.
+public struct SFTPTuning: Equatable, Sendable {
+    /// The most bytes in a READ or WRITE; a server's own limit counts too.
+    public var bufferSize: Int?
+    /// The most READs or WRITEs of a session that may be unanswered.
+    public var requests: Int?
+    /// The most bytes that READs have asked for and that have not come.
+    package var bytesUnderWay: Int?
+
+    public init(bufferSize: Int? = nil, requests: Int? = nil) {
+        self.bufferSize = bufferSize
+        self.requests = requests
+    }
+
+    /// Bytes in a READ or WRITE to a server that takes `limit`.
+    func blockSize(_ limit: Int) -> Int {
+        max(1, min(limit, bufferSize ?? limit, max(512, (bytesUnderWay ?? limit) / 2)))
+    }
+
+    /// Whether one more request may be sent while `count` are unanswered.
+    func hasRoom(unanswered count: Int) -> Bool { requests.map { count < $0 } ?? true }
+}
