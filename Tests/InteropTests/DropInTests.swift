@@ -434,7 +434,8 @@ struct TuningTests {
         let took = ContinuousClock.now - began
         #expect(finished.succeeded && finished.errors.isEmpty, "\(finished)")
         #expect(try readFile(at: peer.directory.file("copy")) == noise(500_000))
-        #expect(took > .milliseconds(1_700) && took < .seconds(15), "\(took)")
+        // How far the machine is from the rate tells nothing of ours; RateLimitTests looks closer.
+        #expect(took > .milliseconds(1_700), "\(took)")
     }
 
     @Test("-X bounds the size and the number of requests", arguments: [true, false])
