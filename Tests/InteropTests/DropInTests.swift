@@ -445,7 +445,7 @@ struct TuningTests {
         let operands =
             isUpload
             ? [peer.directory.file("file"), peer.remote("copy")] : [peer.remote("file"), peer.directory.file("copy")]
-        let finished = try await peer.scp(["-v", "-Xbuffer=10k", "-X", "nrequests=1"], operands)
+        let finished = try await peer.scp(["-vvv", "-Xbuffer=10k", "-X", "nrequests=1"], operands)
         #expect(finished.succeeded, "\(finished)")
         #expect(try readFile(at: peer.directory.file("copy")) == noise(100_000))
         let lines = finished.errorText.split(separator: "\n")
