@@ -434,7 +434,8 @@ struct TuningTests {
         let took = ContinuousClock.now - began
         #expect(finished.succeeded && finished.errors.isEmpty, "\(finished)")
         #expect(try readFile(at: peer.directory.file("copy")) == noise(500_000))
-        #expect(took > .milliseconds(1_700) && took < .seconds(15), "\(took)")
+        // How far the machine is from the rate tells nothing of ours; RateLimitTests looks closer.
+        #expect(took > .milliseconds(1_700), "\(took)")
     }
 
     @Test("-X bounds the size and the number of requests", arguments: [true, false])
@@ -444,7 +445,7 @@ struct TuningTests {
         let operands =
             isUpload
             ? [peer.directory.file("file"), peer.remote("copy")] : [peer.remote("file"), peer.directory.file("copy")]
-        let finished = try await peer.scp(["-v", "-Xbuffer=10k", "-X", "nrequests=1"], operands)
+        let finished = try await peer.scp(["-vvv", "-Xbuffer=10k", "-X", "nrequests=1"], operands)
         #expect(finished.succeeded, "\(finished)")
         #expect(try readFile(at: peer.directory.file("copy")) == noise(100_000))
         let lines = finished.errorText.split(separator: "\n")
