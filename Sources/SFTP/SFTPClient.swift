@@ -305,6 +305,104 @@ extension SFTPClient {
     }
 }
 
+// MARK: More of OpenSSH's extensions (PROTOCOL sections 4.4 to 4.13)
+
+extension SFTPClient {
+    /// Sets attributes of a symbolic link itself (`lsetstat@openssh.com`).
+    public func setAttributes(_ attributes: SFTPAttributes, ofLink path: [UInt8]) async throws {
+        var encoder = FieldEncoder(ByteBuffer())
+        encoder.buffer.writeSSHString(path)
+        var copy = attributes
+        try copy.code(&encoder)
+        let fields = encoder.buffer
+        try await perform(.extended(.lsetstat) { $0.writeImmutableBuffer(fields) })
+    }
+
+    /// Lets the server copy within or between its own files (`copy-data`).
+    ///
+    /// - Parameter count: how many bytes; 0 for all up to the end.
+    public func copyData(
+        from source: ByteBuffer, at offset: UInt64 = 0, count: UInt64 = 0, to target: ByteBuffer,
+        at targetOffset: UInt64 = 0
+    ) async throws {
+        try await perform(
+            .extended(.copyData) { fields in
+                fields.writeSSHString(source)
+                fields.writeInteger(offset)
+                fields.writeInteger(count)
+                fields.writeSSHString(target)
+                fields.writeInteger(targetOffset)
+            })
+    }
+
+    /// A user's home directory (`home-directory`).
+    public func homeDirectory(of user: String) async throws -> [UInt8] {
+        try await path(.extended(.homeDirectory) { $0.writeSSHString(user) })
+    }
+
+    /// How much room there is where a path leads (`statvfs@openssh.com`).
+    public func fileSystem(at path: [UInt8]) async throws -> SFTPFileSystem {
+        let request = SFTPRequest.extended(.statvfs) { $0.writeSSHString(path) }
+        guard case .extended(let fields) = try await check(request), let status = SFTPFileSystem(fields: fields) else {
+            throw strange(request)
+        }
+        return status
+    }
+
+    /// The names of users and groups by their numbers (`users-groups-by-id@openssh.com`); an empty one where there is
+    /// none.
+    public func names(users: [UInt32], groups: [UInt32]) async throws -> (users: [String], groups: [String]) {
+        let request = SFTPRequest.extended(.usersGroupsByID) { fields in
+            fields.writeSSHString { for user in users { $0.writeInteger(user) } }
+            fields.writeSSHString { for group in groups { $0.writeInteger(group) } }
+        }
+        guard case .extended(var fields) = try await check(request) else { throw strange(request) }
+        func list(_ count: Int) throws(WireError) -> [String] {
+            var rest = try fields.readSSHString("names")
+            var names: [String] = []
+            while rest.readableBytes > 0, names.count < count {
+                names.append(String(buffer: try rest.readSSHString("name")))
+            }
+            return names
+        }
+        do throws(WireError) {
+            return (try list(users.count), try list(groups.count))
+        } catch {
+            throw SFTPError.malformed(packet: "answer to users-groups-by-id", error)
+        }
+    }
+}
+
+/// A file system's size and room (statvfs(3), in OpenSSH's order).
+public struct SFTPFileSystem: Equatable, Sendable {
+    /// In bytes.
+    public var blockSize: UInt64
+    /// The unit of the counts of blocks, in bytes.
+    public var fragmentSize: UInt64
+    public var blocks: UInt64
+    public var freeBlocks: UInt64
+    /// For others than the superuser.
+    public var availableBlocks: UInt64
+    public var files: UInt64
+    public var freeFiles: UInt64
+    public var availableFiles: UInt64
+    public var identifier: UInt64
+    /// 1: read-only; 2: set-id bits have no effect.
+    public var flags: UInt64
+    /// In bytes.
+    public var longestName: UInt64
+
+    init?(fields: ByteBuffer) {
+        var fields = fields
+        var numbers: [UInt64] = []
+        while let number = fields.readInteger(as: UInt64.self) { numbers.append(number) }
+        guard numbers.count == 11 else { return nil }
+        (blockSize, fragmentSize, blocks, freeBlocks) = (numbers[0], numbers[1], numbers[2], numbers[3])
+        (availableBlocks, files, freeFiles, availableFiles) = (numbers[4], numbers[5], numbers[6], numbers[7])
+        (identifier, flags, longestName) = (numbers[8], numbers[9], numbers[10])
+    }
+}
+
 extension SFTPRequest {
     /// A request of OpenSSH's.
     package static func extended(_ name: SFTPExtension, _ fill: (inout ByteBuffer) -> Void) -> SFTPRequest {
