@@ -97,9 +97,14 @@ struct LocalWalkTests {
     func skipping() async throws {
         try await withTemporaryDirectory { base in
             try makeTree(.named(["skip": .named(["x": .file([])]), "f": .file([])]), at: base / "d")
-            for source in [base / "d", base / "d" / "."] {
+            let unnamed = base / "d" / "."
+            for (source, handling) in [(base / "d", .entered), (unnamed, .entered), (unnamed, .replacedByEntries)]
+                as [(LocalPath, LocalWalk.Unnamed)]
+            {
                 var seen: [String] = []
-                let walk = LocalWalk(sources: [source], options: .init(recursive: true))
+                var options = LocalWalk.Options(recursive: true)
+                options.unnamed = handling
+                let walk = LocalWalk(sources: [source], options: options)
                 while let item = walk.next() {
                     switch item {
                     case .file(let name, _): seen.append(String(decoding: name, as: UTF8.self))
@@ -109,7 +114,7 @@ struct LocalWalkTests {
                         if name == Array("skip".utf8) { walk.skipDirectory() } else { seen.append("enter") }
                     }
                 }
-                #expect(seen == (source.lastComponent == [46] ? ["f"] : ["enter", "f", "leave"]))
+                #expect(seen == (handling == .entered ? ["enter", "f", "leave"] : ["f"]))
             }
         }
     }
