@@ -38,10 +38,12 @@ actor Connections {
     }
 
     private func connect(_ resolved: ResolvedConfiguration) async throws -> any RemoteHost {
-        let settings = resolved.options
+        var settings = resolved.options
+        // What is on its way cannot be slowed down any more.
+        if let limit = options.bandwidth { settings.receiveWindow = max(64 << 10, min(1 << 20, limit * 1024 / 8)) }
         let log = ClientLog(verbosity: settings.verbosity) { StandardError.write($0 + "\n") }
         for note in resolved.notes { log.note(1, note) }
-        let connect = { @Sendable in
+        let connect = { @Sendable [settings] in
             ClientHost(client: try await SSHClient.connect(settings, interface: TerminalInterface(), log: log))
         }
         if let shared = await SharedConnection.find(settings, log: log) {

@@ -4,8 +4,9 @@
 /// never makes it hold more memory than it can drain.
 package struct ReceiveWindow: Sendable {
     package struct Policy: Sendable {
-        /// Granted when the channel opens, in bytes.
-        package var initial = 4 << 20
+        /// Granted when the channel opens, in bytes. What a transfer asks for ahead fits into it: a window that begins
+        /// small is not seen to be what holds back a peer far away, as all of it is always on its way.
+        package var initial = 24 << 20
         /// What it may grow to, in bytes.
         package var maximum = 32 << 20
         package init() {}

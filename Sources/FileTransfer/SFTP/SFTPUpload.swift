@@ -77,7 +77,7 @@ private struct UploadSession {
     }
 
     /// Bytes of WRITEs that may be unanswered: enough for the stream's buffer and any window of a server's.
-    private static let unansweredLimit = 8 << 20
+    private static let unansweredLimit = 4 << 20
 
     var link: SFTPLink<Tag>
     let options: SFTPUpload.Options

@@ -79,7 +79,7 @@ private struct Stripe {
     }
 
     /// Bytes of WRITEs that may be unanswered: a window of a server's, and as much waiting for it.
-    private static let unansweredLimit = 4 << 20
+    private static let unansweredLimit = 3 << 20
 
     private var link: SFTPLink<Tag>
     private let file: LocalFile

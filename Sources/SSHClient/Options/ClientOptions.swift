@@ -84,6 +84,8 @@ public struct ClientOptions: Sendable {
     public var publicKeyAlgorithms: String?
     /// Which defaults stand for lists that are nil.
     var reach = Reach.usual
+    /// How much a server may send ahead of the reader on each channel, in bytes; nil for our own choice.
+    public var receiveWindow: Int?
     /// Compresses, where the server does.
     public var compression = false
     /// New keys after so many bytes; nil for the cipher's own limit.
