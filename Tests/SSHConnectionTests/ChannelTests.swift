@@ -259,7 +259,7 @@ struct ChannelTests {
             "more than the window",
             Array(
                 repeating: ChannelData(recipientChannel: 0, data: ByteBuffer(repeating: 0, count: 32 * 1024)),
-                count: ReceiveWindow.Policy().initial / (32 * 1024) + 1)
+                count: 65)
         ),
     ]
 
