@@ -115,8 +115,8 @@ struct CopyCommand {
         ).run([source], to: target)
     }
 
-    private var uploadOptions: SFTPUpload.Options {
-        var result = SFTPUpload.Options(
+    private var uploadOptions: SFTPOptions {
+        var result = SFTPOptions(
             recursive: options.recursive, preserve: options.preserve,
             targetMustBeDirectory: options.targetMustBeDirectory)
         result.tuning = tuning
@@ -151,7 +151,7 @@ struct CopyCommand {
         _ paths: [[UInt8]], from source: Location.Remote, to target: LocalPath
     ) async throws -> TransferSummary {
         try await throughSFTP(source) { open in
-            var downloadOptions = SFTPDownload.Options(
+            var downloadOptions = SFTPOptions(
                 recursive: options.recursive, preserve: options.preserve,
                 targetMustBeDirectory: options.targetMustBeDirectory)
             downloadOptions.tuning = tuning

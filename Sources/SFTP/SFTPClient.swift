@@ -15,46 +15,36 @@ import Synchronization
 /// or what ended the stream.
 public final class SFTPClient: Sendable {
     /// What a call waits for.
-    private final class Question {
+    private struct Question {
         let continuation: CheckedContinuation<SFTPReply, any Error>
         /// The data of a READ as far as it has come.
         var data = ByteBuffer()
-
-        init(_ continuation: CheckedContinuation<SFTPReply, any Error>) { self.continuation = continuation }
     }
 
     private struct State {
-        var session = SFTPSession<Question>()
-        /// All that wait, to be told if there will be no answer.
-        var open: [ObjectIdentifier: Question] = [:]
+        var session = SFTPSession<Int>()
+        var open: [Int: Question] = [:]
+        var asked = 0
         var starting: CheckedContinuation<Void, any Error>?
         var isWriting = false
         var failure: (any Error)?
     }
 
     private let stream: any ByteStream
-    private let state: Mutex<Box>
+    private let state = Mutex(State())
     private let reader: Mutex<Task<Void, Never>?> = Mutex(nil)
-
-    /// The state by reference, as it holds references itself.
-    ///
-    /// Unchecked: it and its questions are reached through the mutex alone.
-    private final class Box: @unchecked Sendable {
-        var state = State()
-    }
 
     /// Starts a session on a channel with an SFTP server behind it.
     ///
     /// - Throws: `SFTPError.notSFTP` where there is none, `.version`, or what ended the stream.
     public init(stream: any ByteStream) async throws {
         self.stream = stream
-        state = Mutex(Box())
         reader.withLock { $0 = Task { await self.read() } }
         try await withCheckedThrowingContinuation { continuation in
-            let failure = state.withLock { box -> (any Error)? in
-                if box.state.failure == nil, !box.state.session.hasStarted { box.state.starting = continuation }
-                if box.state.session.hasStarted { continuation.resume() }
-                return box.state.session.hasStarted ? nil : box.state.failure
+            let failure = state.withLock { state -> (any Error)? in
+                if state.failure == nil, !state.session.hasStarted { state.starting = continuation }
+                if state.session.hasStarted { continuation.resume() }
+                return state.session.hasStarted ? nil : state.failure
             }
             if let failure { continuation.resume(throwing: failure) }
             Task { await self.write() }
@@ -62,7 +52,7 @@ public final class SFTPClient: Sendable {
     }
 
     /// What the server can do beside the draft.
-    public var server: SFTPServerAbilities { state.withLock { $0.state.session.server } }
+    public var server: SFTPServerAbilities { state.withLock { $0.session.server } }
 
     /// Tells the server that no more requests follow.
     public func close() async {
@@ -75,11 +65,11 @@ public final class SFTPClient: Sendable {
     /// Sends a request and waits for its answer, whatever that is.
     public func ask(_ request: SFTPRequest) async throws -> SFTPReply {
         try await withCheckedThrowingContinuation { continuation in
-            let failure = state.withLock { box -> (any Error)? in
-                if let failure = box.state.failure { return failure }
-                let question = Question(continuation)
-                box.state.open[ObjectIdentifier(question)] = question
-                box.state.session.send(request, question)
+            let failure = state.withLock { state -> (any Error)? in
+                if let failure = state.failure { return failure }
+                state.asked += 1
+                state.open[state.asked] = Question(continuation: continuation)
+                state.session.send(request, state.asked)
                 return nil
             }
             if let failure { return continuation.resume(throwing: failure) }
@@ -90,16 +80,16 @@ public final class SFTPClient: Sendable {
     /// Sends what has gathered; whoever comes first does it for all.
     private func write() async {
         while true {
-            let block = state.withLock { box -> ByteBuffer? in
-                guard !box.state.isWriting, box.state.session.output.readableBytes > 0 else { return nil }
-                defer { box.state.session.output = ByteBuffer() }
-                box.state.isWriting = true
-                return box.state.session.output
+            let block = state.withLock { state -> ByteBuffer? in
+                guard !state.isWriting, state.session.output.readableBytes > 0 else { return nil }
+                defer { state.session.output = ByteBuffer() }
+                state.isWriting = true
+                return state.session.output
             }
             guard let block else { return }
             do {
                 try await stream.write(block)
-                state.withLock { $0.state.isWriting = false }
+                state.withLock { $0.isWriting = false }
             } catch {
                 end(error)
                 return
@@ -110,7 +100,7 @@ public final class SFTPClient: Sendable {
     private func read() async {
         do {
             while let bytes = try await stream.read() { try receive(bytes) }
-            try state.withLock { box throws(SFTPError) in try box.state.session.receiveEnd() }
+            try state.withLock { state throws(SFTPError) in try state.session.receiveEnd() }
             end(SFTPError.ended)
         } catch {
             end(error)
@@ -118,40 +108,42 @@ public final class SFTPClient: Sendable {
     }
 
     private func receive(_ bytes: ByteBuffer) throws(SFTPError) {
-        try state.withLock { box throws(SFTPError) in
-            box.state.session.receive(bytes)
-            while let event = try box.state.session.next() {
+        try state.withLock { state throws(SFTPError) in
+            state.session.receive(bytes)
+            while let event = try state.session.next() {
                 switch event {
                 case .started:
-                    box.state.starting?.resume()
-                    box.state.starting = nil
+                    state.starting?.resume()
+                    state.starting = nil
                     // The session itself may have asked something.
                     Task { await self.write() }
-                case .reply(let question, let reply):
-                    box.state.open[ObjectIdentifier(question)] = nil
-                    question.continuation.resume(returning: reply)
-                case .data(let question, let part, _, let isLast):
+                case .reply(let number, let reply):
+                    state.open.removeValue(forKey: number)?.continuation.resume(returning: reply)
+                case .data(let number, let part, _, let isLast):
+                    guard var question = state.open.removeValue(forKey: number) else { continue }
                     if question.data.readableBytes == 0 {
                         question.data = part
                     } else {
                         question.data.writeImmutableBuffer(part)
                     }
-                    guard isLast else { continue }
-                    box.state.open[ObjectIdentifier(question)] = nil
-                    question.continuation.resume(returning: .data(question.data))
+                    if isLast {
+                        question.continuation.resume(returning: .data(question.data))
+                    } else {
+                        state.open[number] = question
+                    }
                 }
             }
         }
     }
 
     private func end(_ error: any Error) {
-        state.withLock { box in
-            guard box.state.failure == nil else { return }
-            box.state.failure = error
-            box.state.starting?.resume(throwing: error)
-            box.state.starting = nil
-            for question in box.state.open.values { question.continuation.resume(throwing: error) }
-            box.state.open = [:]
+        state.withLock { state in
+            guard state.failure == nil else { return }
+            state.failure = error
+            state.starting?.resume(throwing: error)
+            state.starting = nil
+            for question in state.open.values { question.continuation.resume(throwing: error) }
+            state.open = [:]
         }
     }
 }

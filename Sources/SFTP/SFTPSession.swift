@@ -78,7 +78,7 @@ package struct SFTPSession<Tag> {
         try? copy.code(&encoder)
         output = encoder.buffer
         output.setInteger(UInt32(output.writerIndex - start - 4), at: start)
-        traceRequest(request, id)
+        trace("request", id, request.name, request.type) { (fields) throws(WireError) in try copy.code(&fields) }
     }
 
     /// Adds a WRITE to the output, its data put there by the caller, so that a block of a file is copied once.
@@ -193,7 +193,10 @@ package struct SFTPSession<Tag> {
         } catch {
             throw .malformed(packet: "answer to \(request.request)", error)
         }
-        traceReply(reply, id)
+        trace("answer", id, reply.name, reply.type) { (fields) throws(WireError) in
+            var copy = reply
+            try copy.code(&fields)
+        }
         if let tag = request.tag { return .reply(tag, reply) }
         // Without an answer, or with a strange one, the draft's own limits stay.
         if case .extended(let fields) = reply { server.limits = SFTPLimits(fields: fields) ?? server.limits }
@@ -223,20 +226,16 @@ package struct SFTPSession<Tag> {
 
     // MARK: Traces
 
-    private func traceRequest(_ request: SFTPRequest, _ id: UInt32) {
+    /// - Parameter body: lists the fields.
+    private func trace(
+        _ what: String, _ id: UInt32, _ name: String, _ type: UInt8,
+        _ body: (inout FieldDescriber) throws(WireError) -> Void
+    ) {
         guard let trace else { return }
         var describer = FieldDescriber()
-        var copy = request
-        try? copy.code(&describer)
-        trace("sftp request \(id) \(request.name) (\(request.type)): \(Self.list(describer.fields))")
-    }
-
-    private func traceReply(_ reply: SFTPReply, _ id: UInt32) {
-        guard let trace else { return }
-        var describer = FieldDescriber()
-        var copy = reply
-        try? copy.code(&describer)
-        trace("sftp answer \(id) \(reply.name) (\(reply.type)): \(Self.list(describer.fields))")
+        // A description cannot fail on a packet that exists; if it does, what was described so far is shown.
+        try? body(&describer)
+        trace("sftp \(what) \(id) \(name) (\(type)): \(Self.list(describer.fields))")
     }
 
     private static func list(_ fields: [FieldDescription]) -> String {

@@ -69,6 +69,8 @@ public enum SFTPError: Error, Equatable, Sendable {
     case version(UInt32)
     /// More data came than was asked for; in bytes.
     case tooMuchData(received: Int, requested: Int)
+    /// Something was to come of the server although nothing had been asked: a fault of this end.
+    case nothingAsked
     /// The session's bytes ended while answers were due.
     case ended
     /// The session's bytes ended, or were something else, before the server said which version it speaks.
@@ -84,6 +86,7 @@ extension SFTPError: CustomStringConvertible {
         case .unknownRequest(let id): "sftp answer to request \(id), which was not made"
         case .version(let version): "sftp version \(version) is not supported"
         case .tooMuchData(let received, let requested): "sftp server sent \(received) bytes, asked for \(requested)"
+        case .nothingAsked: "internal error: waiting for the sftp server with nothing asked"
         case .ended: "the sftp server ended the session"
         case .notSFTP(let bytes):
             bytes.isEmpty

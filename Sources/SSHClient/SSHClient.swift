@@ -180,7 +180,7 @@ public final class SSHClient: Sendable {
             compression: options.compression ? ["zlib@openssh.com", "none"] : ["none", "zlib@openssh.com"])
         configuration.rekeyBytes = options.rekeyBytes
         configuration.rekeySeconds = options.rekeySeconds
-        if let window = options.receiveWindow { configuration.windows = .init(initial: window, maximum: window) }
+        if let window = options.receiveWindow { configuration.receiveWindow = window }
         return configuration
     }
 

@@ -50,11 +50,11 @@ struct Channel {
     /// Requests that await their answers, in the order of sending.
     var repliesAwaited = 0
 
-    init(id: ChannelID, type: String, stage: Stage, window: ReceiveWindow.Policy) {
+    init(id: ChannelID, type: String, stage: Stage, receiveWindow: Int) {
         self.id = id
         self.type = type
         self.stage = stage
-        self.window = ReceiveWindow(window)
+        window = ReceiveWindow(size: receiveWindow)
     }
 
     /// The peer's grant and limit as it opened or confirmed the channel.

@@ -50,7 +50,7 @@ struct ChannelTable {
         guard count < configuration.mostChannels else { throw .violation("\(count) channels are open, no more may be") }
         let slot = channels.firstIndex { $0 == nil } ?? channels.endIndex
         let id = ChannelID(number: UInt32(slot))
-        let channel = Channel(id: id, type: type, stage: stage, window: configuration.windows)
+        let channel = Channel(id: id, type: type, stage: stage, receiveWindow: configuration.receiveWindow)
         if slot == channels.endIndex { channels.append(channel) } else { channels[slot] = channel }
         count += 1
         return id
@@ -75,7 +75,7 @@ struct ChannelTable {
         let id = try allocate(type: type.name, stage: .requested)
         try send(
             ChannelOpen(
-                type: type, senderChannel: id.number, initialWindowSize: UInt32(configuration.windows.initial),
+                type: type, senderChannel: id.number, initialWindowSize: UInt32(configuration.receiveWindow),
                 maximumPacketSize: configuration.maximumPacketSize))
         return id
     }
@@ -86,7 +86,7 @@ struct ChannelTable {
         var message = ChannelOpenConfirmation()
         message.recipientChannel = channels[index]?.remoteNumber ?? 0
         message.senderChannel = id.number
-        message.initialWindowSize = UInt32(configuration.windows.initial)
+        message.initialWindowSize = UInt32(configuration.receiveWindow)
         message.maximumPacketSize = configuration.maximumPacketSize
         try send(message)
     }

@@ -13,8 +13,8 @@ package struct ConnectionConfiguration: Sendable {
     package var rekeySeconds: Int64?
     /// The server's keys.
     package var hostKeys: [PrivateKey] = []
-    /// How large our receive windows start and may grow, in bytes.
-    package var windows = ReceiveWindow.Policy()
+    /// How much the peer may send ahead of the reader on each channel, in bytes.
+    package var receiveWindow = ReceiveWindow.usualSize
     /// The most data of a packet we accept, in bytes.
     package var maximumPacketSize: UInt32 = 32 * 1024
     /// The most channels open at once.

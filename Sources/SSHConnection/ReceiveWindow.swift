@@ -1,24 +1,14 @@
 /// The window of a channel that we grant the peer (RFC 4254 section 5.2).
 ///
-/// It is returned early, and it grows while the reader keeps up: a long link then never waits for it, and a slow disk
-/// never makes it hold more memory than it can drain.
+/// Its size is fixed, and it is returned early. A window that grew while the reader keeps up would have to guess: all of
+/// it is on its way whether the peer is far away or has just nothing more to send.
 package struct ReceiveWindow: Sendable {
-    package struct Policy: Sendable {
-        /// Granted when the channel opens, in bytes. What a transfer asks for ahead fits into it: a window that begins
-        /// small is not seen to be what holds back a peer far away, as all of it is always on its way.
-        package var initial = 24 << 20
-        /// What it may grow to, in bytes.
-        package var maximum = 32 << 20
-        package init() {}
-        package init(initial: Int, maximum: Int) {
-            self.initial = initial
-            self.maximum = maximum
-        }
-    }
+    /// What a link of 1 Gbit/s and 190 ms holds, and more than a download asks for ahead, in bytes. So much waits here at
+    /// most where the reader is slow.
+    package static let usualSize = 24 << 20
 
-    private let policy: Policy
-    /// How much the peer may have on its way or unread here.
-    package private(set) var size: Int
+    /// How much the peer may have on its way or unread here, in bytes.
+    package let size: Int
     /// What the peer may still send.
     package private(set) var remaining: Int
     /// What was received and not yet read.
@@ -26,10 +16,9 @@ package struct ReceiveWindow: Sendable {
     /// What was read and not yet granted again.
     private var consumed = 0
 
-    package init(_ policy: Policy) {
-        self.policy = policy
-        size = policy.initial
-        remaining = policy.initial
+    package init(size: Int) {
+        self.size = size
+        remaining = size
     }
 
     /// Data came; false when it is more than was granted.
@@ -46,13 +35,7 @@ package struct ReceiveWindow: Sendable {
         unread -= count
         consumed += count
         guard consumed >= size / 8 else { return 0 }
-        var grant = consumed
-        // The peer used up most of the window although the reader is not behind: the window is what holds it back.
-        if remaining < size / 2 && unread < size / 4 && size < policy.maximum {
-            let larger = min(size * 2, policy.maximum)
-            grant += larger - size
-            size = larger
-        }
+        let grant = consumed
         consumed = 0
         remaining += grant
         return UInt32(grant)

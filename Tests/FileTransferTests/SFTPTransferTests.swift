@@ -42,7 +42,7 @@ private actor Servers {
 @Suite("With OpenSSH's sftp-server at the other end", .enabled(if: server != nil))
 struct SFTPTransferTests {
     private func upload(
-        _ sources: [LocalPath], to target: String, at base: LocalPath, options: SFTPUpload.Options,
+        _ sources: [LocalPath], to target: String, at base: LocalPath, options: SFTPOptions,
         observer: Recorder = Recorder(), arguments: [String] = []
     ) async throws -> TransferSummary {
         let servers = Servers(directory: base, arguments)
@@ -55,7 +55,7 @@ struct SFTPTransferTests {
     }
 
     private func download(
-        _ sources: [String], to target: LocalPath, at base: LocalPath, options: SFTPDownload.Options,
+        _ sources: [String], to target: LocalPath, at base: LocalPath, options: SFTPOptions,
         observer: Recorder = Recorder()
     ) async throws -> TransferSummary {
         let servers = Servers(directory: base)
@@ -93,7 +93,7 @@ struct SFTPTransferTests {
                 top["d\(index)"] = .named(["deeper": .named(files), "empty": .named([:]), "zero": .file([])])
             }
             try makeTree(.named(top), at: base / "source")
-            let options = SFTPUpload.Options(recursive: true, preserve: preserve)
+            let options = SFTPOptions(recursive: true, preserve: preserve)
             let sent = try await upload([base / "source"], to: "there", at: base, options: options)
             #expect(sent.errors == 0)
             #expect(sent.files == 60 * 51)
@@ -247,7 +247,7 @@ extension LocalPath {
 @Suite("From one sftp-server to another", .enabled(if: server != nil))
 struct SFTPRelayTests {
     private func relay(
-        _ sources: [String], to target: String, at base: LocalPath, options: SFTPUpload.Options,
+        _ sources: [String], to target: String, at base: LocalPath, options: SFTPOptions,
         observer: Recorder = Recorder()
     ) async throws -> TransferSummary {
         let (near, far) = (Servers(directory: base), Servers(directory: base))

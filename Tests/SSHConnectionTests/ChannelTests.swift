@@ -182,7 +182,7 @@ struct ChannelTests {
     @Test("Data queued before CLOSE arrives before it")
     func closeAfterData() {
         let (pair, id) = JoinedPair.withChannel(
-            server: .server().with { $0.windows = .init(initial: 10_000, maximum: 10_000) })
+            server: .server().with { $0.receiveWindow = 10_000 })
         let data = ByteBuffer(bytes: SeededGenerator(seed: 3).with { $0.bytes(100_000) })
         pair.client.attempt { connection in
             try connection.write(id, data)

@@ -106,7 +106,7 @@ extension ConnectionConfiguration {
     /// A client that offers little, so that its packets are short.
     static var quick: ConnectionConfiguration {
         var configuration = ConnectionConfiguration()
-        configuration.windows = .init(initial: 2 << 20, maximum: 16 << 20)
+        configuration.receiveWindow = 2 << 20
         configuration.algorithms = AlgorithmProposal(
             kex: ["curve25519-sha256"], hostKeys: ["ssh-ed25519"], ciphers: ["aes128-gcm@openssh.com"], macs: [],
             compression: ["none"])
@@ -116,7 +116,7 @@ extension ConnectionConfiguration {
     /// A server with an Ed25519 key that takes everything that exists.
     static func server() -> ConnectionConfiguration {
         var configuration = ConnectionConfiguration()
-        configuration.windows = .init(initial: 2 << 20, maximum: 16 << 20)
+        configuration.receiveWindow = 2 << 20
         configuration.algorithms = .everything
         configuration.hostKeys = [hostKey].compactMap(\.self)
         return configuration

@@ -167,6 +167,17 @@ package final class LocalFile {
         }
     }
 
+    /// What is wrong if there is more in the file than when it was opened, or nobody can tell.
+    func growth() -> FileError? {
+        do throws(FileError) {
+            let now = try currentStatus().size
+            guard now > status.size else { return nil }
+            return FileError(path: path, operation: .read, cause: .grew(bytes: status.size, now: now))
+        } catch {
+            return error
+        }
+    }
+
     private func call(_ operation: FileError.Operation, _ body: () -> Int32) throws(FileError) {
         do throws(SystemCall.Failure) {
             try SystemCall.run(body)

@@ -185,24 +185,14 @@ private struct UploadSession {
             offset += Int64(count)
             if block.readableBytes >= BlockPool.blockSize { try await flush() }
         }
-        if failure == nil { failure = growth(of: file) }
+        // More bytes than were announced cannot be sent, but must not be lost silently.
+        if failure == nil { failure = file.growth() }
         try source.endFile(failure: failure.map { Array("scp: \($0)".utf8) }, into: &block)
         if let failure {
             warn("\(failure)")
             observer.fileFinished(transfer, isComplete: false)
         } else {
             unanswered.append(transfer)
-        }
-    }
-
-    /// More bytes than were announced cannot be sent, but must not be lost silently.
-    private func growth(of file: LocalFile) -> FileError? {
-        do throws(FileError) {
-            let now = try file.currentStatus().size
-            guard now > file.status.size else { return nil }
-            return FileError(path: file.path, operation: .read, cause: .grew(bytes: file.status.size, now: now))
-        } catch {
-            return error
         }
     }
 

@@ -33,8 +33,9 @@ struct SFTPLink<Tag> {
 
     /// Waits for more bytes of the server's.
     ///
-    /// - Throws: `SFTPError` if there will be none.
+    /// - Throws: `SFTPError` if there will be none, as when nothing was asked.
     mutating func wait() async throws {
+        guard session.unanswered > 0 || !session.hasStarted else { throw SFTPError.nothingAsked }
         guard let bytes = try await stream.read() else {
             try session.receiveEnd()
             throw SFTPError.ended

@@ -9,12 +9,12 @@ import Synchronization
 public struct SFTPRelay: Sendable {
     private let source: SFTPOpener
     private let target: SFTPOpener
-    private let options: SFTPUpload.Options
+    private let options: SFTPOptions
     private let observer: any TransferObserver
 
     public init(
         from source: @escaping SFTPOpener, to target: @escaping SFTPOpener,
-        options: SFTPUpload.Options = SFTPUpload.Options(), observer: any TransferObserver = SilentObserver()
+        options: SFTPOptions = SFTPOptions(), observer: any TransferObserver = SilentObserver()
     ) {
         self.source = source
         self.target = target
@@ -92,13 +92,13 @@ private final class RelaySession: Sendable {
 
     let source: SFTPClient
     let target: SFTPClient
-    let options: SFTPUpload.Options
+    let options: SFTPOptions
     let observer: any TransferObserver
     let summary = Mutex(TransferSummary())
     private let started = Mutex(0)
     private let slots = Slots(RelaySession.handlesAtOnce)
 
-    init(source: SFTPClient, target: SFTPClient, options: SFTPUpload.Options, observer: any TransferObserver) {
+    init(source: SFTPClient, target: SFTPClient, options: SFTPOptions, observer: any TransferObserver) {
         self.source = source
         self.target = target
         self.options = options
@@ -118,8 +118,7 @@ private final class RelaySession: Sendable {
         for source in sources {
             for match in try await matches(source) {
                 let name = LocalPath(match.path).lastComponent
-                let hasName = ![[], Array(".".utf8), Array("..".utf8)].contains(name)
-                let goesInto = targetIsDirectory && hasName
+                let goesInto = targetIsDirectory && LocalPath(match.path).hasName
                 entries.append(
                     Entry(
                         path: match.path, target: goesInto ? RemotePath.appending(name, to: base) : base,

@@ -14,31 +14,16 @@ public typealias SFTPOpener = @Sendable () async throws -> any ByteStream
 ///
 /// Hundreds of files are under way at once, so that a round trip is paid once for all of them. A large file over a long
 /// link is sent through several channels of the same connection: a server gives each a window, and a window is all that
-/// may be on the way at a time. Files that exist are overwritten in place, as OpenSSH does. Symbolic links are followed.
+/// may be on the way at a time. Files that exist are overwritten in place, as OpenSSH does. Symbolic links are
+/// followed.
 public struct SFTPUpload: Sendable {
-    public struct Options: Sendable {
-        /// Sends directories (`-r`).
-        public var recursive: Bool
-        /// Sets modes and times, in whole seconds (`-p`).
-        public var preserve: Bool
-        /// The target is a directory, made if need be: there are several sources.
-        public var targetMustBeDirectory: Bool
-        /// How much is asked of the server at a time (`-X`).
-        public var tuning = SFTPTuning()
-
-        public init(recursive: Bool = false, preserve: Bool = false, targetMustBeDirectory: Bool = false) {
-            self.recursive = recursive
-            self.preserve = preserve
-            self.targetMustBeDirectory = targetMustBeDirectory
-        }
-    }
-
     private let open: SFTPOpener
-    private let options: Options
+    private let options: SFTPOptions
     private let observer: any TransferObserver
 
     public init(
-        open: @escaping SFTPOpener, options: Options = Options(), observer: any TransferObserver = SilentObserver()
+        open: @escaping SFTPOpener, options: SFTPOptions = SFTPOptions(),
+        observer: any TransferObserver = SilentObserver()
     ) {
         self.open = open
         self.options = options
@@ -80,7 +65,7 @@ private struct UploadSession {
     private static let unansweredLimit = 4 << 20
 
     var link: SFTPLink<Tag>
-    let options: SFTPUpload.Options
+    let options: SFTPOptions
     let observer: any TransferObserver
     let stripes: Stripes
     var summary = TransferSummary()
@@ -104,7 +89,7 @@ private struct UploadSession {
     var started = 0
 
     init(
-        link: consuming SFTPLink<Tag>, options: SFTPUpload.Options, observer: any TransferObserver, stripes: Stripes
+        link: consuming SFTPLink<Tag>, options: SFTPOptions, observer: any TransferObserver, stripes: Stripes
     ) {
         self.link = link
         self.options = options
@@ -121,7 +106,7 @@ private struct UploadSession {
             while try await fill(walk, &hasMore) { try await link.flush() }
             try await link.flush()
             guard hasMore || unfinished > 0 else { break }
-            if link.session.unanswered > 0 { try await link.wait() }
+            try await link.wait()
             while let event = try link.next() { handle(event) }
         }
         try await link.flush()
@@ -276,10 +261,19 @@ private struct UploadSession {
         _ = ready.popFirst()
         if let stripes = file.stripes {
             try await link.flush()
-            if let failure = await stripes.value { file.failure = file.failure ?? failure }
-            summary.bytes += file.size - file.sent
+            if file.failure != nil { file.ranges?.abandon() }
+            let failure = await withTaskCancellationHandler {
+                await stripes.value
+            } onCancel: {
+                stripes.cancel()
+            }
+            file.failure = file.failure ?? failure
+            if file.failure == nil {
+                summary.bytes += file.size - file.sent
+                // What has grown behind the ranges is not sent, but must not be lost silently.
+                file.failure = file.file.growth().map { "\($0)" }
+            }
             file.offset = file.size
-            if file.failure == nil { file.failure = growth(of: file.file).map { "\($0)" } }
         }
         finish(file)
     }
@@ -288,9 +282,9 @@ private struct UploadSession {
     private mutating func sendContents(_ file: OutgoingFile) throws(FileError) -> Bool {
         let limit = options.tuning.blockSize(link.session.server.limits.writeLength)
         let offset = file.offset
+        let left = (file.ranges == nil ? file.size : file.end) - offset
         // One byte more than there should be: a file that grew is copied up to its end. Ranges are what they are.
-        let left = file.ranges == nil ? max(0, file.size - offset) + 1 : file.end - offset
-        let wanted = Int(min(Int64(limit), left))
+        let wanted = left >= limit ? limit : Int(max(0, left)) + (file.ranges == nil ? 1 : 0)
         let source = file.file
         let count = try link.session.write(
             handle: file.handle, offset: UInt64(offset), tag: { .written(file, $0) },
@@ -309,17 +303,6 @@ private struct UploadSession {
             throw FileError(path: source.path, operation: .read, cause: .shrank(bytes: file.offset, of: file.size))
         }
         return true
-    }
-
-    /// What has grown behind the ranges that the channels shared out is not sent, but must not be lost silently.
-    private func growth(of file: LocalFile) -> FileError? {
-        do throws(FileError) {
-            let now = try file.currentStatus().size
-            guard now > file.status.size else { return nil }
-            return FileError(path: file.path, operation: .read, cause: .grew(bytes: file.status.size, now: now))
-        } catch {
-            return error
-        }
     }
 
     private func isSpecial(_ file: OutgoingFile) -> Bool { targetIsSpecial && file.directory == nil }

@@ -22,6 +22,9 @@ final class FileRanges: Sendable {
             return start..<taken
         }
     }
+
+    /// Leaves the rest to nobody: the file is lost.
+    func abandon() { taken.withLock { $0 = size } }
 }
 
 /// Further channels of a connection, through which parts of a large file are sent.
@@ -55,11 +58,14 @@ struct Stripes: Sendable {
                         // A server that gives no further channel leaves more to the others.
                         guard let stream = try? await open() else { return nil }
                         var stripe = Stripe(stream: stream, file: file, sent: sent)
+                        let failure: String?
                         do {
-                            return try await stripe.run(path, ranges)
+                            failure = try await stripe.run(path, ranges)
                         } catch {
-                            return "\(Printable.text(path)): \(error)"
+                            failure = "\(Printable.text(path)): \(error)"
                         }
+                        if failure != nil { ranges.abandon() }
+                        return failure
                     }
                 }
                 var failure: String?
@@ -112,6 +118,7 @@ private struct Stripe {
     private mutating func send(_ range: Range<Int64>) async throws {
         var offset = range.lowerBound
         while offset < range.upperBound, failure == nil, let handle {
+            try Task.checkCancellation()
             while unansweredBytes >= Self.unansweredLimit { try await receive() }
             let wanted = Int(min(range.upperBound - offset, Int64(link.session.server.limits.writeLength)))
             let (file, start) = (file, offset)

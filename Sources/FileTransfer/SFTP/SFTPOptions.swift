@@ -1,3 +1,22 @@
+/// What a copy by SFTP is to do.
+public struct SFTPOptions: Sendable {
+    /// Copies directories (`-r`).
+    public var recursive: Bool
+    /// Sets modes and times, in whole seconds (`-p`).
+    public var preserve: Bool
+    /// The target is a directory, as there are several sources. One that is missing is made on a server, and is an
+    /// error on this machine and between two servers.
+    public var targetMustBeDirectory: Bool
+    /// How much is asked of the server at a time (`-X`).
+    public var tuning = SFTPTuning()
+
+    public init(recursive: Bool = false, preserve: Bool = false, targetMustBeDirectory: Bool = false) {
+        self.recursive = recursive
+        self.preserve = preserve
+        self.targetMustBeDirectory = targetMustBeDirectory
+    }
+}
+
 /// How much is asked of an SFTP server at a time (`scp -X`); nil is for what suits the server and the way to it.
 public struct SFTPTuning: Equatable, Sendable {
     /// The most bytes in a READ or WRITE; a server's own limit counts too.
