@@ -18,6 +18,8 @@ let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioLocks: Target.Dependency = .product(name: "NIOConcurrencyHelpers", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metrics")
 let cryptoExtras: Target.Dependency = .product(name: "CryptoExtras", package: "swift-crypto")
 
 // Lowest floor first; a target imports only floors above it in this list (docs/architecture.md).
@@ -26,14 +28,19 @@ let package = Package(
     platforms: [.macOS(.v15)],
     products: [
         .library(name: "SSHClient", targets: ["SSHClient"]),
+        .library(name: "SSHServer", targets: ["SSHServer"]),
         .library(name: "SCP", targets: ["SCP"]),
         .library(name: "SFTP", targets: ["SFTP"]),
         .library(name: "FileTransfer", targets: ["FileTransfer"]),
+        .library(name: "FileServer", targets: ["FileServer"]),
         .executable(name: "scp", targets: ["SCPCommand"]),
+        .executable(name: "scpd", targets: ["SCPDCommand"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.5.0"),
     ],
     targets: [
         module("SSHWire", [nioCore]),
@@ -45,12 +52,32 @@ let package = Package(
         module(
             "SSHClient",
             ["SSHWire", "SSHCrypto", "SSHKeys", "SSHConnection", "SSHTransport", nioCore, nioPosix]),
+        module(
+            "SSHServer",
+            [
+                "SSHWire", "SSHCrypto", "SSHKeys", "SSHConnection", "SSHTransport", nioCore, nioLocks, nioPosix,
+                cryptoExtras, logging, metrics,
+            ]),
         module("SCP", ["SSHWire", nioCore]),
         module("SFTP", ["SSHWire", nioCore]),
         module("FileTransfer", ["SSHWire", "SCP", "SFTP", nioCore, nioPosix]),
+        .target(name: "CSystemCalls"),
+        module(
+            "FileServer",
+            [
+                "SSHWire", "SSHKeys", "SSHServer", "SCP", "SFTP", "FileTransfer", "CSystemCalls", nioCore, nioLocks,
+                nioPosix, crypto, logging, metrics,
+            ]),
         .executableTarget(
             name: "SCPCommand",
             dependencies: ["SSHWire", "SSHTransport", "SSHClient", "SCP", "SFTP", "FileTransfer", nioCore],
+            swiftSettings: settings),
+
+        .executableTarget(
+            name: "SCPDCommand",
+            dependencies: [
+                "SSHWire", "SSHKeys", "SSHServer", "FileServer", "FileTransfer", nioCore, nioPosix, logging, metrics,
+            ],
             swiftSettings: settings),
 
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
@@ -63,9 +90,18 @@ let package = Package(
         tests("SSHConnectionTests", ["SSHConnection", "SSHCrypto", "SSHKeys", "SSHWire", nioCore, crypto]),
         tests("SSHTransportTests", ["SSHTransport", "SSHConnection", "SSHKeys", "SSHWire", nioCore, nioPosix]),
         tests("SSHClientTests", ["SSHClient", "SSHTransport", "SSHKeys", "SSHWire", "TestSupport", nioCore, nioPosix]),
+        tests(
+            "SSHServerTests",
+            ["SSHServer", "SSHClient", "SSHTransport", "SSHConnection", "SSHKeys", "SSHWire", nioCore, nioPosix]),
         tests("SCPTests", ["SCP", "SSHWire", nioCore]),
         tests("SFTPTests", ["SFTP", "SSHWire", "TestSupport", nioCore]),
         tests("FileTransferTests", ["FileTransfer", "SCP", "SFTP", "SSHWire", "TestSupport", nioCore, nioPosix]),
+        tests(
+            "FileServerTests",
+            [
+                "FileServer", "SSHServer", "SSHClient", "FileTransfer", "SFTP", "SCP", "SSHWire", "SSHKeys",
+                "TestSupport", nioCore, nioPosix,
+            ]),
         tests("SCPCommandTests", ["SCPCommand", "SSHClient", "TestSupport"]),
         tests(
             "InteropTests",

@@ -1,0 +1,15 @@
+// System calls that the C library of a supported system does not declare, and that Swift cannot make through syscall(2),
+// which takes a variable number of arguments.
+#ifndef C_SYSTEM_CALLS_H
+#define C_SYSTEM_CALLS_H
+
+#ifdef __linux__
+#include <stdint.h>
+#include <sys/types.h>
+
+/// openat2(2): opens `path` below `directory` under the rules of `resolve` (linux/openat2.h).
+/// Returns a descriptor, or -1 with errno set.
+int scp_openat2(int directory, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve);
+#endif
+
+#endif

@@ -1,0 +1,4 @@
+@main
+struct SCPDMain {
+    static func main() {}
+}
