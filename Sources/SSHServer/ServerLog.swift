@@ -1,5 +1,6 @@
 import Logging
 import Metrics
+import NIOCore
 import SSHTransport
 import SSHWire
 
