@@ -45,7 +45,9 @@ extension PublicKey {
         guard try isValid(bytes, of: Array(data), algorithm: algorithm, securityKey: securityKey) else {
             throw .badSignature(algorithm: algorithm)
         }
-        return securityKey.map { SecurityKeyFlags(userWasPresent: $0.userWasPresent, userWasVerified: $0.flags & 0x04 != 0) }
+        return securityKey.map {
+            SecurityKeyFlags(userWasPresent: $0.userWasPresent, userWasVerified: $0.flags & 0x04 != 0)
+        }
     }
 
     private func isValid(

@@ -52,7 +52,8 @@ extension OfferedKey {
         let plain = "\(key.type.shortName) \(key.fingerprint())"
         guard let certificate else { return plain }
         let authority = "\(certificate.authority.type.shortName) \(certificate.authority.fingerprint())"
-        return "\(plain), certificate \(Printable.quoted(certificate.keyID.utf8)) serial \(certificate.serial) of \(authority)"
+        return
+            "\(plain), certificate \(Printable.quoted(certificate.keyID.utf8)) serial \(certificate.serial) of \(authority)"
     }
 }
 
