@@ -54,9 +54,10 @@ struct ServerRoleTests {
 
         pair.client.attempt { try $0.globalRequest(HostKeyRotation.proof, wantReply: true, all) }
         pair.run()
-        var proofs = try #require(pair.client.events.compactMap { event -> ByteBuffer? in
-            if case .globalReply(HostKeyRotation.proof, let fields) = event { fields } else { nil }
-        }.last)
+        var proofs = try #require(
+            pair.client.events.compactMap { event -> ByteBuffer? in
+                if case .globalReply(HostKeyRotation.proof, let fields) = event { fields } else { nil }
+            }.last)
         let session = try #require(pair.client.connection.sessionID)
         for key in keys {
             let signature = try proofs.readSSHString("signature")

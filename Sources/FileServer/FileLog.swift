@@ -1,0 +1,86 @@
+import FileTransfer
+import Logging
+import Metrics
+import SSHServer
+import SSHWire
+
+/// The lines and counters of one session's files: who, from where, what, how many bytes, how long, how it ended.
+final class FileLog: Sendable {
+    private let logger: Logger?
+    private let session: Logger.Metadata
+    // Made once: a counter is looked up by its label.
+    private static let files = Counter(label: "scpd_files_total")
+    private static let failures = Counter(label: "scpd_failed_files_total")
+    private static let read = Counter(label: "scpd_read_bytes_total")
+    private static let written = Counter(label: "scpd_written_bytes_total")
+    private static let refusals = Counter(label: "scpd_refused_requests_total")
+
+    init(logger: Logger?, login: Login) {
+        self.logger = logger
+        session = ["user": "\(login.user)", "address": "\(login.address)", "port": "\(login.port)"]
+    }
+
+    /// A command that is not served.
+    func refused(_ reason: String) {
+        Self.refusals.increment()
+        log(.notice, "request refused", ["reason": "\(reason)"])
+    }
+
+    /// What ended a session before its time.
+    func ended(_ error: any Error) {
+        log(.info, "session failed", ["reason": "\(Printable.text("\(error)".utf8))"])
+    }
+
+    private func log(_ level: Logger.Level, _ words: Logger.Message, _ fields: @autoclosure () -> Logger.Metadata) {
+        guard let logger, logger.logLevel <= level else { return }
+        logger.log(level: level, words, metadata: session.merging(fields()) { $1 })
+    }
+
+    private func count(read: Int, written: Int, isComplete: Bool) {
+        Self.files.increment()
+        if !isComplete { Self.failures.increment() }
+        Self.read.increment(by: read)
+        Self.written.increment(by: written)
+    }
+
+    /// Seconds with three decimals.
+    private static func seconds(_ duration: Duration) -> String {
+        let milliseconds = duration / .milliseconds(1)
+        return "\((milliseconds).rounded() / 1000)"
+    }
+}
+
+extension FileLog: ServedTransferObserver {
+    func closed(_ transfer: ServedTransfer) {
+        let (outcome, isComplete) =
+            switch transfer.outcome {
+            case .complete: ("complete", true)
+            case .failed(let reason): (reason, false)
+            case .interrupted: ("interrupted", false)
+            }
+        count(
+            read: Int(clamping: transfer.bytesRead), written: Int(clamping: transfer.bytesWritten),
+            isComplete: isComplete)
+        log(
+            .info, "file",
+            [
+                "path": "\(Printable.text(transfer.path))", "read": "\(transfer.bytesRead)",
+                "written": "\(transfer.bytesWritten)", "seconds": "\(Self.seconds(transfer.duration))",
+                "outcome": "\(outcome)",
+            ])
+    }
+
+    func changed(_ operation: String, _ path: [UInt8]) {
+        log(.info, "change", ["operation": "\(operation)", "path": "\(Printable.text(path))"])
+    }
+
+    func refused(_ refusal: ServedRefusal) {
+        Self.refusals.increment()
+        log(
+            .notice, "file refused",
+            [
+                "operation": "\(refusal.operation)", "path": "\(Printable.text(refusal.path))",
+                "reason": "\(refusal.reason)",
+            ])
+    }
+}
