@@ -52,18 +52,21 @@ public struct FileService: SessionHandler {
         }
     }
 
+    /// The threads of all sessions, which may block on the disk.
+    private static let disk = DiskExecutor(threads: 16)
+
     public func serve(_ session: ServedSession) async -> UInt32 {
+        await withTaskExecutorPreference(Self.disk) { await serveOnDisk(session) }
+    }
+
+    private func serveOnDisk(_ session: ServedSession) async -> UInt32 {
         let log = FileLog(logger: logger, login: session.login)
         do {
             let command = try Self.command(session.request)
             var share = try share(session.login)
             if session.login.permissions.isReadOnly { share.isReadOnly = true }
             return try await serve(command, share, session, log)
-        } catch let error as RemoteCommandError {
-            log.refused("\(error)")
-            session.writeError(ByteBuffer(string: "scpd: \(error)\r\n"))
-            return 1
-        } catch let error as NoShare {
+        } catch  where error is RemoteCommandError || error is NoShare {
             log.refused("\(error)")
             session.writeError(ByteBuffer(string: "scpd: \(error)\r\n"))
             return 1
@@ -84,6 +87,20 @@ public struct FileService: SessionHandler {
     private func serve(
         _ command: RemoteCommand, _ share: Share, _ session: ServedSession, _ log: FileLog
     ) async throws -> UInt32 {
-        fatalError()
+        func scp(sends: Bool) -> SCPServer {
+            SCPServer(
+                files: share.files, home: share.home, isReadOnly: share.isReadOnly,
+                observer: SCPFileLog(log: log, sends: sends))
+        }
+        switch command {
+        case .scpSource(let request): return try await scp(sends: true).serve(request, stream: session.stream)
+        case .scpSink(let request): return try await scp(sends: false).serve(request, stream: session.stream)
+        case .sftp(let request):
+            let home = try request.startDirectory.map { try scp(sends: true).place(of: $0) } ?? share.home
+            let options = SFTPServer.Options(isReadOnly: share.isReadOnly || request.isReadOnly)
+            try await SFTPServer(files: share.files, home: home, options: options, observer: log)
+                .serve(session.stream)
+            return 0
+        }
     }
 }

@@ -94,6 +94,15 @@ public struct SCPServer: Sendable {
         return status(summary)
     }
 
+    /// The one path a word stands for.
+    ///
+    /// - Throws: ``RemoteCommandError``.
+    func place(of word: CommandWord) throws(RemoteCommandError) -> [UInt8] {
+        let paths = try WordExpansion(places: places).paths(of: word)
+        guard paths.count == 1, let path = paths.first else { throw .ambiguousTarget }
+        return places.absolute(path)
+    }
+
     /// Says in the protocol why there is no session, and ends.
     private static func refuse(_ error: RemoteCommandError, _ stream: any ByteStream) async throws {
         var answer = ByteBuffer()

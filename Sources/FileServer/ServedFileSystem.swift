@@ -65,8 +65,14 @@ public protocol ServedFile: AnyObject, Sendable {
     func volume() throws(ServedError) -> ServedVolume
     /// Waits until all that was written is on the disk.
     func synchronize() throws(ServedError)
+    /// Whether both are one file, so that a copy from one to the other would run after itself.
+    func isSameFile(as other: any ServedFile) -> Bool
     /// Closes the file and reports what a delayed write met.
     func close() throws(ServedError)
+}
+
+extension ServedFile {
+    public func isSameFile(as other: any ServedFile) -> Bool { self === other }
 }
 
 /// An open directory. Closed when released.

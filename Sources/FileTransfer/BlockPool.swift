@@ -2,17 +2,19 @@ import NIOCore
 
 /// A few blocks used in turn: by the time one's turn comes again, the stream has mostly let go of it, and its memory
 /// is used again instead of fresh pages.
-struct BlockPool {
+package struct BlockPool {
     /// Bytes that cross from disk to stream at a time.
-    static let blockSize = 256 * 1024
+    package static let blockSize = 256 * 1024
     /// With these, 2 MiB at most wait here.
     private static let count = 8
 
     private var blocks = [ByteBuffer](repeating: ByteBuffer(), count: Self.count)
     private var next = 0
 
+    package init() {}
+
     /// An empty block.
-    mutating func take() -> ByteBuffer {
+    package mutating func take() -> ByteBuffer {
         var block = blocks[next]
         blocks[next] = ByteBuffer()
         block.clear(minimumCapacity: Self.blockSize)
@@ -20,7 +22,7 @@ struct BlockPool {
     }
 
     /// Remembers a block that goes to the stream.
-    mutating func remember(_ block: ByteBuffer) {
+    package mutating func remember(_ block: ByteBuffer) {
         // A block that grew past its size is not worth keeping.
         if block.capacity <= 2 * Self.blockSize { blocks[next] = block }
         next = (next + 1) % blocks.count

@@ -2,7 +2,7 @@ import SSHServer
 
 /// What the command line of scpd asks for.
 struct DaemonOptions {
-    enum Task { case serve, sftp, hashPassword, help, version }
+    enum Task: Equatable { case serve, sftp, hashPassword(user: String), help, version }
 
     /// An address to listen on, its port given with it or by `--port`.
     struct Listen: Equatable {
@@ -13,7 +13,8 @@ struct DaemonOptions {
     var task = Task.serve
     var listen: [Listen] = []
     var port = 2222
-    var root = "."
+    /// The directory to be served; nil for the working directory, or for all files with `--sftp`.
+    var root: String?
     var userRoot: String?
     var hostKeys: [String] = []
     var hostCertificates: [String] = []
@@ -61,7 +62,8 @@ struct DaemonOptions {
         .init("root", "DIR", "serve this directory (the working directory); `/` for the whole machine") {
             (options, value) throws(OptionFault) in options.root = value
         },
-        .init("user-root", "PATH", "serve each user a directory of his own: %u is the user's name,\nrelative to --root") {
+        .init("user-root", "PATH", "serve each user a directory of his own: %u is the user's name,\nrelative to --root")
+        {
             (options, value) throws(OptionFault) in options.userRoot = value
         },
         .init("read-only", nil, "let nobody change anything") {
@@ -75,13 +77,19 @@ struct DaemonOptions {
     ]
 
     private static let lettingIn: [LongOption<DaemonOptions>] = [
-        .init("host-key", "FILE", "a private key of this server; may be repeated. Without one a key is made\non first start, and kept") {
+        .init(
+            "host-key", "FILE",
+            "a private key of this server; may be repeated. Without one a key is made\non first start, and kept"
+        ) {
             (options, value) throws(OptionFault) in options.hostKeys.append(value)
         },
         .init("host-certificate", "FILE", "a certificate of a host key; may be repeated") {
             (options, value) throws(OptionFault) in options.hostCertificates.append(value)
         },
-        .init("authorized-keys", "FILE", "the keys of those who are let in (~/.ssh/authorized_keys);\n%u is the user's name") {
+        .init(
+            "authorized-keys", "FILE",
+            "the keys of those who are let in (~/.ssh/authorized_keys);\n%u is the user's name"
+        ) {
             (options, value) throws(OptionFault) in options.authorizedKeys = value
         },
         .init("trusted-user-ca-keys", "FILE", "authorities whose certificates let users in") {
@@ -93,7 +101,9 @@ struct DaemonOptions {
         .init("password-file", "FILE", "users and the hashes of their passwords, see --hash-password") {
             (options, value) throws(OptionFault) in options.passwordFile = value
         },
-        .init("methods", "LIST", "what a user has to pass, such as publickey or publickey,password") {
+        .init(
+            "methods", "LIST", "what a user has to pass, such as publickey,password;\nalternatives with spaces between"
+        ) {
             (options, value) throws(OptionFault) in options.methods = value
         },
         .init("any-user", nil, "take any user name together with a key of --authorized-keys") {
@@ -108,7 +118,10 @@ struct DaemonOptions {
         .init("max-connections", "NUMBER", "connections at a time (1000)") {
             (options, value) throws(OptionFault) in options.limits.connections = try number(value, 1...1_000_000)
         },
-        .init("max-startups", "BEGIN:PERCENT:FULL", "connections before log-in: from BEGIN on PERCENT of new ones are\nrefused, all at FULL (10:30:100)") {
+        .init(
+            "max-startups", "BEGIN:PERCENT:FULL",
+            "connections before log-in: from BEGIN on PERCENT of new ones are\nrefused, all at FULL (10:30:100)"
+        ) {
             (options, value) throws(OptionFault) in options.limits.startups = try startups(value)
         },
         .init("login-grace", "SECONDS", "how long logging in may take (120)") {
@@ -153,8 +166,8 @@ struct DaemonOptions {
         .init("sftp", nil, "serve one SFTP session on standard input and output, as sftp-server does") {
             (options, _) throws(OptionFault) in options.task = .sftp
         },
-        .init("hash-password", nil, "read a password and print its line for --password-file") {
-            (options, _) throws(OptionFault) in options.task = .hashPassword
+        .init("hash-password", "USER", "read a password and print the user's line for --password-file") {
+            (options, value) throws(OptionFault) in options.task = .hashPassword(user: value)
         },
         .init("version", nil, "print the version") { (options, _) throws(OptionFault) in options.task = .version },
         .init("help", nil, "print this") { (options, _) throws(OptionFault) in options.task = .help },

@@ -1,14 +1,14 @@
 /// Options of the form `--name`, `--name value` and `--name=value`, described once for parsing and for help.
-struct LongOption<Settings> {
+struct LongOption<Settings>: Sendable {
     let name: String
     /// What stands for the value in the help; nil for an option without one.
     let value: String?
     let help: String
-    let apply: (inout Settings, String) throws(OptionFault) -> Void
+    let apply: @Sendable (inout Settings, String) throws(OptionFault) -> Void
 
     init(
         _ name: String, _ value: String? = nil, _ help: String,
-        _ apply: @escaping (inout Settings, String) throws(OptionFault) -> Void
+        _ apply: @escaping @Sendable (inout Settings, String) throws(OptionFault) -> Void
     ) {
         self.name = name
         self.value = value

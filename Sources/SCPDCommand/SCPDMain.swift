@@ -19,8 +19,8 @@ enum SCPDMain {
             switch options.task {
             case .help: print(DaemonOptions.usage)
             case .version: print("scpd (swift-scp) 0.1")
-            case .hashPassword: try PasswordHashing.run()
-            case .sftp: exit(await StandardSFTP.run(options))
+            case .hashPassword(let user): try PasswordHashing.run(user: user)
+            case .sftp: try await StandardSFTP.run(options)
             case .serve: try await serve(options)
             }
             exit(0)
@@ -42,8 +42,15 @@ enum SCPDMain {
         try await Daemon(options: options, logger: logger).run(signals)
     }
 
-    static func tell(_ text: String) {
-        let line = Array("scpd: \(text)\n".utf8)
-        _ = write(STDERR_FILENO, line, line.count)
+    static func tell(_ text: String) { write("scpd: \(text)\n") }
+
+    /// Writes to standard error.
+    static func write(_ text: String) {
+        let bytes = Array(text.utf8)
+        _ = systemWrite(STDERR_FILENO, bytes, bytes.count)
     }
+}
+
+private func systemWrite(_ descriptor: Int32, _ bytes: [UInt8], _ count: Int) -> Int {
+    write(descriptor, bytes, count)
 }

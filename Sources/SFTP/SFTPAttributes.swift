@@ -81,6 +81,13 @@ public struct SFTPAttributes: Equatable, Sendable {
             | (extended.isEmpty ? 0 : Flags.extended)
     }
 
+    /// Decodes attributes at the end of a request of some maker's own.
+    package init(fields: inout ByteBuffer) throws(WireError) {
+        var decoder = FieldDecoder(fields)
+        try code(&decoder)
+        fields = decoder.buffer
+    }
+
     mutating func code(_ coder: inout some FieldCoder) throws(WireError) {
         var flags = flags
         try coder.uint32("flags", &flags)

@@ -51,6 +51,27 @@ public enum SFTPRequest: Equatable, Sendable {
         }
     }
 
+    /// The path the request is about; nil where it has a handle instead, or fields of its own.
+    package var path: ByteBuffer? {
+        switch self {
+        case .open(let path, _, _), .setstat(let path, _), .mkdir(let path, _): path
+        case .lstat(let path), .opendir(let path), .remove(let path), .rmdir(let path), .realpath(let path),
+            .stat(let path), .readlink(let path), .rename(let path, _), .symlink(_, let path):
+            path
+        case .close, .read, .write, .fstat, .fsetstat, .readdir, .extended: nil
+        }
+    }
+
+    /// Whether it changes what is on the server's disk.
+    package var isChange: Bool {
+        switch self {
+        case .open(_, let flags, _): !flags.isDisjoint(with: [.write, .append, .create, .truncate])
+        case .write, .setstat, .fsetstat, .remove, .mkdir, .rmdir, .rename, .symlink: true
+        case .extended(let name, _): SFTPExtension(rawValue: name)?.isChange ?? false
+        default: false
+        }
+    }
+
     /// The packet's name in the draft.
     public var name: String { "SSH_FXP_" + (Self.names[type] ?? "?") }
 
@@ -90,14 +111,15 @@ public enum SFTPRequest: Equatable, Sendable {
 
     /// Decodes the fields that follow the request's number.
     ///
+    /// - Parameter isStrict: refuses bytes behind the last field.
     /// - Returns: nil for a type that does not exist.
     /// - Throws: `WireError`.
-    package init?(type: UInt8, fields: ByteBuffer) throws(WireError) {
+    package init?(type: UInt8, fields: ByteBuffer, isStrict: Bool = true) throws(WireError) {
         guard let blank = Self.blank(type) else { return nil }
         self = blank
         var decoder = FieldDecoder(fields)
         try code(&decoder)
-        guard decoder.buffer.readableBytes == 0 else {
+        guard decoder.buffer.readableBytes == 0 || !isStrict else {
             throw .trailingBytes(message: name, count: decoder.buffer.readableBytes)
         }
     }

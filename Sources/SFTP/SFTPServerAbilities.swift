@@ -1,7 +1,8 @@
 import NIOCore
 import SSHWire
 
-/// Requests that OpenSSH added to the draft (PROTOCOL section 4).
+/// Requests beside the draft's: OpenSSH's (PROTOCOL section 4), and those for hashes of files
+/// (draft-ietf-secsh-filexfer-extensions-00 section 3).
 package enum SFTPExtension: String, CaseIterable, Sendable {
     case posixRename = "posix-rename@openssh.com"
     case hardlink = "hardlink@openssh.com"
@@ -14,6 +15,27 @@ package enum SFTPExtension: String, CaseIterable, Sendable {
     case copyData = "copy-data"
     case homeDirectory = "home-directory"
     case usersGroupsByID = "users-groups-by-id@openssh.com"
+    /// What a server announces; Paramiko asks by this name too, and means ``checkFileHandle``.
+    case checkFile = "check-file"
+    case checkFileHandle = "check-file-handle"
+    case checkFileName = "check-file-name"
+
+    /// What our server tells of it in VERSION; nil where another one's announcement stands for it.
+    var announcedVersion: String? {
+        switch self {
+        case .statvfs, .fstatvfs: "2"
+        case .checkFileHandle, .checkFileName: nil
+        default: "1"
+        }
+    }
+
+    /// Whether it changes what is on the server's disk.
+    package var isChange: Bool {
+        switch self {
+        case .posixRename, .hardlink, .fsync, .lsetstat, .copyData: true
+        default: false
+        }
+    }
 }
 
 /// What a server says it can do beside the draft (draft-ietf-secsh-filexfer-02 section 4).

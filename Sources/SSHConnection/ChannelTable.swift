@@ -187,7 +187,9 @@ struct ChannelTable {
         for offset in 0..<channels.count {
             let index = (nextToSend + offset) % channels.count
             guard let unsentBytes = channels[index]?.unsentBytes else { continue }
-            if let number = channels[index]?.remoteNumber, let text = channels[index]?.nextErrors(atMost: Self.packetSize) {
+            if let number = channels[index]?.remoteNumber,
+                let text = channels[index]?.nextErrors(atMost: Self.packetSize)
+            {
                 try send(ChannelExtendedData(recipientChannel: number, standardError: text))
                 nextToSend = index + 1
                 return true

@@ -40,6 +40,41 @@ final class ServedConnection: Sendable {
 
     /// Lets the client in, or ends the connection.
     func logIn() async throws(LoginFailure) {
+        log.connected(address)
+        transport.startDeadline(seconds: configuration.limits.loginGrace)
+        var options = LoginConversation.Options()
+        options.maxAttempts = configuration.limits.authenticationAttempts
+        options.banner = configuration.banner
+        let hasFailed = Mutex(false)
+        let conversation = LoginConversation(
+            policy: policy, address: address.text, port: address.port, options: options
+        ) { [log] event in
+            log.attempt(event)
+            if case .failed = event.outcome { hasFailed.withLock { $0 = true } }
+        }
+        do {
+            var events = transport.events.makeAsyncIterator()
+            let login = try await conversation.run(transport: transport, events: &events)
+            state.withLock { $0.login = login }
+            transport.stopDeadline()
+        } catch {
+            log.ended(address, error)
+            await transport.close(.byApplication, "not let in")
+            let failed = hasFailed.withLock { $0 }
+            throw LoginFailure(offence: Self.offence(error, hasFailed: failed))
+        }
+    }
+
+    /// What a client that was not let in is remembered for.
+    private static func offence(_ error: any Error, hasFailed: Bool) -> Admission.Offence {
+        switch error {
+        case TransportError.unresponsive: .graceExceeded
+        case TransportError.flooded, TransportError.connection(.violation), TransportError.connection(.malformed),
+            TransportError.connection(.unexpected), TransportError.connection(.packetCorrupt),
+            TransportError.connection(.notSSH), TransportError.connection(.unsupportedVersion):
+            .badProtocol
+        default: hasFailed ? .failedLogin : .noLogin
+        }
     }
 
     /// Serves the sessions of a client that was let in, until the connection ends.

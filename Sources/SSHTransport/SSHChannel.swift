@@ -138,7 +138,9 @@ public final class SSHChannel: ByteStream {
     /// Server: sends text to the client's standard error.
     package func writeError(_ bytes: ByteBuffer) {
         let mustWake = state.withLockedValue { state in
-            guard !state.isClosed, state.errors.readableBytes + bytes.readableBytes <= Self.errorLimit else { return false }
+            guard !state.isClosed, state.errors.readableBytes + bytes.readableBytes <= Self.errorLimit else {
+                return false
+            }
             state.errors.writeImmutableBuffer(bytes)
             return wake(&state)
         }

@@ -10,6 +10,10 @@
 /// openat2(2): opens `path` below `directory` under the rules of `resolve` (linux/openat2.h).
 /// Returns a descriptor, or -1 with errno set.
 int scp_openat2(int directory, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve);
+
+/// renameat2(2) with RENAME_NOREPLACE: renames unless something has the new name.
+/// Returns 0, or -1 with errno set.
+int scp_rename_exclusively(int old_directory, const char *old_name, int new_directory, const char *new_name);
 #endif
 
 #endif

@@ -7,10 +7,13 @@
 #endif
 
 /// Calls of the system with errno as a value and interrupted calls made again.
-enum SystemCall {
+package enum SystemCall {
     /// A failed call's errno.
-    struct Failure: Error {
-        var number: Int32
+    package struct Failure: Error {
+        package var number: Int32
+
+        package init(number: Int32) { self.number = number }
+
         func on(_ path: LocalPath, _ operation: FileError.Operation) -> FileError {
             FileError(path: path, operation: operation, errno: number)
         }
@@ -18,7 +21,7 @@ enum SystemCall {
 
     /// Calls until it is not interrupted; -1 is a failure.
     @discardableResult
-    static func run<T: SignedInteger>(_ body: () -> T) throws(Failure) -> T {
+    package static func run<T: SignedInteger>(_ body: () -> T) throws(Failure) -> T {
         while true {
             let result = body()
             if result != -1 { return result }
@@ -28,7 +31,7 @@ enum SystemCall {
     }
 
     /// Bytes as the C string a call takes. A NUL inside would cut the path short: no such file.
-    static func withPath<T>(
+    package static func withPath<T>(
         _ bytes: [UInt8], _ body: (UnsafePointer<CChar>) throws(Failure) -> T
     ) throws(Failure) -> T {
         guard !bytes.contains(0) else { throw Failure(number: ENOENT) }
@@ -46,12 +49,13 @@ enum SystemCall {
     }
 
     // Under names that a method of the caller's own does not hide.
-    static func close(_ descriptor: Int32) -> Int32 { systemClose(descriptor) }
-    static func write(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) -> Int {
+    package static func close(_ descriptor: Int32) -> Int32 { systemClose(descriptor) }
+    package static func write(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) -> Int {
         systemWrite(descriptor, bytes.baseAddress, bytes.count)
     }
 
-    static func open(at directory: Int32, _ name: [UInt8], _ flags: Int32, _ mode: UInt16 = 0) throws(Failure) -> Int32
+    package static func open(at directory: Int32, _ name: [UInt8], _ flags: Int32, _ mode: UInt16 = 0) throws(Failure)
+        -> Int32
     {
         try withPath(name) { path throws(Failure) in
             try run { openat(directory, path, flags | O_CLOEXEC, mode_t(mode)) }
@@ -80,7 +84,7 @@ private func systemWrite(_ descriptor: Int32, _ bytes: UnsafeRawPointer?, _ coun
 
 #if os(Linux)
     /// A descriptor that only stands for a place (open(2)); C libraries show the name only to GNU sources.
-    let openPath: Int32 = 0o10_000_000
+    package let openPath: Int32 = 0o10_000_000
 #endif
 
 // For files that need nothing else of the C library.

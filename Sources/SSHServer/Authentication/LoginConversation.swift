@@ -1,4 +1,3 @@
-import Logging
 import SSHConnection
 import SSHKeys
 import SSHTransport
@@ -32,20 +31,16 @@ package struct LoginConversation: Sendable {
 
     /// - Parameters:
     ///   - address: the client's, in numbers.
-    ///   - logger: told what is reported.
     ///   - report: told of every success, failure and end.
     package init(
-        policy: any LoginPolicy, address: String, port: Int, options: Options = Options(), logger: Logger,
+        policy: any LoginPolicy, address: String, port: Int, options: Options = Options(),
         report: @escaping @Sendable (LoginEvent) -> Void = { _ in }
     ) {
         self.policy = policy
         self.address = address
         self.port = port
         self.options = options
-        self.report = { event in
-            logger.log(level: event.level, "\(event)")
-            report(event)
-        }
+        self.report = report
     }
 
     /// Drives the connection until the client is let in.

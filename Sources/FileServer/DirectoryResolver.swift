@@ -1,0 +1,213 @@
+import CSystemCalls
+import FileTransfer
+
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Glibc
+#endif
+
+/// How paths are kept below a directory.
+package enum DirectoryConfinement: CaseIterable, Sendable {
+    /// By the kernel: openat2(2), Linux since 5.6.
+    case kernel
+    /// Component by component, in this process.
+    case walk
+    /// Not at all: the directory is `/`.
+    case none
+}
+
+/// Opens what paths below a directory stand for, and nothing else.
+final class DirectoryResolver: Sendable {
+    let root: Int32
+    let confinement: DirectoryConfinement
+
+    /// - Parameter confinement: nil for what suits the directory and the system.
+    convenience init(path: [UInt8], confinement: DirectoryConfinement?) throws(ServedError) {
+        let root = try served { () throws(SystemCall.Failure) in
+            try SystemCall.open(at: AT_FDCWD, path, O_DIRECTORY | placeFlags)
+        }
+        self.init(root: root, confinement: confinement)
+    }
+
+    /// Takes over the descriptor of a directory.
+    init(root: Int32, confinement: DirectoryConfinement?) {
+        self.root = root
+        if let confinement {
+            self.confinement = confinement
+        } else {
+            let isWhole = Self.isFileSystemRoot(root)
+            self.confinement = isWhole ? .none : Self.hasKernelConfinement(root) ? .kernel : .walk
+        }
+    }
+
+    deinit { _ = SystemCall.close(root) }
+
+    /// Whether this is `/`, by whatever path it was named.
+    private static func isFileSystemRoot(_ descriptor: Int32) -> Bool {
+        var (this, top) = (stat(), stat())
+        guard fstat(descriptor, &this) == 0, stat("/", &top) == 0 else { return false }
+        return this.st_dev == top.st_dev && this.st_ino == top.st_ino
+    }
+
+    /// Old kernels have no openat2, and some sandboxes forbid it.
+    private static func hasKernelConfinement(_ root: Int32) -> Bool {
+        #if os(Linux)
+            let descriptor = scp_openat2(
+                root, ".", UInt64(O_DIRECTORY | openPath | O_CLOEXEC), 0, resolveBeneath | resolveNoMagicLinks)
+            guard descriptor >= 0 else { return false }
+            _ = SystemCall.close(descriptor)
+            return true
+        #else
+            return false
+        #endif
+    }
+
+    /// The path taken apart: `..` at its very start stays at the root, as in a root of chroot(2).
+    ///
+    /// - Throws: `ServedError.system(ENOENT)` for a path with a NUL, `ENAMETOOLONG`.
+    func components(of path: [UInt8]) throws(ServedError) -> [[UInt8]] {
+        guard !path.contains(0) else { throw .system(ENOENT) }
+        guard path.count < 4096 else { throw .system(ENAMETOOLONG) }
+        return Array(FileServer.components(of: path).drop { $0 == [dot] || $0 == [dot, dot] })
+    }
+
+    func walk(_ components: [[UInt8]]) -> DirectoryWalk {
+        DirectoryWalk(root: root, isWhole: confinement == .none, components)
+    }
+
+    /// Opens what a path stands for; the caller closes it.
+    func open(_ components: [[UInt8]], _ flags: Int32, mode: UInt16 = 0) throws(ServedError) -> Int32 {
+        do throws(SystemCall.Failure) {
+            switch confinement {
+            case .walk: return try openByWalk(components, flags, mode)
+            case .kernel: return try openByKernel(joined(components), flags | O_CLOEXEC, mode)
+            case .none: return try SystemCall.open(at: root, joined(components), flags, mode)
+            }
+        } catch {
+            // What openat2 says of a path that climbs out; nothing else here crosses a border.
+            throw error.number == EXDEV ? .leadsOut : .system(error.number)
+        }
+    }
+
+    private func openByWalk(
+        _ components: [[UInt8]], _ flags: Int32, _ mode: UInt16
+    ) throws(SystemCall.Failure) -> Int32 {
+        do throws(ServedError) {
+            return try walk(components).open(flags, mode: mode)
+        } catch {
+            if case .system(let number) = error { throw SystemCall.Failure(number: number) }
+            throw SystemCall.Failure(number: EXDEV)
+        }
+    }
+
+    /// What a path stands for, links followed.
+    func status(of components: [[UInt8]]) throws(ServedError) -> stat {
+        var status = stat()
+        switch confinement {
+        case .walk: return try walk(components).status()
+        case .kernel:
+            let descriptor = try open(components, placeFlags)
+            defer { _ = SystemCall.close(descriptor) }
+            try served { () throws(SystemCall.Failure) in _ = try SystemCall.run { fstat(descriptor, &status) } }
+        case .none:
+            let path = joined(components)
+            try served { () throws(SystemCall.Failure) in
+                try SystemCall.withPath(path) { path throws(SystemCall.Failure) in
+                    _ = try SystemCall.run { fstatat(root, path, &status, 0) }
+                }
+            }
+        }
+        return status
+    }
+
+    #if os(Linux)
+        /// How often a resolution is tried that a rename elsewhere got in the way of.
+        private static let attempts = 1000
+
+        private func openByKernel(
+            _ path: [UInt8], _ flags: Int32, _ mode: UInt16
+        ) throws(SystemCall.Failure) -> Int32 {
+            try SystemCall.withPath(path) { path throws(SystemCall.Failure) in
+                var attempt = 0
+                while true {
+                    do throws(SystemCall.Failure) {
+                        return try SystemCall.run {
+                            scp_openat2(
+                                root, path, UInt64(UInt32(bitPattern: flags)), UInt64(mode),
+                                resolveBeneath | resolveNoMagicLinks)
+                        }
+                    } catch {
+                        attempt += 1
+                        guard error.number == EAGAIN, attempt < Self.attempts else { throw error }
+                    }
+                }
+            }
+        }
+    #else
+        private func openByKernel(
+            _ path: [UInt8], _ flags: Int32, _ mode: UInt16
+        ) throws(SystemCall.Failure) -> Int32 {
+            throw SystemCall.Failure(number: ENOSYS)
+        }
+    #endif
+
+    func joined(_ components: [[UInt8]]) -> [UInt8] {
+        components.isEmpty ? [dot] : Array(components.joined(separator: [slash]))
+    }
+
+    /// Runs a call on a name in its directory, which is resolved and held open: no path leads elsewhere after that.
+    ///
+    /// - Parameter rootError: errno of the call on the root itself, or on `.` and `..`, which name no entry.
+    func withParent<T>(
+        of components: [[UInt8]], rootError: Int32, _ body: (Int32, [UInt8]) throws(SystemCall.Failure) -> T
+    ) throws(ServedError) -> T {
+        guard let name = components.last, name != [dot], name != [dot, dot] else { throw .system(rootError) }
+        // A path of one component needs nothing resolved, and in an unconfined root none does.
+        if components.count == 1 { return try served { () throws(SystemCall.Failure) in try body(root, name) } }
+        if confinement == .none {
+            let path = joined(components)
+            return try served { () throws(SystemCall.Failure) in try body(root, path) }
+        }
+        let parent = try open(Array(components.dropLast()), O_DIRECTORY | placeFlags)
+        defer { _ = SystemCall.close(parent) }
+        return try served { () throws(SystemCall.Failure) in try body(parent, name) }
+    }
+}
+
+extension DirectoryResolver {
+    /// Runs a call on two names, of which the first exists.
+    func withParents(
+        of old: [[UInt8]], _ new: [[UInt8]], newRootError: Int32,
+        _ body: (DirectoryRoot.Entry, DirectoryRoot.Entry) throws(SystemCall.Failure) -> Void
+    ) throws(ServedError) {
+        var failure: ServedError?
+        try withParent(of: old, rootError: EBUSY) { oldDirectory, oldName in
+            do throws(ServedError) {
+                try withParent(of: new, rootError: newRootError) { newDirectory, newName throws(SystemCall.Failure) in
+                    try body((oldDirectory, oldName), (newDirectory, newName))
+                }
+            } catch {
+                failure = error
+            }
+        }
+        if let failure { throw failure }
+    }
+}
+
+/// Runs system calls, their errno thrown as the error of a served file.
+func served<T>(_ body: () throws(SystemCall.Failure) -> T) throws(ServedError) -> T {
+    do throws(SystemCall.Failure) {
+        return try body()
+    } catch {
+        throw .system(error.number)
+    }
+}
+
+#if os(Linux)
+    // linux/openat2.h
+    private let resolveNoMagicLinks: UInt64 = 0x02
+    private let resolveBeneath: UInt64 = 0x08
+#endif

@@ -1,0 +1,268 @@
+import FileTransfer
+import NIOCore
+
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Glibc
+#endif
+
+/// A directory of this machine as the root of what is served.
+///
+/// No path, link or rename leads out of it, whatever other processes change at the same time: paths are resolved by the
+/// kernel under the rule to stay below the directory, or a component at a time where it has no such rule. Nothing is
+/// confined if the directory is `/`.
+public final class DirectoryRoot: ServedFileSystem {
+    private let resolver: DirectoryResolver
+    private let isReadOnly: Bool
+    private let creationMask: UInt16
+
+    /// - Parameters:
+    ///   - path: the directory, by a path of the machine's.
+    ///   - isReadOnly: refuses every change.
+    ///   - creationMask: permission bits that new files and directories do not get, beside those that the process's own
+    ///     mask takes away.
+    /// - Throws: ``ServedError/system(_:)`` if the directory cannot be opened.
+    public convenience init(path: [UInt8], isReadOnly: Bool = false, creationMask: UInt16 = 0) throws(ServedError) {
+        try self.init(path: path, isReadOnly: isReadOnly, creationMask: creationMask, confinement: nil)
+    }
+
+    /// - Parameter confinement: how paths are kept inside; nil for what suits the directory and the system.
+    package init(
+        path: [UInt8], isReadOnly: Bool = false, creationMask: UInt16 = 0, confinement: DirectoryConfinement?
+    ) throws(ServedError) {
+        resolver = try DirectoryResolver(path: path, confinement: confinement)
+        self.isReadOnly = isReadOnly
+        self.creationMask = creationMask
+    }
+
+    private init(resolver: DirectoryResolver, isReadOnly: Bool, creationMask: UInt16) {
+        self.resolver = resolver
+        self.isReadOnly = isReadOnly
+        self.creationMask = creationMask
+    }
+
+    /// A directory below as a root of its own, under the same rules.
+    ///
+    /// - Throws: ``ServedError`` if there is none, or it lies outside.
+    public func directory(_ path: [UInt8]) throws(ServedError) -> DirectoryRoot {
+        let descriptor = try resolver.open(try resolver.components(of: path), O_DIRECTORY | placeFlags)
+        return DirectoryRoot(
+            resolver: DirectoryResolver(root: descriptor, confinement: nil), isReadOnly: isReadOnly,
+            creationMask: creationMask)
+    }
+
+    package var confinement: DirectoryConfinement { resolver.confinement }
+
+    private func requireWritable() throws(ServedError) {
+        if isReadOnly { throw .readOnly }
+    }
+
+    // MARK: Opening
+
+    public func open(_ path: [UInt8], _ options: ServedOpenOptions) throws(ServedError) -> any ServedFile {
+        if options.writes || options.creates || options.truncates || options.appends { try requireWritable() }
+        var flags = options.writes ? (options.reads ? O_RDWR : O_WRONLY) : O_RDONLY
+        if options.appends { flags |= O_APPEND }
+        if options.creates { flags |= O_CREAT }
+        if options.truncates { flags |= O_TRUNC }
+        if options.isExclusive { flags |= O_EXCL }
+        let mode = options.creates ? options.mode & 0o7777 & ~creationMask : 0
+        let descriptor = try openRegular(try resolver.components(of: path), flags, mode: mode)
+        return DirectoryFile(descriptor: descriptor, appends: options.appends)
+    }
+
+    /// Opens a regular file; what is something else is not waited for, and closed again.
+    private func openRegular(_ components: [[UInt8]], _ flags: Int32, mode: UInt16 = 0) throws(ServedError) -> Int32 {
+        let descriptor = try resolver.open(components, flags | O_NONBLOCK | O_NOCTTY, mode: mode)
+        var status = stat()
+        let error: ServedError? =
+            if fstat(descriptor, &status) != 0 {
+                .system(errno)
+            } else if status.st_mode & S_IFMT == S_IFREG {
+                nil
+            } else {
+                status.st_mode & S_IFMT == S_IFDIR ? .system(EISDIR) : .notRegular
+            }
+        if let error {
+            _ = SystemCall.close(descriptor)
+            throw error
+        }
+        return descriptor
+    }
+
+    public func openDirectory(_ path: [UInt8]) throws(ServedError) -> any ServedDirectory {
+        let descriptor = try resolver.open(try resolver.components(of: path), O_RDONLY | O_DIRECTORY)
+        let isRoot = resolver.confinement != .none && isSame(descriptor, resolver.root)
+        return try DirectoryEntries(descriptor: descriptor, isRoot: isRoot)
+    }
+
+    private func isSame(_ a: Int32, _ b: Int32) -> Bool {
+        var (first, second) = (stat(), stat())
+        return fstat(a, &first) == 0 && fstat(b, &second) == 0 && first.st_dev == second.st_dev
+            && first.st_ino == second.st_ino
+    }
+
+    // MARK: Attributes
+
+    public func status(of path: [UInt8], followingLinks: Bool) throws(ServedError) -> ServedStatus {
+        let components = try resolver.components(of: path)
+        // A link that is named with a slash behind it stands for what it points to.
+        guard !followingLinks, path.last != slash, let last = components.last, last != [dot], last != [dot, dot] else {
+            return ServedStatus(try resolver.status(of: components))
+        }
+        var status = stat()
+        try resolver.withParent(of: components, rootError: EINVAL) { directory, name throws(SystemCall.Failure) in
+            try SystemCall.withPath(name) { path throws(SystemCall.Failure) in
+                _ = try SystemCall.run { fstatat(directory, path, &status, AT_SYMLINK_NOFOLLOW) }
+            }
+        }
+        return ServedStatus(status)
+    }
+
+    public func change(_ path: [UInt8], _ changes: ServedChanges, followingLinks: Bool) throws(ServedError) {
+        try requireWritable()
+        let components = try resolver.components(of: path)
+        guard followingLinks else {
+            var failure: ServedError?
+            try resolver.withParent(of: components, rootError: EINVAL) { directory, name in
+                do throws(ServedError) {
+                    // A link has no size to be set.
+                    try ChangeOfFile(.entry(directory, name)).apply(changes) { _ throws(SystemCall.Failure) in
+                        throw SystemCall.Failure(number: EINVAL)
+                    }
+                } catch {
+                    failure = error
+                }
+            }
+            if let failure { throw failure }
+            return
+        }
+        try withTarget(components) { target throws(ServedError) in
+            try ChangeOfFile(target).apply(changes) { size throws(SystemCall.Failure) in
+                try truncate(components, size)
+            }
+        }
+    }
+
+    private func truncate(_ components: [[UInt8]], _ size: off_t) throws(SystemCall.Failure) {
+        do throws(ServedError) {
+            let descriptor = try openRegular(components, O_WRONLY)
+            defer { _ = SystemCall.close(descriptor) }
+            try served { () throws(SystemCall.Failure) in _ = try SystemCall.run { ftruncate(descriptor, size) } }
+        } catch {
+            if case .system(let number) = error { throw SystemCall.Failure(number: number) }
+            throw SystemCall.Failure(number: EINVAL)
+        }
+    }
+
+    /// Finds what a path stands for, links followed, for calls that need no right to read it.
+    private func withTarget(
+        _ components: [[UInt8]], _ body: (ChangeOfFile.Target) throws(ServedError) -> Void
+    ) throws(ServedError) {
+        if resolver.confinement == .none { return try body(.path(resolver.root, resolver.joined(components))) }
+        #if os(Linux)
+            let descriptor = try resolver.open(components, placeFlags)
+            defer { _ = SystemCall.close(descriptor) }
+            // The place of a descriptor is not looked up again by name: this link leads straight to it.
+            let link = Array("/proc/self/fd/\(descriptor)".utf8)
+            var status = stat()
+            if fstatat(AT_FDCWD, "/proc/self/fd", &status, 0) == 0 { return try body(.path(AT_FDCWD, link)) }
+        #endif
+        let file = try resolver.open(components, O_RDONLY | O_NONBLOCK | O_NOCTTY)
+        defer { _ = SystemCall.close(file) }
+        try body(.descriptor(file))
+    }
+
+    public func volume(of path: [UInt8]) throws(ServedError) -> ServedVolume {
+        let descriptor = try resolver.open(try resolver.components(of: path), placeFlags | O_NONBLOCK | O_NOCTTY)
+        defer { _ = SystemCall.close(descriptor) }
+        return try ServedVolume(descriptor: descriptor)
+    }
+
+    // MARK: Names
+
+    public func makeDirectory(_ path: [UInt8], mode: UInt16) throws(ServedError) {
+        try requireWritable()
+        let mode = mode_t(mode & 0o7777 & ~creationMask)
+        try onEntry(path, rootError: EEXIST) { mkdirat($0, $1, mode) }
+    }
+
+    public func removeDirectory(_ path: [UInt8]) throws(ServedError) {
+        try requireWritable()
+        try onEntry(path, rootError: EBUSY) { unlinkat($0, $1, AT_REMOVEDIR) }
+    }
+
+    public func remove(_ path: [UInt8]) throws(ServedError) {
+        try requireWritable()
+        try onEntry(path, rootError: EISDIR) { unlinkat($0, $1, 0) }
+    }
+
+    /// Runs a call on an entry of a directory.
+    private func onEntry(
+        _ path: [UInt8], rootError: Int32, _ body: (Int32, UnsafePointer<CChar>) -> Int32
+    ) throws(ServedError) {
+        let components = try resolver.components(of: path)
+        try resolver.withParent(of: components, rootError: rootError) { directory, name throws(SystemCall.Failure) in
+            try SystemCall.withPath(name) { name throws(SystemCall.Failure) in
+                _ = try SystemCall.run { body(directory, name) }
+            }
+        }
+    }
+
+    public func readLink(_ path: [UInt8]) throws(ServedError) -> [UInt8] {
+        let components = try resolver.components(of: path)
+        return try resolver.withParent(of: components, rootError: EINVAL) {
+            directory, name throws(SystemCall.Failure) in
+            try FileServer.readLink(at: directory, name)
+        }
+    }
+
+    public func makeSymbolicLink(_ path: [UInt8], holding target: [UInt8]) throws(ServedError) {
+        try requireWritable()
+        let components = try resolver.components(of: path)
+        if resolver.confinement != .none { try checkLink(at: components, holding: target) }
+        try resolver.withParent(of: components, rootError: EEXIST) { directory, name throws(SystemCall.Failure) in
+            try SystemCall.withPath(target) { target throws(SystemCall.Failure) in
+                try SystemCall.withPath(name) { name throws(SystemCall.Failure) in
+                    _ = try SystemCall.run { symlinkat(target, directory, name) }
+                }
+            }
+        }
+    }
+
+    /// Refuses a link whose text is absolute or climbs above the root: no resolution here would follow it, but programs
+    /// outside would.
+    private func checkLink(at components: [[UInt8]], holding target: [UInt8]) throws(ServedError) {
+        guard target.first != slash else { throw .leadsOut }
+        var depth = try resolver.walk(Array(components.dropLast())).realNames().count
+        for component in FileServer.components(of: target) where component != [dot] {
+            depth += component == [dot, dot] ? -1 : 1
+            guard depth >= 0 else { throw .leadsOut }
+        }
+    }
+
+    public func makeHardLink(_ path: [UInt8], to existing: [UInt8]) throws(ServedError) {
+        try requireWritable()
+        let (old, new) = (try resolver.components(of: existing), try resolver.components(of: path))
+        try resolver.withParents(of: old, new, newRootError: EEXIST) { old, new throws(SystemCall.Failure) in
+            try Self.link(old, new)
+        }
+    }
+
+    public func rename(_ old: [UInt8], to new: [UInt8], replacing: Bool) throws(ServedError) {
+        try requireWritable()
+        let (old, new) = (try resolver.components(of: old), try resolver.components(of: new))
+        try resolver.withParents(of: old, new, newRootError: replacing ? EBUSY : EEXIST) {
+            old, new throws(SystemCall.Failure) in
+            if replacing { try Self.rename(old, new) } else { try Self.renameExclusively(old, new) }
+        }
+    }
+
+    public func realPath(_ path: [UInt8]) throws(ServedError) -> [UInt8] {
+        let names = try resolver.walk(try resolver.components(of: path)).realNames()
+        return [slash] + names.joined(separator: [slash])
+    }
+}

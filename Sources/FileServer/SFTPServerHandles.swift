@@ -1,0 +1,151 @@
+import NIOCore
+import SFTP
+import SSHWire
+
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Glibc
+#endif
+
+/// A file that a client has open, and what it did with it.
+final class SFTPOpenFile {
+    let file: any ServedFile
+    let path: [UInt8]
+    private let opened = ContinuousClock.now
+    private var bytesRead: UInt64 = 0
+    private var bytesWritten: UInt64 = 0
+    private var failure: ServedError?
+
+    init(_ file: any ServedFile, path: [UInt8]) {
+        self.file = file
+        self.path = path
+    }
+
+    func read(into buffer: inout ByteBuffer, count: Int, at offset: Int64) throws(ServedError) -> Int {
+        do throws(ServedError) {
+            let got = try file.read(into: &buffer, count: count, at: offset)
+            bytesRead += UInt64(clamping: got)
+            return got
+        } catch {
+            failure = failure ?? error
+            throw error
+        }
+    }
+
+    func write(_ bytes: ByteBuffer, at offset: Int64) throws(ServedError) {
+        do throws(ServedError) {
+            try file.write(bytes, at: offset)
+            bytesWritten += UInt64(bytes.readableBytes)
+        } catch {
+            failure = failure ?? error
+            throw error
+        }
+    }
+
+    func close() throws(ServedError) {
+        do throws(ServedError) {
+            try file.close()
+        } catch {
+            failure = failure ?? error
+            throw error
+        }
+    }
+
+    func transfer(isInterrupted: Bool) -> ServedTransfer {
+        let outcome: ServedTransfer.Outcome =
+            if let failure { .failed(failure.description) } else { isInterrupted ? .interrupted : .complete }
+        return ServedTransfer(
+            path: path, bytesRead: bytesRead, bytesWritten: bytesWritten, duration: .now - opened, outcome: outcome)
+    }
+}
+
+/// The files and directories a session has open, by handles of eight bytes: a place in a table, and how often the place
+/// was given out, so that a handle that was closed does not mean another file later.
+struct SFTPServerHandles {
+    enum Opened {
+        case file(SFTPOpenFile)
+        case directory(any ServedDirectory)
+    }
+
+    private struct Slot {
+        var generation: UInt32 = 0
+        var opened: Opened?
+    }
+
+    let limit: Int
+    private var slots: [Slot] = []
+    private var free: [Int] = []
+
+    /// - Parameter limit: what the process may open counts too.
+    init(limit: Int) {
+        var limits = rlimit()
+        #if canImport(Glibc)
+            let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+        #else
+            let resource = RLIMIT_NOFILE
+        #endif
+        // Some descriptors are left for all else.
+        let most = getrlimit(resource, &limits) == 0 ? max(8, Int(clamping: limits.rlim_cur) - 64) : 64
+        self.limit = max(1, min(limit, most))
+    }
+
+    /// To be asked before anything is opened.
+    var hasRoom: Bool { slots.count - free.count < limit }
+
+    mutating func add(_ opened: Opened) -> ByteBuffer {
+        let place: Int
+        if let known = free.popLast() {
+            place = known
+        } else {
+            place = slots.count
+            slots.append(Slot())
+        }
+        slots[place].opened = opened
+        return ByteBuffer(integer: UInt64(slots[place].generation) << 32 | UInt64(place))
+    }
+
+    private func place(_ handle: ByteBuffer) -> Int? {
+        guard handle.readableBytes == 8, let number = handle.getInteger(at: handle.readerIndex, as: UInt64.self) else {
+            return nil
+        }
+        let place = Int(number & 0xffff_ffff)
+        guard place < slots.count, slots[place].opened != nil, slots[place].generation == UInt32(number >> 32) else {
+            return nil
+        }
+        return place
+    }
+
+    func file(_ handle: ByteBuffer) -> SFTPOpenFile? {
+        guard let place = place(handle), case .file(let file)? = slots[place].opened else { return nil }
+        return file
+    }
+
+    func directory(_ handle: ByteBuffer) -> (any ServedDirectory)? {
+        guard let place = place(handle), case .directory(let directory)? = slots[place].opened else { return nil }
+        return directory
+    }
+
+    /// Takes a handle out of use.
+    mutating func remove(_ handle: ByteBuffer) -> Opened? {
+        guard let place = place(handle) else { return nil }
+        let opened = slots[place].opened
+        slots[place].opened = nil
+        slots[place].generation &+= 1
+        free.append(place)
+        return opened
+    }
+
+    /// Closes what a session has left open.
+    mutating func closeAll(_ observer: any ServedTransferObserver) {
+        for slot in slots {
+            guard case .file(let file)? = slot.opened else { continue }
+            try? file.close()
+            observer.closed(file.transfer(isInterrupted: true))
+        }
+        slots = []
+        free = []
+    }
+}

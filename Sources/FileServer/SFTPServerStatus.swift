@@ -1,0 +1,57 @@
+import SFTP
+
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Glibc
+#endif
+
+extension SFTPStatus {
+    static let invalidHandle = SFTPStatus(.failure, message: "invalid handle")
+    static let outOfRange = SFTPStatus(.failure, message: "offset out of range")
+
+    /// How a client is told: the codes are those OpenSSH's server chooses; where that is the one for any failure, the
+    /// words say more.
+    init(_ error: ServedError) {
+        switch error {
+        case .system(let number):
+            let code = SFTPStatusCode(errno: number)
+            self.init(code, message: code == .failure ? error.description : "")
+        case .leadsOut, .readOnly: self.init(.permissionDenied, message: error.description)
+        case .notRegular: self.init(.failure, message: error.description)
+        }
+    }
+}
+
+extension SFTPStatusCode {
+    init(errno number: Int32) {
+        switch number {
+        case ENOENT, ENOTDIR, EBADF, ELOOP: self = .noSuchFile
+        case EPERM, EACCES, EFAULT: self = .permissionDenied
+        case ENAMETOOLONG, EINVAL: self = .badMessage
+        case ENOSYS: self = .unsupported
+        default: self = .failure
+        }
+    }
+}
+
+extension ServedError: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .system(let number): String(cString: strerror(number))
+        case .leadsOut: "the path leads out of the served directory"
+        case .readOnly: "read-only"
+        case .notRegular: "not a regular file"
+        }
+    }
+
+    /// Whether somebody who reads a log wants to know.
+    var isRefusal: Bool {
+        switch self {
+        case .system(let number): number == EPERM || number == EACCES
+        case .leadsOut, .readOnly, .notRegular: true
+        }
+    }
+}
