@@ -19,8 +19,8 @@ import Synchronization
 /// ```
 ///
 /// It fails as a real file system does, with the same values of errno, except that modes keep nobody out. Links are
-/// resolved inside; a link with an absolute target starts at the root, and one with more `..` than there are directories
-/// leads out and is refused.
+/// resolved inside; one with an absolute target, or with more `..` than there are directories, leads out and is refused
+/// when it is followed.
 public final class MemoryFileSystem: ServedFileSystem {
     let tree: Mutex<MemoryTree>
 

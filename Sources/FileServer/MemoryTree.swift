@@ -135,7 +135,10 @@ struct MemoryTree {
     /// Goes along a path. All of its components must be there.
     private func go(_ path: [UInt8], _ walk: inout Walk, followingLast: Bool, isLink: Bool) throws(ServedError) {
         guard !path.contains(0) else { throw .system(ENOENT) }
-        if path.first == Self.slash { walk.trail = [] }
+        if path.first == Self.slash {
+            if isLink { throw .leadsOut }
+            walk.trail = []
+        }
         let components = path.split(separator: Self.slash).map(Array.init)
         for (index, name) in components.enumerated() {
             guard case .directory(let entries) = directory(walk).content else { throw .system(ENOTDIR) }

@@ -76,7 +76,7 @@ final class ServedWalk: SCPSourceWalk {
             throw FileError(path: path, operation: .open, cause: .tooDeep(limit: Self.maximumDepth))
         }
         let realPath = isLink ? try real(path) : LocalPath(level.realPath).appending(entry.name).bytes
-        if isLink, levels.contains(where: { $0.realPath == realPath }) {
+        if levels.contains(where: { $0.realPath == realPath }) {
             throw FileError(path: path, operation: .open, errno: ELOOP)
         }
         return try enter(path, status, realPath: realPath)
