@@ -1,5 +1,6 @@
 import NIOCore
 import SSHKeys
+import SSHTransport
 import SSHWire
 import Testing
 

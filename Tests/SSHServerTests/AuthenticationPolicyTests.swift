@@ -304,7 +304,7 @@ struct AuthenticationPasswordTests {
     }
 
     private static let salt = "c2FsdHNhbHQ"
-    private static let hash = "aGFzaGhhc2hoYXNoaGFzaA"
+    private static let hash = "aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g"
 
     @Test(
         "Costs that would eat the server, and text that is no hash, are refused",
@@ -327,7 +327,7 @@ struct AuthenticationPasswordTests {
     @Test("Padding of base64 may stand there or not")
     func padding() throws {
         let bare = try ScryptHash("$scrypt$ln=4,r=8,p=1$\(Self.salt)$\(Self.hash)")
-        #expect(try ScryptHash("$scrypt$ln=4,r=8,p=1$\(Self.salt)=$\(Self.hash)==") == bare)
+        #expect(try ScryptHash("$scrypt$ln=4,r=8,p=1$\(Self.salt)=$\(Self.hash)=") == bare)
     }
 
     @Test("Faults of a file are told with their lines; no piece of a line is a user of its own")
@@ -340,15 +340,7 @@ struct AuthenticationPasswordTests {
         #expect(file.faults.map(\.line) == [4, 5, 6, 7, 8])
         #expect(file.dummy.cost == cost)
         #expect(PasswordFile([]).dummy.cost == .usual)
-        // A hash of 16 bytes or more is one; a shorter one, or less of the line, is none.
-        let hashStart = try #require(line.lastIndex(of: "$"))
-        for end in line.indices where line.distance(from: hashStart, to: end) < 20 {
-            #expect(PasswordFile(Array(line[..<end].utf8)).users.isEmpty)
-        }
-        for end in line.indices {
-            let users = PasswordFile(Array(line[..<end].utf8)).users
-            #expect(try users.values.allSatisfy { !(try $0.matches("x".utf8)) })
-        }
+        for end in line.indices { #expect(PasswordFile(Array(line[..<end].utf8)).users.isEmpty) }
         #expect(throws: ScryptError.self) { try PasswordFile.line(user: "a:b", password: LoginSecret("x"), cost: cost) }
         #expect(throws: ScryptError.self) { try PasswordFile.line(user: "#a", password: LoginSecret("x"), cost: cost) }
         #expect(throws: ScryptError.self) { try PasswordFile.line(user: "a", password: LoginSecret(""), cost: cost) }

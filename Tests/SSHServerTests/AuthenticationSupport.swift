@@ -1,6 +1,5 @@
 import Crypto
 import Foundation
-import Logging
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
@@ -151,7 +150,6 @@ final class DoorServer: Sendable {
                     transport.startDeadline(seconds: deadline)
                     let conversation = LoginConversation(
                         policy: policy, address: channel.remoteAddress?.ipAddress ?? "", port: 1, options: options,
-                        logger: Logger(label: "door") { _ in SwiftLogNoOpLogHandler() },
                         report: { event in reported.withLockedValue { $0.append(event) } })
                     Task {
                         var events = transport.events.makeAsyncIterator()

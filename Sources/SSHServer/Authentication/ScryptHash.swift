@@ -52,7 +52,8 @@ public struct ScryptHash: Hashable, Sendable {
         guard parts.count == 5, parts[0].isEmpty, parts[1] == "scrypt" else { throw .notScrypt }
         cost = try Self.cost(String(parts[2]))
         salt = try Self.decode(String(parts[3]), field: "salt", sizes: 8...64)
-        hash = try Self.decode(String(parts[4]), field: "hash", sizes: 16...64)
+        // The beginning of a longer hash is a shorter one: half a line must not pass for a whole one.
+        hash = try Self.decode(String(parts[4]), field: "hash", sizes: 32...64)
     }
 
     /// Hashes a password with a salt of its own. It takes the time and memory of ``cost``.
