@@ -1,6 +1,6 @@
-# make build    the release binary, .build/release/scp
+# make build    the release binaries, .build/release/scp and scpd
 # make test     all tests, with what they need installed first
-# make demo     copies a tree to a private SSH server on this machine and back
+# make demo     copies a tree to our scpd on this machine and back
 # make bench    our scp against the installed one, over loopback and a long link
 # make format   puts the source into the style of .swift-format
 # make lint     checks that it is

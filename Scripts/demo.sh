@@ -1,22 +1,25 @@
 #!/bin/bash
-# Copies a tree to an SSH server on this machine and back with our scp, and compares. The server is the installed sshd,
-# started for this as the current user with keys of its own; it is ended, and all files are removed, whatever happens.
+# Copies a tree with our scp to our scpd on this machine and back, and compares. The server is started for this on a free
+# port, as the current user, with throw-away keys; it is ended, and all files are removed, whatever happens.
 #
 #   Scripts/demo.sh [DIRECTORY]     the tree to copy; without one a tree is made
-#   SCP_BINARY                      the scp to use; without it .build/release/scp
+#   SCP_BINARY, SCPD_BINARY         the programs to use; without them those of .build/release
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 scp=${SCP_BINARY:-$here/../.build/release/scp}
-if [ ! -x "$scp" ]; then
-    echo "demo: no scp at $scp: make build" >&2
-    exit 1
-fi
-# shellcheck source=Scripts/private-sshd.sh
-. "$here/private-sshd.sh"
+scpd=${SCPD_BINARY:-$here/../.build/release/scpd}
+for program in "$scp" "$scpd"; do
+    if [ ! -x "$program" ]; then
+        echo "demo: no program at $program: make build" >&2
+        exit 1
+    fi
+done
+# shellcheck source=Scripts/private-scpd.sh
+. "$here/private-scpd.sh"
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/scp-demo.XXXXXX")
 clean_up() {
-    stop_sshd
+    stop_scpd
     rm -rf "$work"
 }
 trap clean_up EXIT
@@ -49,7 +52,7 @@ copy() {
     local what=$1 begin end
     shift
     begin=$(date +%s%N)
-    "$scp" "${ssh_options[@]}" -r -p "$@"
+    "$scp" "${scpd_options[@]}" -r -p "$@"
     end=$(date +%s%N)
     awk -v what="$what" -v bytes="$bytes" -v files="$files" -v ns=$((end - begin)) 'BEGIN {
         s = ns / 1e9
@@ -61,15 +64,17 @@ if [ $# -ge 1 ]; then tree=$(cd "$1" && pwd); else tree=$work/tree; make_tree "$
 bytes=$(find "$tree" -type f -printf '%s\n' | awk '{ sum += $1 } END { printf "%.0f", sum }')
 files=$(find "$tree" -type f | wc -l)
 
-start_sshd "$work"
-echo "sshd listens on 127.0.0.1 port $sshd_port"
-copy upload "$tree" "$ssh_user@127.0.0.1:$work/far"
-copy download "$ssh_user@127.0.0.1:$work/far" "$work/back"
-for copied in far back; do
+mkdir "$work/served"
+start_scpd "$scpd" "$work" --root "$work/served"
+echo "scpd serves an empty directory on 127.0.0.1 port $scpd_port"
+copy upload "$tree" "$scpd_user@127.0.0.1:far"
+copy download "$scpd_user@127.0.0.1:far" "$work/back"
+for copied in served/far back; do
     if ! diff <(list_tree "$tree") <(list_tree "$work/$copied") >"$work/differences"; then
         head -n 20 "$work/differences" >&2
         echo "demo: what was copied differs from the source" >&2
         exit 1
     fi
 done
+stop_scpd
 echo "the tree came back as it went: names, contents, modes, times"

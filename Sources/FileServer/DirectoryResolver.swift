@@ -25,12 +25,16 @@ final class DirectoryResolver: Sendable {
     let confinement: DirectoryConfinement
 
     /// - Parameter confinement: nil for what suits the directory and the system.
-    init(path: [UInt8], confinement: DirectoryConfinement?) throws(ServedError) {
-        do throws(SystemCall.Failure) {
-            root = try SystemCall.open(at: AT_FDCWD, path, O_DIRECTORY | placeFlags)
-        } catch {
-            throw .system(error.number)
+    convenience init(path: [UInt8], confinement: DirectoryConfinement?) throws(ServedError) {
+        let root = try served { () throws(SystemCall.Failure) in
+            try SystemCall.open(at: AT_FDCWD, path, O_DIRECTORY | placeFlags)
         }
+        self.init(root: root, confinement: confinement)
+    }
+
+    /// Takes over the descriptor of a directory.
+    init(root: Int32, confinement: DirectoryConfinement?) {
+        self.root = root
         if let confinement {
             self.confinement = confinement
         } else {

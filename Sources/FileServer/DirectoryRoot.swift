@@ -38,6 +38,22 @@ public final class DirectoryRoot: ServedFileSystem {
         self.creationMask = creationMask
     }
 
+    private init(resolver: DirectoryResolver, isReadOnly: Bool, creationMask: UInt16) {
+        self.resolver = resolver
+        self.isReadOnly = isReadOnly
+        self.creationMask = creationMask
+    }
+
+    /// A directory below as a root of its own, under the same rules.
+    ///
+    /// - Throws: ``ServedError`` if there is none, or it lies outside.
+    public func directory(_ path: [UInt8]) throws(ServedError) -> DirectoryRoot {
+        let descriptor = try resolver.open(try resolver.components(of: path), O_DIRECTORY | placeFlags)
+        return DirectoryRoot(
+            resolver: DirectoryResolver(root: descriptor, confinement: nil), isReadOnly: isReadOnly,
+            creationMask: creationMask)
+    }
+
     package var confinement: DirectoryConfinement { resolver.confinement }
 
     private func requireWritable() throws(ServedError) {

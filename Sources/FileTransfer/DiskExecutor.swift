@@ -1,14 +1,14 @@
 import NIOPosix
 
-/// A thread of its own that runs the asynchronous functions of a transfer, so that they may block on the disk.
+/// Threads that run the asynchronous functions of transfers, so that they may block on the disk.
 ///
 /// Work that prefers this executor leaves it only where it waits for the network, once for a block or a batch.
 public final class DiskExecutor: TaskExecutor {
     private let pool: NIOThreadPool
 
-    /// Starts the thread; ``stop()`` it before the executor is released.
-    public init() {
-        pool = NIOThreadPool(numberOfThreads: 1)
+    /// Starts the threads; ``stop()`` them before the executor is released.
+    public init(threads: Int = 1) {
+        pool = NIOThreadPool(numberOfThreads: threads)
         pool.start()
     }
 
@@ -18,10 +18,12 @@ public final class DiskExecutor: TaskExecutor {
         pool.submit { _ in job.runSynchronously(on: self.asUnownedTaskExecutor()) }
     }
 
-    /// Runs a transfer on a thread that lives as long.
+    /// Runs a transfer on a thread that lives as long, or where the task already is if that is such a thread.
     public static func run<Success: Sendable>(
         _ body: @Sendable () async throws -> sending Success
     ) async throws -> sending Success {
+        // Nothing here prefers another kind of executor.
+        if withUnsafeCurrentTask(body: { $0?.unownedTaskExecutor }) != nil { return try await body() }
         let executor = DiskExecutor()
         let result: Result<Success, any Error>
         do {
@@ -33,6 +35,6 @@ public final class DiskExecutor: TaskExecutor {
         return try result.get()
     }
 
-    /// Ends the thread once it has nothing more to do.
+    /// Ends the threads once they have nothing more to do.
     public func stop() { pool.shutdownGracefully { _ in } }
 }

@@ -1,7 +1,7 @@
 /// `a{b,c}` into `ab` and `ac`, as csh does: nested, `{}` and lone braces left alone, `\` taking the
 /// next byte literally.
-enum BraceExpansion {
-    static func expand(_ pattern: [UInt8], limit: Int) throws(SCPError) -> [[UInt8]] {
+package enum BraceExpansion {
+    package static func expand(_ pattern: [UInt8], limit: Int) throws(SCPError) -> [[UInt8]] {
         var done: [[UInt8]] = []
         var open = [pattern]
         while let next = open.popLast() {

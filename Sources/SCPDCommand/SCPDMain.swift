@@ -1,45 +1,56 @@
-import FileServer
-import FileTransfer
+import Logging
 
-#if canImport(Darwin)
-    import Darwin
+#if canImport(Glibc)
+    import Glibc
 #elseif canImport(Musl)
     import Musl
 #else
-    import Glibc
+    import Darwin
 #endif
 
 @main
-struct SCPDMain {
+enum SCPDMain {
     static func main() async {
-        let arguments = CommandLine.arguments.dropFirst()
-        guard arguments.contains("--sftp"), arguments.allSatisfy({ ["--sftp", "--read-only"].contains($0) }) else {
-            say("usage: scpd --sftp [--read-only]")
-            exit(2)
-        }
-        await serveStandardStreams(isReadOnly: arguments.contains("--read-only"))
-    }
-
-    private static func say(_ line: String) {
-        let bytes = Array((line + "\n").utf8)
-        _ = write(STDERR_FILENO, bytes, bytes.count)
-    }
-
-    /// Serves all files of the machine to a client at the standard input and output, as `sftp -D` wants it.
-    private static func serveStandardStreams(isReadOnly: Bool) async {
+        // A client that goes away, or a file that may not grow, is an error to report and not an end without a word.
         signal(SIGPIPE, SIG_IGN)
-        var buffer = [CChar](repeating: 0, count: 4096)
-        let isKnown = getcwd(&buffer, buffer.count) != nil
-        let home = isKnown ? buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) } : [UInt8(ascii: "/")]
+        signal(SIGXFSZ, SIG_IGN)
         do {
-            let root = try DirectoryRoot(path: [UInt8(ascii: "/")], isReadOnly: isReadOnly)
-            let server = SFTPServer(files: root, home: home, options: .init(isReadOnly: isReadOnly))
-            try await DiskExecutor.run {
-                try await server.serve(DescriptorStream(input: 0, output: 1, closesOutput: false))
+            let options = try DaemonOptions(Array(CommandLine.arguments.dropFirst()))
+            switch options.task {
+            case .help: print(DaemonOptions.usage)
+            case .version: print("scpd (swift-scp) 0.1")
+            case .hashPassword(let user): try PasswordHashing.run(user: user)
+            case .sftp: try await StandardSFTP.run(options)
+            case .serve: try await serve(options)
             }
+            exit(0)
+        } catch let fault as OptionFault {
+            tell("\(fault.text)\nscpd --help lists the options")
+            exit(2)
         } catch {
-            say("scpd: \(error)")
+            tell("\(error)")
             exit(1)
         }
     }
+
+    private static func serve(_ options: DaemonOptions) async throws {
+        let signals = StopSignals()
+        var lines = LogLines()
+        lines.logLevel = options.isVerbose ? .debug : .info
+        let handler = lines
+        let logger = Logger(label: "scpd") { _ in handler }
+        try await Daemon(options: options, logger: logger).run(signals)
+    }
+
+    static func tell(_ text: String) { write("scpd: \(text)\n") }
+
+    /// Writes to standard error.
+    static func write(_ text: String) {
+        let bytes = Array(text.utf8)
+        _ = systemWrite(STDERR_FILENO, bytes, bytes.count)
+    }
+}
+
+private func systemWrite(_ descriptor: Int32, _ bytes: [UInt8], _ count: Int) -> Int {
+    write(descriptor, bytes, count)
 }

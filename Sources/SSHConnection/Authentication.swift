@@ -146,7 +146,7 @@ struct ServerAuthentication {
         case .publicKey(let algorithm, let key, let signature):
             return proveKey(request.user, algorithm, key, signature, bound: nil, sessionID: sessionID)
         case .hostBoundPublicKey(let algorithm, let key, let bound, let signature):
-            guard bound == hostKey else { return .other(request.method.name) }
+            guard bound == hostKey else { return .unusableKey(reason: "a request bound to another host key") }
             return proveKey(request.user, algorithm, key, signature, bound: bound, sessionID: sessionID)
         case .password(let password, let new):
             return .password(password, new: new)
@@ -157,22 +157,47 @@ struct ServerAuthentication {
         }
     }
 
-    /// A key that cannot be read, does not fit its algorithm or signs falsely proves nothing.
     private func proveKey(
         _ user: String, _ algorithm: String, _ blob: ByteBuffer, _ signature: ByteBuffer?, bound: ByteBuffer?,
         sessionID: [UInt8]
     ) -> AuthenticationAttempt.Proof {
-        guard let key = try? PublicKey(blob: blob), let known = SignatureAlgorithm.named(algorithm),
-            known.keyType == key.type
-        else { return .other("publickey") }
-        guard let signature else { return .publicKeyOffered(key, algorithm: algorithm) }
-        let data = AuthenticationSignature.signedData(
-            sessionID: sessionID, user: user, algorithm: algorithm, key: blob, hostKey: bound)
-        do {
-            try key.verify(signature: signature, of: data.readableBytesView, algorithm: algorithm)
-            return .publicKey(key, algorithm: algorithm)
+        do throws(KeyError) {
+            let (key, certificate) = try read(blob, algorithm: algorithm)
+            guard let signature else {
+                return .publicKeyOffered(
+                    ShownKey(key: key, certificate: certificate, algorithm: algorithm, securityKey: nil))
+            }
+            let data = AuthenticationSignature.signedData(
+                sessionID: sessionID, user: user, algorithm: algorithm, key: blob, hostKey: bound)
+            let flags = try key.verifyWithFlags(
+                signature: signature, of: data.readableBytesView,
+                algorithm: Certificate.plainName(of: algorithm) ?? algorithm)
+            return .publicKey(
+                ShownKey(key: key, certificate: certificate, algorithm: algorithm, securityKey: flags))
         } catch {
-            return .other("publickey")
+            return .unusableKey(reason: Printable.text("\(error)".utf8))
         }
+    }
+
+    /// The key of a request, of the type that its algorithm is for; a certificate only where the algorithm says so.
+    private func read(
+        _ blob: ByteBuffer, algorithm: String
+    ) throws(KeyError) -> (PublicKey, Certificate?) {
+        let plain = Certificate.plainName(of: algorithm)
+        guard let known = SignatureAlgorithm.named(plain ?? algorithm) else { throw .unknownAlgorithm(algorithm) }
+        let certificate: Certificate?
+        let key: PublicKey
+        if plain == nil {
+            certificate = nil
+            key = try PublicKey(blob: blob)
+        } else {
+            let read = try Certificate(blob: blob)
+            certificate = read
+            key = read.key
+        }
+        guard known.keyType == key.type else {
+            throw .unsuitableAlgorithm(algorithm: algorithm, keyType: key.type.name)
+        }
+        return (key, certificate)
     }
 }

@@ -34,6 +34,10 @@ struct Channel {
     var sendPacketSize = 0
     private(set) var unsent = CircularBuffer<ByteBuffer>()
     private(set) var unsentBytes = 0
+    /// Standard error that has not left yet.
+    private(set) var unsentErrors = ByteBuffer()
+    /// What the peer is told behind the last data; nil for nothing.
+    var exitStatus: UInt32?
     var eofWanted = false
     var eofSent = false
     var closeWanted = false
@@ -63,6 +67,19 @@ struct Channel {
         self.remoteNumber = remoteNumber
         sendWindow = Int(window)
         sendPacketSize = Int(packetSize)
+    }
+
+    /// Whether nothing waits to be sent.
+    var isDrained: Bool { unsentBytes == 0 && unsentErrors.readableBytes == 0 }
+
+    mutating func enqueueErrors(_ bytes: ByteBuffer) { unsentErrors.writeImmutableBuffer(bytes) }
+
+    /// Takes the next packet's worth of standard error the window admits; nil when none may go now.
+    mutating func nextErrors(atMost limit: Int) -> ByteBuffer? {
+        let size = min(sendWindow, sendPacketSize, limit, unsentErrors.readableBytes)
+        guard size > 0, stage == .open else { return nil }
+        sendWindow -= size
+        return unsentErrors.readSlice(length: size)
     }
 
     mutating func enqueue(_ bytes: ByteBuffer) {
@@ -120,10 +137,11 @@ struct Channel {
     }
 
     /// Whether data waits that the peer's window does not admit.
-    var isStalled: Bool { stage == .open && sendWindow == 0 && unsentBytes > 0 }
+    var isStalled: Bool { stage == .open && sendWindow == 0 && !isDrained }
 
     mutating func dropUnsent() {
         unsent.removeAll()
         unsentBytes = 0
+        unsentErrors.clear()
     }
 }

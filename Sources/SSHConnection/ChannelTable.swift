@@ -120,6 +120,17 @@ struct ChannelTable {
         if bytes.readableBytes > 0 { channels[index]?.enqueue(bytes) }
     }
 
+    mutating func writeErrors(_ id: ChannelID, _ bytes: ByteBuffer) throws(ConnectionError) {
+        guard let index = index(id.number), let channel = channels[index] else { throw .closed }
+        guard !channel.closeWanted, !channel.closeSent else { throw .closed }
+        channels[index]?.enqueueErrors(bytes)
+    }
+
+    mutating func setExitStatus(_ id: ChannelID, _ status: UInt32) {
+        guard let index = index(id.number) else { return }
+        channels[index]?.exitStatus = status
+    }
+
     mutating func finishWriting(_ id: ChannelID) {
         guard let index = index(id.number) else { return }
         channels[index]?.eofWanted = true
@@ -176,6 +187,13 @@ struct ChannelTable {
         for offset in 0..<channels.count {
             let index = (nextToSend + offset) % channels.count
             guard let unsentBytes = channels[index]?.unsentBytes else { continue }
+            if let number = channels[index]?.remoteNumber,
+                let text = channels[index]?.nextErrors(atMost: Self.packetSize)
+            {
+                try send(ChannelExtendedData(recipientChannel: number, standardError: text))
+                nextToSend = index + 1
+                return true
+            }
             if unsentBytes > 0, let number = channels[index]?.remoteNumber {
                 dataHead.clear()
                 dataHead.writeMultipleIntegers(ChannelData.number, number, 0 as UInt32)
@@ -192,15 +210,20 @@ struct ChannelTable {
         return false
     }
 
-    /// Sends EOF and CLOSE once all data before them has gone.
+    /// Sends EOF, the exit status and CLOSE once all data before them has gone.
     private mutating func finish(_ index: Int) throws(ConnectionError) -> Bool {
         guard let channel = channels[index], channel.stage == .open, !channel.closeSent else { return false }
-        if channel.eofWanted && !channel.eofSent && !channel.closeReceived && channel.unsentBytes == 0 {
+        if channel.eofWanted && !channel.eofSent && !channel.closeReceived && channel.isDrained {
             channels[index]?.eofSent = true
             try send(ChannelEOF(recipientChannel: channel.remoteNumber))
             return true
         }
-        if channel.closeWanted && (channel.unsentBytes == 0 || channel.closeReceived) {
+        if channel.closeWanted && (channel.isDrained || channel.closeReceived) {
+            if let status = channel.exitStatus, !channel.closeReceived {
+                try send(
+                    ChannelRequest(
+                        recipientChannel: channel.remoteNumber, kind: .exitStatus(status), wantReply: false))
+            }
             channels[index]?.closeSent = true
             channels[index]?.dropUnsent()
             try send(ChannelClose(recipientChannel: channel.remoteNumber))

@@ -64,10 +64,20 @@ extension Connection {
     }
 
     /// Tells the client that the key it asked about would do.
-    package mutating func acknowledgePublicKey(_ key: PublicKey, algorithm: String) throws(ConnectionError) {
+    package mutating func acknowledge(_ shown: ShownKey) throws(ConnectionError) {
         try judge { (connection) throws(ConnectionError) in
             connection.serverAuthentication.answered()
-            try connection.send(UserAuthPublicKeyOK(algorithm: algorithm, key: key.blob))
+            try connection.send(UserAuthPublicKeyOK(algorithm: shown.algorithm, key: shown.blob))
+        }
+    }
+
+    /// Asks for a new password in place of the one given (RFC 4252 section 8).
+    package mutating func requestPasswordChange(prompt: String) throws(ConnectionError) {
+        try judge { (connection) throws(ConnectionError) in
+            connection.serverAuthentication.answered()
+            var request = UserAuthPasswordChangeRequest()
+            request.prompt = ByteBuffer(string: prompt)
+            try connection.send(request)
         }
     }
 
@@ -102,12 +112,12 @@ extension Connection {
             event = try clientAuthentication.receive(payload, number: number)
             if case .authenticated = event { transport.replacesKeys = true }
         case .server:
-            guard let sessionID = transport.sessionID, let hostKey = transport.hostKey else { return }
+            guard let sessionID = transport.sessionID, let hostKey = hostKeyBlob else { return }
             if transport.observer != nil, let request = try? UserAuthRequest(payload: payload) {
                 transport.describeAuthentication(request.method)
             }
             event = try serverAuthentication.receive(
-                payload, number: number, sessionID: sessionID, hostKey: hostKey.blob)
+                payload, number: number, sessionID: sessionID, hostKey: hostKey)
         }
         if case .authenticated = event { transport.authenticated() }
         if let event { transport.emit(event) }

@@ -42,6 +42,15 @@ extension Connection {
         try channels.write(id, bytes)
     }
 
+    /// Queues standard error for a channel.
+    package mutating func writeErrors(_ id: ChannelID, _ bytes: ByteBuffer) throws(ConnectionError) {
+        try checkAlive()
+        try channels.writeErrors(id, bytes)
+    }
+
+    /// The exit status that the peer is told behind the data, before CLOSE.
+    package mutating func setExitStatus(_ id: ChannelID, _ status: UInt32) { channels.setExitStatus(id, status) }
+
     /// EOF follows the data queued so far.
     package mutating func finishWriting(_ id: ChannelID) { channels.finishWriting(id) }
 
@@ -87,13 +96,22 @@ extension Connection {
         try guarded { (connection) throws(ConnectionError) in try connection.send(Ignore()) }
     }
 
+    /// Whoever wants an answer, a keepalive above all, gets the plain refusal to all but one request.
+    private mutating func answer(_ request: GlobalRequest) throws(ConnectionError) {
+        guard request.wantReply else { return }
+        if role == .server, request.request == HostKeyRotation.proof, let proofs = proveHostKeys(request.fields) {
+            try send(RequestSuccess(fields: proofs))
+        } else {
+            try send(RequestFailure())
+        }
+    }
+
     mutating func receivedConnection(_ payload: ByteBuffer, _ number: UInt8) throws(ConnectionError) {
         switch number {
         case GlobalRequest.number:
             let request = try GlobalRequest(decoding: payload)
             transport.emit(.globalRequest(request))
-            // None is served yet: whoever wants an answer, a keepalive above all, gets the plain refusal.
-            if request.wantReply { try send(RequestFailure()) }
+            try answer(request)
         case RequestSuccess.number, RequestFailure.number:
             guard let name = globalRepliesAwaited.popFirst() else { throw .violation("an answer to no global request") }
             let fields = number == RequestSuccess.number ? try RequestSuccess(decoding: payload).fields : nil

@@ -11,8 +11,10 @@ package struct ConnectionConfiguration: Sendable {
     package var rekeyBytes: UInt64?
     /// New keys after this many seconds; nil for never by time.
     package var rekeySeconds: Int64?
-    /// The server's keys.
+    /// The server's keys, one of a type at most.
     package var hostKeys: [PrivateKey] = []
+    /// Certificates of them, shown to clients that know certificates.
+    package var hostCertificates: [Certificate] = []
     /// How much the peer may send ahead of the reader on each channel, in bytes.
     package var receiveWindow = ReceiveWindow.usualSize
     /// The most data of a packet we accept, in bytes.

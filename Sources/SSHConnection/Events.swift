@@ -27,7 +27,8 @@ package enum ConnectionEvent: Sendable {
     case informationRequested(UserAuthInfoRequest)
 
     // Authentication, server
-    /// To be answered by `acceptAuthentication`, `rejectAuthentication` or `acknowledgePublicKey`.
+    /// To be answered by `acceptAuthentication`, `rejectAuthentication`, `acknowledge`, `requestPasswordChange` or
+    /// `requestInformation`; so is ``informationGiven(_:)``, without `acknowledge`.
     case authenticationRequested(AuthenticationAttempt)
     case informationGiven([ByteBuffer])
 
@@ -59,15 +60,50 @@ package struct AuthenticationAttempt: Sendable {
     package enum Proof: Sendable {
         case none
         /// The key would be used; nothing is proved.
-        case publicKeyOffered(PublicKey, algorithm: String)
+        case publicKeyOffered(ShownKey)
         /// The client holds the key: its signature over this session is good.
-        case publicKey(PublicKey, algorithm: String)
+        case publicKey(ShownKey)
+        /// A key or certificate that cannot be read, does not fit its algorithm or signs falsely: nothing is proved.
+        case unusableKey(reason: String)
         case password(ByteBuffer, new: ByteBuffer?)
         case keyboardInteractive
         case other(String)
     }
     package let user: String
     package let proof: Proof
+}
+
+extension AuthenticationAttempt.Proof: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    /// The method alone: no password reaches a log this way.
+    package var description: String {
+        switch self {
+        case .none: "none"
+        case .publicKeyOffered(let shown): "publickey, offered, \(shown.algorithm)"
+        case .publicKey(let shown): "publickey, proved, \(shown.algorithm)"
+        case .unusableKey(let reason): "publickey, unusable: \(reason)"
+        case .password: "password"
+        case .keyboardInteractive: "keyboard-interactive"
+        case .other(let name): Printable.text(name.utf8)
+        }
+    }
+    package var debugDescription: String { description }
+    package var customMirror: Mirror { Mirror(self, children: []) }
+}
+
+/// The key of an authentication request, and the certificate it is shown in.
+package struct ShownKey: Sendable {
+    package let key: PublicKey
+    /// Its authority's signature is good; whether the authority is trusted, and the certificate holds, is not looked at.
+    package let certificate: Certificate?
+    /// The algorithm as the request names it.
+    package let algorithm: String
+    /// What a security key says of its owner in its signature; nil for other keys, and before there is a signature.
+    package let securityKey: SecurityKeyFlags?
+
+    /// What the request carries: the certificate's blob, or the key's.
+    package var blob: ByteBuffer { certificate?.blob ?? key.blob }
+    /// The algorithm of the signature itself, which never names a certificate.
+    package var signatureAlgorithm: String { Certificate.plainName(of: algorithm) ?? algorithm }
 }
 
 /// What binds a connection to a host key: an agent can check it (OpenSSH's PROTOCOL.agent section 1).

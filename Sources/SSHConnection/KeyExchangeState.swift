@@ -38,7 +38,7 @@ enum KeyExchangeState {
     struct Exchange {
         enum Method {
             case client(any ClientKeyExchange)
-            case server(any ServerKeyExchange, hostKey: PrivateKey)
+            case server(any ServerKeyExchange)
         }
         var method: Method
         let algorithm: KeyExchangeAlgorithm

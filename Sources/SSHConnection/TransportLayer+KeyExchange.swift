@@ -24,13 +24,21 @@ extension TransportLayer {
     private var offer: AlgorithmProposal {
         guard role == .server else { return configuration.algorithms }
         var offer = configuration.algorithms
-        offer.hostKeys.removeAll { hostKey(for: $0) == nil }
+        offer.hostKeys.removeAll { hostIdentity(for: $0) == nil }
         return offer
     }
 
-    private func hostKey(for algorithm: String) -> PrivateKey? {
-        guard let type = SignatureAlgorithm.named(algorithm)?.keyType else { return nil }
-        return configuration.hostKeys.first { $0.publicKey.type == type }
+    /// What a server signs with for a host key algorithm, and the certificate it shows the key in; nil where it has none.
+    private func hostIdentity(for algorithm: String) -> (key: PrivateKey, certificate: Certificate?)? {
+        let plain = Certificate.plainName(of: algorithm)
+        guard let type = SignatureAlgorithm.named(plain ?? algorithm)?.keyType,
+            let key = configuration.hostKeys.first(where: { $0.publicKey.type == type })
+        else { return nil }
+        guard plain != nil else { return (key, nil) }
+        guard let certificate = configuration.hostCertificates.first(where: { $0.key == key.publicKey }) else {
+            return nil
+        }
+        return (key, certificate)
     }
 
     mutating func receivedKexInit(_ payload: ByteBuffer) throws(ConnectionError) {
@@ -67,7 +75,7 @@ extension TransportLayer {
         inbound.trace.keyExchange = outbound.trace.keyExchange
         exchange = .running(
             .init(
-                method: try makeMethod(algorithm, hostKeyAlgorithm: choice.hostKey),
+                method: try makeMethod(algorithm),
                 algorithm: algorithm, negotiated: choice, clientInit: client.payload, serverInit: server.payload,
                 dropsNextPacket: theirs.message.firstKexPacketFollows
                     && AlgorithmNegotiation.guessIsWrong(
@@ -76,7 +84,7 @@ extension TransportLayer {
     }
 
     private mutating func makeMethod(
-        _ algorithm: KeyExchangeAlgorithm, hostKeyAlgorithm: String
+        _ algorithm: KeyExchangeAlgorithm
     ) throws(ConnectionError) -> KeyExchangeState.Exchange.Method {
         do {
             switch role {
@@ -85,10 +93,7 @@ extension TransportLayer {
                 try outbound.send(head: method.initialPayload, body: nil)
                 return .client(method)
             case .server:
-                guard let key = hostKey(for: hostKeyAlgorithm) else {
-                    throw ConnectionError.keyExchangeFailed("no host key for \(hostKeyAlgorithm)")
-                }
-                return .server(try algorithm.makeServer(), hostKey: key)
+                return .server(try algorithm.makeServer())
             }
         } catch let error as ConnectionError {
             throw error
@@ -128,14 +133,14 @@ extension TransportLayer {
                 case .send(let next): try outbound.send(head: next, body: nil)
                 case .finished(let result): try finishAsClient(running, result)
                 }
-            case .server(var method, let key):
+            case .server(var method):
                 let step = try method.receive(payload)
-                running.method = .server(method, hostKey: key)
+                running.method = .server(method)
                 exchange = .running(running)
                 switch step {
                 case .send(let next): try outbound.send(head: next, body: nil)
                 case .computed(let tail, let secret):
-                    try finishAsServer(running, method, key, tail: tail, secret: secret)
+                    try finishAsServer(running, method, tail: tail, secret: secret)
                 }
             }
         } catch let error as ConnectionError {
@@ -193,16 +198,20 @@ extension TransportLayer {
     }
 
     private mutating func finishAsServer(
-        _ running: KeyExchangeState.Exchange, _ method: any ServerKeyExchange, _ key: PrivateKey,
-        tail: ByteBuffer, secret: ByteBuffer
+        _ running: KeyExchangeState.Exchange, _ method: any ServerKeyExchange, tail: ByteBuffer, secret: ByteBuffer
     ) throws(ConnectionError) {
-        let blob = key.publicKey.blob
+        let algorithm = running.negotiated.hostKey
+        guard let (key, certificate) = hostIdentity(for: algorithm) else {
+            throw .keyExchangeFailed("no host key for \(algorithm)")
+        }
+        let blob = certificate?.blob ?? key.publicKey.blob
         let hash = exchangeHash(running, hostKey: blob, tail: tail)
         do {
-            let signature = try key.sign(hash, algorithm: running.negotiated.hostKey)
+            let signature = try key.sign(hash, algorithm: Certificate.plainName(of: algorithm) ?? algorithm)
             try outbound.send(head: method.makeReply(hostKey: blob, signature: signature), body: nil)
         } catch let error as ConnectionError { throw error } catch { throw .keyExchangeFailed("\(error)") }
         hostKey = key.publicKey
+        hostCertificate = certificate
         try sendNewKeys(freshKeys(running, secret, hash, key.publicKey))
     }
 

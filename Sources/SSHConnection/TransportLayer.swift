@@ -38,7 +38,7 @@ struct TransportLayer {
     var negotiated: NegotiatedAlgorithms?
     var hostKey: PublicKey?
     var hostKeyProof: HostKeyProof?
-    /// Client: what the server showed the key in first; nil for a plain key.
+    /// What the server showed the key in, the first one on the client's side; nil for a plain key.
     var hostCertificate: Certificate?
     var rekeyLimits: (sent: UInt64, received: UInt64) = (.max, .max)
     /// Readings of the clock: when the keys in use came into use, and the last one; nil before there was one.

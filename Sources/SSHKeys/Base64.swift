@@ -1,5 +1,5 @@
 /// Base64 (RFC 4648 section 4), as key files, known hosts and fingerprints use it.
-enum Base64 {
+package enum Base64 {
     private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
 
     /// The value of each character; 255 for one outside the alphabet.
@@ -10,7 +10,7 @@ enum Base64 {
     }()
 
     /// The text of `bytes`, with `=` at its end where `padding` asks for it.
-    static func encode(_ bytes: some Collection<UInt8>, padding: Bool = true) -> String {
+    package static func encode(_ bytes: some Collection<UInt8>, padding: Bool = true) -> String {
         var text: [UInt8] = []
         text.reserveCapacity((bytes.count + 2) / 3 * 4)
         var group: UInt32 = 0
@@ -34,7 +34,7 @@ enum Base64 {
     /// The bytes of a text, or nil where it is not exactly base64 with its padding.
     ///
     /// - Parameter skippingWhitespace: lets line ends, spaces and tabs stand anywhere.
-    static func decode(_ text: some Collection<UInt8>, skippingWhitespace: Bool = false) -> [UInt8]? {
+    package static func decode(_ text: some Collection<UInt8>, skippingWhitespace: Bool = false) -> [UInt8]? {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(text.count / 4 * 3)
         var group: UInt32 = 0

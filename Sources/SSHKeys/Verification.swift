@@ -15,6 +15,17 @@ extension PublicKey {
     public func verify(
         signature: ByteBuffer, of data: some Collection<UInt8>, algorithm: String
     ) throws(KeyError) {
+        let flags = try verifyWithFlags(signature: signature, of: data, algorithm: algorithm)
+        if let flags, !flags.userWasPresent { throw .userNotPresent }
+    }
+
+    /// Verifies a signature blob as ``verify(signature:of:algorithm:)`` does, but leaves it to the caller whether a
+    /// security key must have been touched.
+    ///
+    /// - Returns: what a security key says of its owner; nil for other keys.
+    package func verifyWithFlags(
+        signature: ByteBuffer, of data: some Collection<UInt8>, algorithm: String
+    ) throws(KeyError) -> SecurityKeyFlags? {
         guard let wanted = SignatureAlgorithm.named(algorithm) else { throw .unknownAlgorithm(algorithm) }
         guard wanted.keyType == type else {
             throw .unsuitableAlgorithm(algorithm: algorithm, keyType: type.name)
@@ -34,7 +45,9 @@ extension PublicKey {
         guard try isValid(bytes, of: Array(data), algorithm: algorithm, securityKey: securityKey) else {
             throw .badSignature(algorithm: algorithm)
         }
-        if let securityKey, !securityKey.userWasPresent { throw .userNotPresent }
+        return securityKey.map {
+            SecurityKeyFlags(userWasPresent: $0.userWasPresent, userWasVerified: $0.flags & 0x04 != 0)
+        }
     }
 
     private func isValid(
@@ -104,6 +117,19 @@ extension PublicKey {
             [UInt8](repeating: 0, count: size - signature.readableBytes) + Array(signature.readableBytesView)
         guard let hash = RSAHash(algorithm: algorithm) else { throw .unknownAlgorithm(algorithm) }
         return try numbers.isValid(padded, of: data, hash)
+    }
+}
+
+/// What a FIDO security key says of its owner in a signature (OpenSSH's PROTOCOL.u2f, SSH U2F signatures).
+package struct SecurityKeyFlags: Equatable, Sendable {
+    /// Somebody touched the security key.
+    package let userWasPresent: Bool
+    /// It knew its owner, by a PIN or a fingerprint.
+    package let userWasVerified: Bool
+
+    package init(userWasPresent: Bool, userWasVerified: Bool) {
+        self.userWasPresent = userWasPresent
+        self.userWasVerified = userWasVerified
     }
 }
 

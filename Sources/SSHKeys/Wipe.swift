@@ -17,6 +17,6 @@ func wipe(_ memory: UnsafeMutableRawBufferPointer) {
 }
 
 /// Overwrites an array that held a secret. Copies made of it elsewhere are not reached.
-func wipe(_ bytes: inout [UInt8]) {
+package func wipe(_ bytes: inout [UInt8]) {
     bytes.withUnsafeMutableBytes { wipe($0) }
 }

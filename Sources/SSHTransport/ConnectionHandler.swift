@@ -20,11 +20,18 @@ final class ConnectionHandler: ChannelInboundHandler {
     private var opening: [ChannelID: (SSHChannel, CheckedContinuation<SSHChannel, any Error>)] = [:]
     /// Who takes channels the peer opens, by their types.
     private var acceptors: [String: @Sendable (OfferedChannel) -> Void] = [:]
+    /// Server: who is asked about the requests on session channels, and how many of those there may be.
+    private var sessions: (most: Int, answer: Transport.SessionAnswer)?
+    /// Session channels asked for before there was anybody to serve them.
+    private var offeredSessions: [ChannelID] = []
     private let events: AsyncStream<ConnectionEvent>.Continuation
     private let transport: Transport
     private var failure: TransportError?
     private var keepalive: Keepalive?
     private var deadline: Scheduled<Void>?
+    /// Ends the connection when no channel has carried anything since `lastData` for long enough.
+    private var idleCheck: RepeatedTask?
+    private var lastData = NIODeadline.now()
     private var isFlushing = false
 
     init(_ connection: Connection, transport: Transport, events: AsyncStream<ConnectionEvent>.Continuation) {
@@ -127,6 +134,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         failure = reason
         keepalive?.stop()
         deadline?.cancel()
+        idleCheck?.cancel()
         if let context, context.channel.isActive {
             while let output = try? connection.takeOutput(limit: .max) {
                 context.write(wrapOutboundOut(output), promise: nil)
@@ -180,11 +188,14 @@ final class ConnectionHandler: ChannelInboundHandler {
     /// Moves what was written to a channel into the connection.
     func drain(_ channel: SSHChannel) {
         guard failure == nil, channels[channel.id] === channel else { return }
-        let (data, finishes, closes) = channel.takeOutgoing()
+        lastData = .now()
+        let outgoing = channel.takeOutgoing()
         // A channel the peer has closed takes no more; its writer learns that from the close.
-        for bytes in data { try? connection.write(channel.id, bytes) }
-        if finishes { connection.finishWriting(channel.id) }
-        if closes { connection.close(channel.id) }
+        for bytes in outgoing.data { try? connection.write(channel.id, bytes) }
+        if outgoing.errors.readableBytes > 0 { try? connection.writeErrors(channel.id, outgoing.errors) }
+        if let status = outgoing.exitStatus { connection.setExitStatus(channel.id, status) }
+        if outgoing.finishes { connection.finishWriting(channel.id) }
+        if outgoing.closes { connection.close(channel.id) }
         flush()
     }
 
@@ -230,6 +241,33 @@ final class ConnectionHandler: ChannelInboundHandler {
         return failure == nil ? channel : nil
     }
 
+    func serveSessions(atMost most: Int, _ answer: @escaping Transport.SessionAnswer) {
+        guard failure == nil else { return }
+        sessions = (most, answer)
+        for id in offeredSessions { acceptSession(id) }
+        offeredSessions = []
+        flush()
+    }
+
+    /// Server: takes a session channel, to wait for its requests.
+    private func acceptSession(_ id: ChannelID) {
+        do {
+            guard let sessions, channels.count < sessions.most else {
+                return try connection.rejectChannel(id, .resourceShortage, "too many sessions")
+            }
+            channels[id] = SSHChannel(id: id, transport: transport) { _ in }
+            try connection.acceptChannel(id)
+        } catch {
+            // What is wrong with the connection shows at its next step.
+        }
+    }
+
+    private func answerRequest(_ id: ChannelID, _ kind: ChannelRequestKind, wantReply: Bool) {
+        guard let sessions, let channel = channels[id] else { return }
+        let isGranted = sessions.answer(channel, kind)
+        if wantReply { try? connection.replyToRequest(id, success: isGranted) }
+    }
+
     func refuse(_ id: ChannelID, _ text: String) {
         attempt { () throws(ConnectionError) in try connection.rejectChannel(id, .connectFailed, text) }
     }
@@ -265,6 +303,19 @@ final class ConnectionHandler: ChannelInboundHandler {
         }
     }
 
+    func endWhenIdle(seconds: Int) {
+        guard let context, failure == nil, seconds > 0 else { return }
+        let limit = TimeAmount.seconds(Int64(seconds))
+        lastData = .now()
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        let interval = TimeAmount.milliseconds(max(100, Int64(seconds) * 1000 / 8))
+        idleCheck = context.eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { _ in
+            guard bound.value.lastData + limit <= .now() else { return }
+            bound.value.connection.disconnect(.byApplication, "idle for \(seconds) seconds")
+            bound.value.end(.idle(seconds: seconds))
+        }
+    }
+
     func stopDeadline() { deadline?.cancel() }
 
     /// Lets the connection see the clock, for keys that are replaced by time.
@@ -278,6 +329,8 @@ final class ConnectionHandler: ChannelInboundHandler {
             case .channelReadable(let id): deliverData(id)
             case .channelEOF(let id): channels[id]?.receivedEOF()
             case .channelReply(let id, let success): channels[id]?.receivedReply(success)
+            case .channelRequest(let id, let kind, let wantReply) where connection.role == .server:
+                answerRequest(id, kind, wantReply: wantReply)
             case .channelRequest(let id, .exitStatus(let status), _): channels[id]?.received(.status(status))
             case .channelRequest(let id, .exitSignal(let name, _, _), _): channels[id]?.received(.signal(name))
             case .channelOpened(let id):
@@ -287,6 +340,8 @@ final class ConnectionHandler: ChannelInboundHandler {
             case .channelRefused(let id, let reason, let text):
                 guard let (_, continuation) = opening.removeValue(forKey: id) else { break }
                 continuation.resume(throwing: TransportError.channelRefused(reason, text))
+            case .channelOffered(let id, .session) where connection.role == .server:
+                if sessions == nil { offeredSessions.append(id) } else { acceptSession(id) }
             case .channelOffered(let id, let type):
                 guard let acceptor = acceptors[type.name] else {
                     if case .dropped = events.yield(event) { return end(.flooded) }
@@ -305,6 +360,7 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     private func deliverData(_ id: ChannelID) {
         guard let channel = channels[id] else { return }
+        lastData = .now()
         if let data = connection.takeReceived(id) { channel.received(data) }
         if let data = connection.takeReceivedErrors(id) {
             channel.receivedErrors(data)

@@ -30,6 +30,8 @@ public final class SSHChannel: ByteStream {
         var queued = 0
         var writers: [CheckedContinuation<Void, any Error>] = []
         var wakes = false
+        var errors = ByteBuffer()
+        var exitStatusToSend: UInt32?
         var finishes = false
         var closes = false
 
@@ -115,9 +117,31 @@ public final class SSHChannel: ByteStream {
     }
 
     /// Closes the channel; data written before is still sent.
-    public func close() {
+    public func close() { close(exitStatus: nil) }
+
+    /// Server: tells the client how the request ended, and closes the channel; data written before is still sent.
+    package func close(exitStatus: UInt32?) {
         let mustWake = state.withLockedValue { state in
+            if let exitStatus {
+                state.exitStatusToSend = exitStatus
+                state.finishes = true
+            }
             state.closes = true
+            return wake(&state)
+        }
+        if mustWake { transport.drain(self) }
+    }
+
+    /// How much standard error may wait to be sent, in bytes; more is dropped.
+    private static let errorLimit = 64 << 10
+
+    /// Server: sends text to the client's standard error.
+    package func writeError(_ bytes: ByteBuffer) {
+        let mustWake = state.withLockedValue { state in
+            guard !state.isClosed, state.errors.readableBytes + bytes.readableBytes <= Self.errorLimit else {
+                return false
+            }
+            state.errors.writeImmutableBuffer(bytes)
             return wake(&state)
         }
         if mustWake { transport.drain(self) }
@@ -177,11 +201,24 @@ public final class SSHChannel: ByteStream {
     }
 
     /// What was written since the last call, and what is to follow it.
-    func takeOutgoing() -> (data: CircularBuffer<ByteBuffer>, finishes: Bool, closes: Bool) {
+    struct Outgoing {
+        let data: CircularBuffer<ByteBuffer>
+        let errors: ByteBuffer
+        let exitStatus: UInt32?
+        let finishes: Bool
+        let closes: Bool
+    }
+
+    func takeOutgoing() -> Outgoing {
         state.withLockedValue { state in
             state.wakes = false
-            defer { state.outgoing = CircularBuffer() }
-            return (state.outgoing, state.finishes, state.closes)
+            defer {
+                state.outgoing = CircularBuffer()
+                state.errors = ByteBuffer()
+            }
+            return Outgoing(
+                data: state.outgoing, errors: state.errors, exitStatus: state.exitStatusToSend,
+                finishes: state.finishes, closes: state.closes)
         }
     }
 

@@ -104,6 +104,16 @@ package final class Transport: Sendable {
         onLoop { $0.accept(type, acceptor) }
     }
 
+    /// Says whether a request on a session channel is granted. It is called on the event loop and must not block.
+    package typealias SessionAnswer = @Sendable (SSHChannel, ChannelRequestKind) -> Bool
+
+    /// Server: from now on session channels are opened as the client asks, and `answer` is asked about each request.
+    ///
+    /// - Parameter most: how many channels may be open at a time.
+    package func serveSessions(atMost most: Int, _ answer: @escaping SessionAnswer) {
+        onLoop { $0.serveSessions(atMost: most, answer) }
+    }
+
     /// The loop that the connection lives on.
     package var eventLoop: any EventLoop { channel.eventLoop }
 
@@ -112,6 +122,9 @@ package final class Transport: Sendable {
 
     /// Ends the connection as unresponsive after `seconds`, unless ``stopDeadline()`` comes first.
     package func startDeadline(seconds: Int) { onLoop { $0.startDeadline(seconds: seconds) } }
+
+    /// Ends the connection when no channel has carried a byte for so many seconds.
+    package func endWhenIdle(seconds: Int) { onLoop { $0.endWhenIdle(seconds: seconds) } }
 
     package func stopDeadline() { onLoop { $0.stopDeadline() } }
 

@@ -15,6 +15,8 @@ public enum TransportError: Error, Sendable {
     case channelClosed
     /// The peer does not answer any more.
     case unresponsive(seconds: Int)
+    /// No channel has carried a byte for so long.
+    case idle(seconds: Int)
     /// The peer says more than anybody reads, or asks for more than it reads.
     case flooded
 }
@@ -28,6 +30,7 @@ extension TransportError: CustomStringConvertible {
         case .channelRefused(let reason, let text): "channel open failed (\(reason.rawValue)): \(text)"
         case .channelClosed: "channel closed"
         case .unresponsive: "Timeout, server not responding"
+        case .idle(let seconds): "idle for \(seconds) seconds"
         case .flooded: "the peer asks for more than it reads"
         }
     }

@@ -167,6 +167,11 @@ package struct ChannelExtendedData: Message {
     package var data = ByteBuffer()
 
     package init() {}
+    package init(recipientChannel: UInt32, standardError data: ByteBuffer) {
+        self.recipientChannel = recipientChannel
+        dataType = Self.standardError
+        self.data = data
+    }
     package mutating func code(_ coder: inout some FieldCoder) throws(WireError) {
         try coder.uint32("recipient channel", &recipientChannel)
         try coder.uint32("data_type_code", &dataType)

@@ -50,12 +50,13 @@ struct AuthenticationTests {
         let method = try publicKeyMethod(pair, key, algorithm, bound: bound)
         pair.client.attempt { try $0.authenticate(user: "tester", method) }
         pair.run()
-        guard case .publicKey(let shown, let name) = proof(pair) else {
+        guard case .publicKey(let shown) = proof(pair) else {
             Issue.record("\(String(describing: proof(pair)))")
             return
         }
-        #expect(shown == key.publicKey)
-        #expect(name == algorithm)
+        #expect(shown.key == key.publicKey)
+        #expect(shown.algorithm == algorithm)
+        #expect(shown.certificate == nil)
         #expect(pair.client.connection.isAuthenticated)
     }
 
@@ -69,7 +70,7 @@ struct AuthenticationTests {
             }
             pair.client.attempt { try $0.authenticate(user: "tester", method) }
             pair.run()
-            guard case .other("publickey") = proof(pair) else {
+            guard case .unusableKey = proof(pair) else {
                 Issue.record("\(String(describing: proof(pair)))")
                 continue
             }
@@ -113,7 +114,7 @@ struct AuthenticationTests {
             let (user, method) = try make(pair)
             pair.client.attempt { try $0.authenticate(user: user, method) }
             pair.run()
-            guard case .other = proof(pair) else {
+            guard case .unusableKey = proof(pair) else {
                 Issue.record("\(String(describing: proof(pair)))")
                 continue
             }
@@ -126,9 +127,9 @@ struct AuthenticationTests {
         let pair = keyed()
         pair.server.acts = { connection, event in
             guard case .authenticationRequested(let attempt) = event,
-                case .publicKeyOffered(let key, let algorithm) = attempt.proof
+                case .publicKeyOffered(let shown) = attempt.proof
             else { return false }
-            try connection.acknowledgePublicKey(key, algorithm: algorithm)
+            try connection.acknowledge(shown)
             return true
         }
         pair.client.attempt {
@@ -150,7 +151,8 @@ struct AuthenticationTests {
         let pair = keyed()
         pair.server.acts = { connection, event in
             guard case .authenticationRequested = event else { return false }
-            try connection.acknowledgePublicKey(other.publicKey, algorithm: "ssh-ed25519")
+            try connection.acknowledge(
+                ShownKey(key: other.publicKey, certificate: nil, algorithm: "ssh-ed25519", securityKey: nil))
             return true
         }
         pair.client.attempt {
@@ -172,10 +174,7 @@ struct AuthenticationTests {
             guard case .authenticationRequested(let attempt) = event, case .password(_, nil) = attempt.proof else {
                 return false
             }
-            var request = UserAuthPasswordChangeRequest()
-            request.prompt = ByteBuffer(string: "expired")
-            // The server's own verb for it does not exist yet, so the message is put on the wire by hand.
-            try connection.rejectWith(request)
+            try connection.requestPasswordChange(prompt: "expired")
             return true
         }
         pair.client.attempt { try $0.authenticate(user: "tester", .password(old, new: nil)) }
@@ -301,7 +300,9 @@ struct AuthenticationTests {
         let key = try PrivateKey.generate(.ed25519).publicKey
         #expect(throws: ConnectionError.self) { try pair.server.connection.acceptAuthentication() }
         #expect(throws: ConnectionError.self) { try pair.server.connection.rejectAuthentication(methods: []) }
-        #expect(throws: ConnectionError.self) { try pair.server.connection.acknowledgePublicKey(key, algorithm: "") }
+        let shown = ShownKey(key: key, certificate: nil, algorithm: "", securityKey: nil)
+        #expect(throws: ConnectionError.self) { try pair.server.connection.acknowledge(shown) }
+        #expect(throws: ConnectionError.self) { try pair.server.connection.requestPasswordChange(prompt: "") }
         #expect(throws: ConnectionError.self) { try pair.server.connection.authenticate(user: "tester", .none) }
         #expect(throws: ConnectionError.self) { try pair.client.connection.acceptHostKey() }
         #expect(throws: ConnectionError.self) { try pair.client.connection.openChannel() }
@@ -402,15 +403,6 @@ struct AuthenticationTests {
             Issue.record("\(String(describing: pair.client.failure))")
             return
         }
-    }
-}
-
-extension Connection {
-    /// Answers a request with a message of the test's own making.
-    mutating func rejectWith(_ message: some Message) throws(ConnectionError) {
-        serverAuthentication.answered()
-        try send(message)
-        try resume()
     }
 }
 

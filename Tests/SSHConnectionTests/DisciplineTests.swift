@@ -221,7 +221,8 @@ struct DisciplineTests {
         let verbs: [(inout Connection) throws -> Void] = [
             { try $0.start() }, { try $0.receive(ByteBuffer(string: "x")) }, { try $0.acceptHostKey() },
             { try $0.authenticate(user: "u", .none) }, { try $0.answer([]) }, { try $0.acceptAuthentication() },
-            { try $0.rejectAuthentication(methods: []) }, { try $0.acknowledgePublicKey(key, algorithm: "a") },
+            { try $0.rejectAuthentication(methods: []) },
+            { try $0.acknowledge(ShownKey(key: key, certificate: nil, algorithm: "a", securityKey: nil)) },
             { try $0.requestInformation(UserAuthInfoRequest()) }, { try $0.sendBanner("x") },
             { _ = try $0.openChannel() }, { try $0.acceptChannel(id) },
             { try $0.rejectChannel(id, .connectFailed, "") },

@@ -35,6 +35,8 @@ public struct FileError: Error, Equatable, Sendable {
         case tooDeep(limit: Int)
         /// The peer's data ended before this file's did.
         case incomplete(bytes: Int64, of: Int64)
+        /// The path, or a link on it, leads out of the directory that is served.
+        case leadsOut
     }
 
     public var path: LocalPath
@@ -77,6 +79,7 @@ extension FileError: CustomStringConvertible {
         case .directoryReplaced: "directory was replaced during the transfer"
         case .tooDeep(let limit): "directories nested deeper than \(limit)"
         case .incomplete(let bytes, let size): "\(bytes) of \(size) bytes received"
+        case .leadsOut: "leads out of the directory that is served"
         }
     }
 }

@@ -62,6 +62,16 @@ public struct FileStatus: Equatable, Sendable {
     public var owner: UInt32
     public var group: UInt32
 
+    /// What another file system tells; who asks for an identity cannot use it.
+    package init(
+        kind: Kind, mode: UInt16, size: Int64, accessed: FileTime, modified: FileTime, owner: UInt32, group: UInt32
+    ) {
+        (self.kind, self.mode, self.size, allocated) = (kind, mode, size, size)
+        (self.accessed, self.modified, changed) = (accessed, modified, modified)
+        (self.owner, self.group) = (owner, group)
+        identity = Identity(device: 0, number: 0)
+    }
+
     init(_ status: stat) {
         switch status.st_mode & S_IFMT {
         case S_IFREG: kind = .regular

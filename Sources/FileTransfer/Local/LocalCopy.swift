@@ -76,7 +76,7 @@ private struct CopySession {
         return summary
     }
 
-    private mutating func copy(_ item: WalkItem, _ walk: LocalWalk, _ writer: LocalTreeWriter) {
+    private mutating func copy(_ item: WalkItem<LocalFile>, _ walk: LocalWalk, _ writer: LocalTreeWriter) {
         do throws(FileError) {
             switch item {
             case .failure(let error): throw error

@@ -168,7 +168,7 @@ package final class LocalFile {
     }
 
     /// What is wrong if there is more in the file than when it was opened, or nobody can tell.
-    func growth() -> FileError? {
+    package func growth() -> FileError? {
         do throws(FileError) {
             let now = try currentStatus().size
             guard now > status.size else { return nil }

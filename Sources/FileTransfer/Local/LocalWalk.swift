@@ -7,9 +7,9 @@
 #endif
 
 /// What a walk meets, in the order a source sends it.
-package enum WalkItem {
+package enum WalkItem<File> {
     /// A regular file, open for reading.
-    case file(name: [UInt8], LocalFile)
+    case file(name: [UInt8], File)
     /// A directory whose entries come next, up to its ``leaveDirectory``.
     case enterDirectory(name: [UInt8], path: LocalPath, FileStatus)
     case leaveDirectory
@@ -62,7 +62,7 @@ package final class LocalWalk {
     }
 
     /// The next item; nil after the last.
-    package func next() -> WalkItem? {
+    package func next() -> WalkItem<LocalFile>? {
         while true {
             if let stack, !listings.isEmpty {
                 if let item = nextEntry(of: stack) { return item }
@@ -83,7 +83,7 @@ package final class LocalWalk {
     /// Sets the directory that is not entered.
     func exclude(_ identity: FileStatus.Identity?) { options.excluded = identity }
 
-    private func begin(_ source: LocalPath) -> WalkItem? {
+    private func begin(_ source: LocalPath) -> WalkItem<LocalFile>? {
         let path = source.trimmed
         do throws(FileError) {
             let status = try LocalFileSystem.status(of: path)
@@ -110,7 +110,7 @@ package final class LocalWalk {
         }
     }
 
-    private func regular(_ file: LocalFile, name: [UInt8]) throws(FileError) -> WalkItem {
+    private func regular(_ file: LocalFile, name: [UInt8]) throws(FileError) -> WalkItem<LocalFile> {
         guard file.status.kind == .regular else {
             throw FileError(path: file.path, operation: .open, cause: .notRegular)
         }
@@ -118,7 +118,7 @@ package final class LocalWalk {
     }
 
     /// The next item of the current directory; nil when a directory without a name has ended.
-    private func nextEntry(of stack: DirectoryStack) -> WalkItem? {
+    private func nextEntry(of stack: DirectoryStack) -> WalkItem<LocalFile>? {
         do throws(FileError) {
             guard let listing = listings.last, let entry = try listing.next() else {
                 let wasRoot = listings.count == 1
@@ -133,7 +133,7 @@ package final class LocalWalk {
 
     private func item(
         _ entry: ListedEntry, in directory: LocalDirectory, of stack: DirectoryStack
-    ) throws(FileError) -> WalkItem {
+    ) throws(FileError) -> WalkItem<LocalFile> {
         let path = directory.path.appending(entry.name)
         let notRegular = FileError(path: path, operation: .open, cause: .notRegular)
         if entry.isSpecial { throw notRegular }

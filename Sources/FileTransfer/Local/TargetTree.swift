@@ -1,3 +1,5 @@
+import NIOCore
+
 /// What a copy carries over besides contents.
 package struct FileAttributes: Sendable {
     /// Permission bits.
@@ -228,6 +230,9 @@ package final class NewFile {
         self.mask = mask
         self.preserve = preserve
     }
+
+    /// Writes all readable bytes at `offset`, as ``LocalFile/write(_:at:)`` does.
+    package func write(_ bytes: ByteBuffer, at offset: Int64) throws(FileError) { try file.write(bytes, at: offset) }
 
     /// Sets the file's size in bytes and its attributes, and closes it.
     ///

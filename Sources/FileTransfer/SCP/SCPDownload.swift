@@ -56,31 +56,49 @@ public struct SCPDownload: Sendable {
     public func run(into target: LocalPath) async throws -> TransferSummary {
         let (stream, options, observer) = (stream, options, observer)
         return try await DiskExecutor.run {
-            var session = DownloadSession(stream: stream, options: options, observer: observer)
-            return try await session.run(into: target)
+            try await SCPDownloadSession.run(stream: stream, options: options, observer: observer) {
+                () throws(FileError) in
+                try LocalTreeWriter(
+                    target: target,
+                    options: .init(preserve: options.preserve, targetMustBeDirectory: options.targetMustBeDirectory))
+            }
         }
     }
 }
 
-private struct DownloadSession {
+private func message(_ error: FileError) -> [UInt8] { Array("scp: \(error)".utf8) }
+
+/// One end of a session that writes what comes where a writer puts it.
+package struct SCPDownloadSession<Writer: SCPTargetWriter> {
     /// The file whose data is coming.
     private struct Current {
         var transfer: FileInTransfer
-        var file: NewFile
+        var file: Writer.File
         var offset: Int64 = 0
         var failure: FileError?
     }
 
-    let stream: any ByteStream
-    let options: SCPDownload.Options
-    let observer: any TransferObserver
-    var sink: SCPSink
-    var summary = TransferSummary()
+    private let stream: any ByteStream
+    private let options: SCPDownload.Options
+    private let observer: any TransferObserver
+    private var sink: SCPSink
+    private var summary = TransferSummary()
     private var current: Current?
     /// Files begun so far.
     private var started = 0
 
-    init(stream: any ByteStream, options: SCPDownload.Options, observer: any TransferObserver) {
+    /// Takes what the source sends until it ends. Why no writer could be made is told to the source.
+    ///
+    /// - Throws: as ``SCPDownload/run(into:)`` does.
+    package static func run(
+        stream: any ByteStream, options: SCPDownload.Options, observer: any TransferObserver,
+        makeWriter: () throws(FileError) -> Writer
+    ) async throws -> TransferSummary {
+        var session = Self(stream: stream, options: options, observer: observer)
+        return try await session.run(makeWriter)
+    }
+
+    private init(stream: any ByteStream, options: SCPDownload.Options, observer: any TransferObserver) {
         self.stream = stream
         self.options = options
         self.observer = observer
@@ -90,14 +108,12 @@ private struct DownloadSession {
         }
     }
 
-    mutating func run(into target: LocalPath) async throws -> TransferSummary {
-        let writer: LocalTreeWriter
+    private mutating func run(_ makeWriter: () throws(FileError) -> Writer) async throws -> TransferSummary {
+        let writer: Writer
         do throws(FileError) {
-            writer = try LocalTreeWriter(
-                target: target,
-                options: .init(preserve: options.preserve, targetMustBeDirectory: options.targetMustBeDirectory))
+            writer = try makeWriter()
         } catch {
-            sink.refuseToStart(Self.message(error))
+            sink.refuseToStart(message(error))
             try await flush()
             throw error
         }
@@ -115,7 +131,7 @@ private struct DownloadSession {
         return summary
     }
 
-    private mutating func receiveAll(_ writer: LocalTreeWriter) async throws {
+    private mutating func receiveAll(_ writer: Writer) async throws {
         while let bytes = try await stream.read() {
             try Task.checkCancellation()
             sink.receive(bytes)
@@ -129,7 +145,7 @@ private struct DownloadSession {
         if let output = sink.takeOutput() { try await stream.write(output) }
     }
 
-    private mutating func handle(_ event: SCPSink.Event, _ writer: LocalTreeWriter) {
+    private mutating func handle(_ event: SCPSink.Event, _ writer: Writer) {
         switch event {
         case .entry(let entry): begin(entry, writer)
         case .data(let bytes): write(bytes)
@@ -139,7 +155,7 @@ private struct DownloadSession {
         }
     }
 
-    private mutating func begin(_ entry: SCPEntry, _ writer: LocalTreeWriter) {
+    private mutating func begin(_ entry: SCPEntry, _ writer: Writer) {
         do throws(FileError) {
             let name = entry.name.bytes
             switch entry.kind {
@@ -155,7 +171,7 @@ private struct DownloadSession {
             sink.accept()
         } catch {
             warn("\(error)")
-            sink.refuse(Self.message(error))
+            sink.refuse(message(error))
         }
     }
 
@@ -173,7 +189,7 @@ private struct DownloadSession {
         // After a failure the rest is read all the same: the source goes on to the end of the file.
         if file.failure == nil {
             do throws(FileError) {
-                try file.file.file.write(bytes, at: file.offset)
+                try file.file.write(bytes, at: file.offset)
                 summary.bytes += Int64(bytes.readableBytes)
             } catch {
                 file.failure = error
@@ -203,16 +219,16 @@ private struct DownloadSession {
         let isComplete = failure == nil && sourceFailure == nil
         if isComplete { summary.files += 1 }
         observer.fileFinished(file.transfer, isComplete: isComplete)
-        sink.finish(failure: failure.map(Self.message))
+        sink.finish(failure: failure.map(message))
     }
 
-    private mutating func leaveDirectory(_ writer: LocalTreeWriter) {
+    private mutating func leaveDirectory(_ writer: Writer) {
         do throws(FileError) {
             try writer.leaveDirectory()
             sink.finish()
         } catch {
             warn("\(error)")
-            sink.finish(failure: Self.message(error))
+            sink.finish(failure: message(error))
         }
     }
 
@@ -224,10 +240,8 @@ private struct DownloadSession {
         observer.fileFinished(file.transfer, isComplete: false)
     }
 
-    private static func message(_ error: FileError) -> [UInt8] { Array("scp: \(error)".utf8) }
-
     private mutating func warn(_ text: String) {
         summary.errors += 1
-        if options.role == .client { observer.warning(text) }
+        if options.role != .server { observer.warning(text) }
     }
 }

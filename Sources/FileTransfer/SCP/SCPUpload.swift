@@ -8,6 +8,8 @@ public enum SCPRole: Sendable {
     case client
     /// `scp -f` or `scp -t` on a server: what goes wrong here is told to the client.
     case server
+    /// A server that keeps a log: what goes wrong here is told to the client and to the observer.
+    case loggingServer
 }
 
 /// Sends local files and directory trees to an SCP sink: the client of an upload, or `scp -f`.
@@ -59,8 +61,7 @@ public struct SCPUpload: Sendable {
             var walkOptions = LocalWalk.Options(recursive: options.recursive)
             walkOptions.unnamed = options.role == .client ? .replacedByEntries : .refused
             let walk = LocalWalk(sources: sources, options: walkOptions)
-            var session = UploadSession(stream: stream, options: options, observer: observer)
-            return try await session.run(walk)
+            return try await SCPUploadSession.run(walk, stream: stream, options: options, observer: observer)
         }
     }
 }
@@ -71,21 +72,32 @@ package func peerMessage(_ text: [UInt8]) -> String {
     return Printable.text(text.starts(with: prefix) ? text.dropFirst(prefix.count) : text[...])
 }
 
-private struct UploadSession {
-    let stream: any ByteStream
-    let options: SCPUpload.Options
-    let observer: any TransferObserver
-    var source = SCPSource()
-    var summary = TransferSummary()
-    var pool = BlockPool()
+/// One end of a session that sends what a walk meets.
+package struct SCPUploadSession<Walk: SCPSourceWalk> {
+    private let stream: any ByteStream
+    private let options: SCPUpload.Options
+    private let observer: any TransferObserver
+    private var source = SCPSource()
+    private var summary = TransferSummary()
+    private var pool = BlockPool()
     /// What is to be sent next: the rest of the last file, records, the data of the next.
-    var block = ByteBuffer()
+    private var block = ByteBuffer()
     /// Files sent whose last answer has not come.
-    var unanswered: [FileInTransfer] = []
+    private var unanswered: [FileInTransfer] = []
     /// Files begun so far.
-    var started = 0
+    private var started = 0
 
-    init(stream: any ByteStream, options: SCPUpload.Options, observer: any TransferObserver) {
+    /// Sends all that the walk meets, and the end of data behind it.
+    ///
+    /// - Throws: as ``SCPUpload/run(_:)`` does.
+    package static func run(
+        _ walk: Walk, stream: any ByteStream, options: SCPUpload.Options, observer: any TransferObserver
+    ) async throws -> TransferSummary {
+        var session = Self(stream: stream, options: options, observer: observer)
+        return try await session.run(walk)
+    }
+
+    private init(stream: any ByteStream, options: SCPUpload.Options, observer: any TransferObserver) {
         self.stream = stream
         self.options = options
         self.observer = observer
@@ -95,7 +107,7 @@ private struct UploadSession {
         block = pool.take()
     }
 
-    mutating func run(_ walk: LocalWalk) async throws -> TransferSummary {
+    private mutating func run(_ walk: Walk) async throws -> TransferSummary {
         _ = try await awaitAnswer { $0 == .ready }
         while let item = walk.next() {
             try Task.checkCancellation()
@@ -153,7 +165,7 @@ private struct UploadSession {
 
     /// Sends a file's contents. The sink is owed the announced number of bytes, whatever becomes of the file: zeros
     /// stand for what cannot be read, and a message instead of the closing zero byte says so.
-    private mutating func send(_ file: LocalFile) async throws {
+    private mutating func send(_ file: Walk.File) async throws {
         let size = file.status.size
         let transfer = FileInTransfer(number: started, path: file.path, size: size)
         started += 1
@@ -250,8 +262,8 @@ private struct UploadSession {
 
     private mutating func warn(_ text: String) {
         summary.errors += 1
-        // The server's side of a session has nobody to show anything to.
-        if options.role == .client { observer.warning(text) }
+        // `scp -f` has nobody to show anything to.
+        if options.role != .server { observer.warning(text) }
     }
 
     /// Reports an entry that is not sent at all.
@@ -259,6 +271,6 @@ private struct UploadSession {
 
     private mutating func report(_ text: String) throws {
         warn(text)
-        if options.role == .server { try source.warn(Array("scp: \(text)".utf8), into: &block) }
+        if options.role != .client { try source.warn(Array("scp: \(text)".utf8), into: &block) }
     }
 }

@@ -178,7 +178,7 @@ private struct UploadSession {
         return true
     }
 
-    private mutating func begin(_ item: WalkItem, _ walk: LocalWalk) {
+    private mutating func begin(_ item: WalkItem<LocalFile>, _ walk: LocalWalk) {
         if let directory = directories.last, directory.isLost {
             // The walk has just looked at one more entry; the rest it need not.
             if case .leaveDirectory = item {

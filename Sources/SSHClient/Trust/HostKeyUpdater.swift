@@ -9,11 +9,6 @@ import Synchronization
 /// Learns the other keys of a trusted host, and forgets those it has no longer (`UpdateHostKeys`; OpenSSH's PROTOCOL,
 /// section 2.5). It works beside whatever the connection is for; nothing that goes wrong here is more than a note.
 struct HostKeyUpdater {
-    /// The server tells its keys.
-    static let announcement = "hostkeys-00@openssh.com"
-    /// The client asks for signatures that show that the server holds them.
-    static let proof = "hostkeys-prove-00@openssh.com"
-
     let options: ClientOptions
     let log: ClientLog
     /// What the files call the host.
@@ -52,9 +47,9 @@ struct HostKeyUpdater {
     /// Takes what the server said about the connection as a whole.
     mutating func receive(_ event: ConnectionEvent, _ transport: Transport) async {
         switch event {
-        case .globalRequest(let request) where request.request == Self.announcement:
+        case .globalRequest(let request) where request.request == HostKeyRotation.announcement:
             await announced(request.fields, transport)
-        case .globalReply(to: Self.proof, let fields):
+        case .globalReply(to: HostKeyRotation.proof, let fields):
             guard let session else { return }
             proved(fields, session)
         default:
@@ -76,7 +71,7 @@ struct HostKeyUpdater {
         session =
             (try? await transport.perform { (connection) throws(ConnectionError) -> Session? in
                 guard let id = connection.sessionID, let shown = connection.negotiated?.hostKey else { return nil }
-                try connection.globalRequest(Self.proof, wantReply: true, payload)
+                try connection.globalRequest(HostKeyRotation.proof, wantReply: true, payload)
                 return Session(id: id, algorithm: Certificate.plainName(of: shown) ?? shown)
             }) ?? nil
     }
@@ -142,10 +137,7 @@ struct HostKeyUpdater {
                     log.note(1, "proof of a host key with \(Printable.text(algorithm.utf8)) is not taken")
                     continue
                 }
-                var signed = ByteBuffer()
-                signed.writeSSHString(Self.proof)
-                signed.writeSSHString(session.id)
-                signed.writeSSHString(key.blob)
+                let signed = HostKeyRotation.signedData(sessionID: session.id, key: key)
                 try key.verify(signature: signature, of: signed.readableBytesView, algorithm: algorithm)
                 proved.append(key)
             }

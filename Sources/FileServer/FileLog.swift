@@ -1,0 +1,119 @@
+import FileTransfer
+import Logging
+import Metrics
+import SSHServer
+import SSHWire
+import Synchronization
+
+/// The lines and counters of one session's files: who, from where, what, how many bytes, how long, how it ended.
+final class FileLog: Sendable {
+    private let logger: Logger?
+    private let session: Logger.Metadata
+    /// Files of the SCP protocol under way: since when, and how much of them has passed.
+    private let underWay = Mutex<[Int: (start: ContinuousClock.Instant, bytes: Int)]>([:])
+
+    // Made once: a counter is looked up by its label.
+    private static let files = Counter(label: "scpd_files_total")
+    private static let failures = Counter(label: "scpd_failed_files_total")
+    private static let read = Counter(label: "scpd_read_bytes_total")
+    private static let written = Counter(label: "scpd_written_bytes_total")
+    private static let refusals = Counter(label: "scpd_refused_requests_total")
+
+    init(logger: Logger?, login: Login) {
+        self.logger = logger
+        session = ["user": "\(login.user)", "address": "\(login.address)", "port": "\(login.port)"]
+    }
+
+    /// A command that is not served.
+    func refused(_ reason: String) {
+        Self.refusals.increment()
+        log(.notice, "request refused", ["reason": "\(reason)"])
+    }
+
+    /// What ended a session before its time.
+    func ended(_ error: any Error) {
+        log(.info, "session failed", ["reason": "\(Printable.text("\(error)".utf8))"])
+    }
+
+    private func log(_ level: Logger.Level, _ words: Logger.Message, _ fields: @autoclosure () -> Logger.Metadata) {
+        guard let logger, logger.logLevel <= level else { return }
+        logger.log(level: level, words, metadata: session.merging(fields()) { $1 })
+    }
+
+    private func count(read: Int, written: Int, isComplete: Bool) {
+        Self.files.increment()
+        if !isComplete { Self.failures.increment() }
+        Self.read.increment(by: read)
+        Self.written.increment(by: written)
+    }
+
+    /// Seconds with three decimals.
+    private static func seconds(_ duration: Duration) -> String {
+        let milliseconds = duration / .milliseconds(1)
+        return "\((milliseconds).rounded() / 1000)"
+    }
+}
+
+extension FileLog: ServedTransferObserver {
+    func closed(_ transfer: ServedTransfer) {
+        let (outcome, isComplete) =
+            switch transfer.outcome {
+            case .complete: ("complete", true)
+            case .failed(let reason): (reason, false)
+            case .interrupted: ("interrupted", false)
+            }
+        count(
+            read: Int(clamping: transfer.bytesRead), written: Int(clamping: transfer.bytesWritten),
+            isComplete: isComplete)
+        log(
+            .info, "file",
+            [
+                "path": "\(Printable.text(transfer.path))", "read": "\(transfer.bytesRead)",
+                "written": "\(transfer.bytesWritten)", "seconds": "\(Self.seconds(transfer.duration))",
+                "outcome": "\(outcome)",
+            ])
+    }
+
+    func changed(_ operation: String, _ path: [UInt8]) {
+        log(.info, "change", ["operation": "\(operation)", "path": "\(Printable.text(path))"])
+    }
+
+    func refused(_ refusal: ServedRefusal) {
+        Self.refusals.increment()
+        log(
+            .notice, "file refused",
+            [
+                "operation": "\(refusal.operation)", "path": "\(Printable.text(refusal.path))",
+                "reason": "\(refusal.reason)",
+            ])
+    }
+}
+
+/// The files of the SCP protocol, seen from one end of which it is known whether it sends.
+struct SCPFileLog: TransferObserver {
+    let log: FileLog
+    let sends: Bool
+
+    func fileStarted(_ file: FileInTransfer) { log.started(file) }
+    func bytesTransferred(_ count: Int, of file: FileInTransfer) { log.add(count, to: file) }
+    func fileFinished(_ file: FileInTransfer, isComplete: Bool) { log.finished(file, isComplete, sends: sends) }
+    func warning(_ text: String) { log.warned(text) }
+}
+
+extension FileLog {
+    fileprivate func started(_ file: FileInTransfer) { underWay.withLock { $0[file.number] = (.now, 0) } }
+
+    fileprivate func add(_ count: Int, to file: FileInTransfer) {
+        underWay.withLock { $0[file.number]?.bytes += count }
+    }
+
+    fileprivate func warned(_ text: String) { log(.notice, "file refused", ["reason": "\(text)"]) }
+
+    fileprivate func finished(_ file: FileInTransfer, _ isComplete: Bool, sends: Bool) {
+        guard let (start, bytes) = underWay.withLock({ $0.removeValue(forKey: file.number) }) else { return }
+        closed(
+            ServedTransfer(
+                path: file.path.bytes, bytesRead: sends ? UInt64(bytes) : 0, bytesWritten: sends ? 0 : UInt64(bytes),
+                duration: .now - start, outcome: isComplete ? .complete : .failed("incomplete")))
+    }
+}

@@ -1,0 +1,106 @@
+import FileTransfer
+import Logging
+import Metrics
+import NIOCore
+import SSHServer
+import SSHWire
+
+/// Serves files to the sessions of an ``SSHServer``: the `sftp` subsystem, `scp -t` and `scp -f`. It runs no program.
+public struct FileService: SessionHandler {
+    /// What one user is shown.
+    public struct Share: Sendable {
+        public var files: any ServedFileSystem
+        /// Where relative paths start: a path from the root that is shown.
+        public var home: [UInt8]
+        public var isReadOnly: Bool
+
+        public init(files: any ServedFileSystem, home: [UInt8] = [UInt8(ascii: "/")], isReadOnly: Bool = false) {
+            self.files = files
+            self.home = home
+            self.isReadOnly = isReadOnly
+        }
+    }
+
+    /// Why a user is shown nothing, for the log and in words the user may see.
+    public struct NoShare: Error, CustomStringConvertible {
+        public let description: String
+        public init(_ description: String) { self.description = description }
+    }
+
+    private let share: @Sendable (Login) throws -> Share
+    private let logger: Logger?
+
+    /// - Parameters:
+    ///   - logger: receives a line for each file and each refusal.
+    ///   - share: what a user is shown. It is asked at the start of each session, on a thread that may block.
+    public init(logger: Logger? = nil, share: @escaping @Sendable (Login) throws -> Share) {
+        self.logger = logger
+        self.share = share
+    }
+
+    /// The same for everybody.
+    public init(_ files: any ServedFileSystem, isReadOnly: Bool = false, logger: Logger? = nil) {
+        let share = Share(files: files, isReadOnly: isReadOnly)
+        self.init(logger: logger) { _ in share }
+    }
+
+    public func accepts(_ request: SessionRequest, from login: Login) -> Bool {
+        switch request {
+        case .subsystem(let name): name == "sftp"
+        // What is wrong with a command is told in the session, where the user sees it.
+        case .exec, .shell: true
+        }
+    }
+
+    /// The threads of all sessions, which may block on the disk.
+    private static let disk = DiskExecutor(threads: 16)
+
+    public func serve(_ session: ServedSession) async -> UInt32 {
+        await withTaskExecutorPreference(Self.disk) { await serveOnDisk(session) }
+    }
+
+    private func serveOnDisk(_ session: ServedSession) async -> UInt32 {
+        let log = FileLog(logger: logger, login: session.login)
+        do {
+            let command = try Self.command(session.request)
+            var share = try share(session.login)
+            if session.login.permissions.isReadOnly { share.isReadOnly = true }
+            return try await serve(command, share, session, log)
+        } catch  where error is RemoteCommandError || error is NoShare {
+            log.refused("\(error)")
+            session.writeError(ByteBuffer(string: "scpd: \(error)\r\n"))
+            return 1
+        } catch {
+            log.ended(error)
+            return 1
+        }
+    }
+
+    private static func command(_ request: SessionRequest) throws(RemoteCommandError) -> RemoteCommand {
+        switch request {
+        case .subsystem: .sftp(SFTPServerRequest())
+        case .exec(let line): try RemoteCommandLine.parse(Array(line.readableBytesView))
+        case .shell: throw .empty
+        }
+    }
+
+    private func serve(
+        _ command: RemoteCommand, _ share: Share, _ session: ServedSession, _ log: FileLog
+    ) async throws -> UInt32 {
+        func scp(sends: Bool) -> SCPServer {
+            SCPServer(
+                files: share.files, home: share.home, isReadOnly: share.isReadOnly,
+                observer: SCPFileLog(log: log, sends: sends))
+        }
+        switch command {
+        case .scpSource(let request): return try await scp(sends: true).serve(request, stream: session.stream)
+        case .scpSink(let request): return try await scp(sends: false).serve(request, stream: session.stream)
+        case .sftp(let request):
+            let home = try request.startDirectory.map { try scp(sends: true).place(of: $0) } ?? share.home
+            let options = SFTPServer.Options(isReadOnly: share.isReadOnly || request.isReadOnly)
+            try await SFTPServer(files: share.files, home: home, options: options, observer: log)
+                .serve(session.stream)
+            return 0
+        }
+    }
+}

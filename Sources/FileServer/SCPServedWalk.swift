@@ -1,0 +1,222 @@
+import FileTransfer
+import NIOCore
+
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Glibc
+#endif
+
+let readOnlyFileSystem = EROFS
+
+/// Goes through the files and directories that `scp -f` was asked for, one entry at a time.
+///
+/// Links are followed as far as the file system that is served allows. A directory met again inside itself is a failure.
+final class ServedWalk: SCPSourceWalk {
+    private struct Level {
+        let path: LocalPath
+        /// Without links, to know it again.
+        let realPath: [UInt8]
+        var entries: ServedEntries
+    }
+
+    /// Directories nested deeper than this are a failure.
+    static let maximumDepth = 1_000
+    /// Directories that stay open while those below them are listed.
+    private static let openLevels = 16
+
+    private let places: ServedPlaces
+    private let recursive: Bool
+    private var sources: ArraySlice<LocalPath>
+    private var levels: [Level] = []
+
+    init(places: ServedPlaces, sources: [LocalPath], recursive: Bool) {
+        self.places = places
+        self.recursive = recursive
+        self.sources = sources[...]
+    }
+
+    func next() -> WalkItem<ServedSource>? {
+        do throws(FileError) {
+            if !levels.isEmpty { return try nextEntry() }
+            guard let source = sources.first else { return nil }
+            sources = sources.dropFirst()
+            return try begin(source)
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    func skipDirectory() { _ = levels.popLast() }
+
+    private func begin(_ source: LocalPath) throws(FileError) -> WalkItem<ServedSource> {
+        // An empty path is the name of nothing, and not of the home directory.
+        guard !source.bytes.isEmpty else { throw FileError(path: source, operation: .open, errno: ENOENT) }
+        let path = source.trimmed
+        let status = try look(at: path)
+        guard status.kind == .directory else { return try open(path, kind: status.kind) }
+        guard recursive else { throw FileError(path: path, operation: .open, cause: .notRegular) }
+        guard path.hasName else { throw FileError(path: path, operation: .open, cause: .unnamed) }
+        return try enter(path, status, realPath: try real(path))
+    }
+
+    private func nextEntry() throws(FileError) -> WalkItem<ServedSource> {
+        guard let level = levels.last, let entry = try level.entries.next() else {
+            levels.removeLast()
+            return .leaveDirectory
+        }
+        let path = level.path.appending(entry.name)
+        let isLink = entry.status.map { $0.kind == .symbolicLink } ?? true
+        guard let status = isLink ? try look(at: path) : entry.status, status.kind == .directory else {
+            return try open(path, kind: entry.status?.kind ?? .regular)
+        }
+        guard levels.count < Self.maximumDepth else {
+            throw FileError(path: path, operation: .open, cause: .tooDeep(limit: Self.maximumDepth))
+        }
+        let realPath = isLink ? try real(path) : LocalPath(level.realPath).appending(entry.name).bytes
+        if levels.contains(where: { $0.realPath == realPath }) {
+            throw FileError(path: path, operation: .open, errno: ELOOP)
+        }
+        return try enter(path, status, realPath: realPath)
+    }
+
+    private func look(at path: LocalPath) throws(FileError) -> ServedStatus {
+        do throws(ServedError) {
+            return try places.files.status(of: places.absolute(path), followingLinks: true)
+        } catch {
+            throw error.on(path, .open)
+        }
+    }
+
+    private func real(_ path: LocalPath) throws(FileError) -> [UInt8] {
+        do throws(ServedError) {
+            return try places.files.realPath(places.absolute(path))
+        } catch {
+            throw error.on(path, .open)
+        }
+    }
+
+    private func enter(
+        _ path: LocalPath, _ status: ServedStatus, realPath: [UInt8]
+    ) throws(FileError) -> WalkItem<ServedSource> {
+        do throws(ServedError) {
+            let directory = try places.files.openDirectory(places.absolute(path))
+            levels.append(Level(path: path, realPath: realPath, entries: ServedEntries(directory, path: path)))
+        } catch {
+            throw error.on(path, .open)
+        }
+        let old = levels.count - 1 - Self.openLevels
+        if old >= 0 { levels[old].entries.loadRest() }
+        return .enterDirectory(name: path.lastComponent, path: path, FileStatus(status))
+    }
+
+    /// - Parameter kind: what it is, or was a moment ago.
+    private func open(_ path: LocalPath, kind: ServedStatus.Kind) throws(FileError) -> WalkItem<ServedSource> {
+        guard kind == .regular || kind == .symbolicLink else {
+            throw FileError(path: path, operation: .open, cause: .notRegular)
+        }
+        var options = ServedOpenOptions()
+        options.reads = true
+        do throws(ServedError) {
+            let file = try places.files.open(places.absolute(path), options)
+            let status = try file.status()
+            guard status.kind == .regular else { throw .notRegular }
+            return .file(
+                name: path.lastComponent, ServedSource(file: file, path: path, status: FileStatus(status)))
+        } catch {
+            throw error.on(path, .open)
+        }
+    }
+}
+
+/// What is left of a directory's entries, `.` and `..` aside.
+private final class ServedEntries {
+    private let path: LocalPath
+    private var directory: (any ServedDirectory)?
+    private var rest: [ServedEntry] = []
+    private var failure: FileError?
+
+    init(_ directory: any ServedDirectory, path: LocalPath) {
+        self.directory = directory
+        self.path = path
+    }
+
+    func next() throws(FileError) -> ServedEntry? {
+        if let entry = rest.popLast() { return entry }
+        if let failure {
+            self.failure = nil
+            throw failure
+        }
+        do throws(ServedError) {
+            while let entry = try directory?.next() {
+                if entry.name != Array(".".utf8), entry.name != Array("..".utf8) { return entry }
+            }
+        } catch {
+            // What cannot be listed any further ends here.
+            directory = nil
+            throw error.on(path, .list)
+        }
+        directory = nil
+        return nil
+    }
+
+    /// Reads what is left into memory and closes the directory. What goes wrong is thrown by the last ``next()``.
+    func loadRest() {
+        guard directory != nil else { return }
+        var entries: [ServedEntry] = []
+        var met: FileError?
+        do throws(FileError) {
+            while let entry = try next() { entries.append(entry) }
+        } catch {
+            met = error
+        }
+        rest = entries.reversed()
+        failure = met
+    }
+}
+
+/// A served file that is being sent.
+struct ServedSource: SCPSourceFile {
+    let file: any ServedFile
+    let path: LocalPath
+    let status: FileStatus
+
+    func read(into buffer: inout ByteBuffer, count: Int, at offset: Int64) throws(FileError) -> Int {
+        do throws(ServedError) {
+            return try file.read(into: &buffer, count: count, at: offset)
+        } catch {
+            throw error.on(path, .read)
+        }
+    }
+
+    func growth() -> FileError? {
+        do throws(ServedError) {
+            let now = FileStatus(try file.status()).size
+            guard now > status.size else { return nil }
+            return FileError(path: path, operation: .read, cause: .grew(bytes: status.size, now: now))
+        } catch {
+            return error.on(path, .status)
+        }
+    }
+}
+
+extension FileStatus {
+    init(_ status: ServedStatus) {
+        let kind: Kind =
+            switch status.kind {
+            case .regular: .regular
+            case .directory: .directory
+            case .symbolicLink: .symbolicLink
+            default: .other
+            }
+        self.init(
+            kind: kind, mode: status.mode, size: Int64(clamping: status.size), accessed: FileTime(status.accessed),
+            modified: FileTime(status.modified), owner: status.owner, group: status.group)
+    }
+}
+
+extension FileTime {
+    init(_ time: ServedTime) { self.init(seconds: time.seconds, nanoseconds: time.nanoseconds) }
+}

@@ -1,0 +1,228 @@
+import SSHServer
+
+/// What the command line of scpd asks for.
+struct DaemonOptions {
+    enum Task: Equatable { case serve, sftp, hashPassword(user: String), help, version }
+
+    /// An address to listen on, its port given with it or by `--port`.
+    struct Listen: Equatable {
+        var address: String
+        var port: Int?
+    }
+
+    var task = Task.serve
+    var listen: [Listen] = []
+    var port = 2222
+    /// The directory to be served; nil for the working directory, or for all files with `--sftp`.
+    var root: String?
+    var userRoot: String?
+    var hostKeys: [String] = []
+    var hostCertificates: [String] = []
+    var authorizedKeys: String?
+    var trustedAuthorities: String?
+    var revokedKeys: String?
+    var passwordFile: String?
+    var methods: String?
+    var allowsAnyUser = false
+    var isReadOnly = false
+    var creationMask: UInt16?
+    var banner: String?
+    var limits = ServerLimits()
+    var rekeyBytes: UInt64?
+    var keyExchanges: [String]?
+    var ciphers: [String]?
+    var macs: [String]?
+    var stopSeconds = 30
+    var isVerbose = false
+
+    init(_ arguments: [String]) throws(OptionFault) {
+        try LongOption.parse(arguments, Self.options, into: &self)
+    }
+
+    static var usage: String {
+        """
+        usage: scpd [option]...
+
+        Serves files over SSH to scp and sftp clients, and nothing else. Without an option it listens on port 2222 of all
+        addresses, lets the user who started it in with the keys of ~/.ssh/authorized_keys, and serves the working directory.
+
+        \(LongOption.help(options))
+        """
+    }
+
+    static let options: [LongOption<DaemonOptions>] = serving + lettingIn + bounding + other
+
+    private static let serving: [LongOption<DaemonOptions>] = [
+        .init("listen", "ADDRESS", "listen here: 192.0.2.1, ::1, 192.0.2.1:2022, [::1]:2022;\nmay be repeated") {
+            (options, value) throws(OptionFault) in options.listen.append(try Listen(value))
+        },
+        .init("port", "PORT", "the port of addresses given without one (2222); 0 for any free one") {
+            (options, value) throws(OptionFault) in options.port = try number(value, 0...65535)
+        },
+        .init("root", "DIR", "serve this directory (the working directory); `/` for the whole machine") {
+            (options, value) throws(OptionFault) in options.root = value
+        },
+        .init("user-root", "PATH", "serve each user a directory of his own: %u is the user's name,\nrelative to --root")
+        {
+            (options, value) throws(OptionFault) in options.userRoot = value
+        },
+        .init("read-only", nil, "let nobody change anything") {
+            (options, _) throws(OptionFault) in options.isReadOnly = true
+        },
+        .init("umask", "MODE", "permission bits that new files do not get, in octal (the process's)") {
+            (options, value) throws(OptionFault) in
+            guard let mask = UInt16(value, radix: 8), mask <= 0o777 else { throw OptionFault("not an octal mode") }
+            options.creationMask = mask
+        },
+    ]
+
+    private static let lettingIn: [LongOption<DaemonOptions>] = [
+        .init(
+            "host-key", "FILE",
+            "a private key of this server; may be repeated. Without one a key is made\non first start, and kept"
+        ) {
+            (options, value) throws(OptionFault) in options.hostKeys.append(value)
+        },
+        .init("host-certificate", "FILE", "a certificate of a host key; may be repeated") {
+            (options, value) throws(OptionFault) in options.hostCertificates.append(value)
+        },
+        .init(
+            "authorized-keys", "FILE",
+            "the keys of those who are let in (~/.ssh/authorized_keys);\n%u is the user's name"
+        ) {
+            (options, value) throws(OptionFault) in options.authorizedKeys = value
+        },
+        .init("trusted-user-ca-keys", "FILE", "authorities whose certificates let users in") {
+            (options, value) throws(OptionFault) in options.trustedAuthorities = value
+        },
+        .init("revoked-keys", "FILE", "keys and certificates that let nobody in: a list or a KRL") {
+            (options, value) throws(OptionFault) in options.revokedKeys = value
+        },
+        .init("password-file", "FILE", "users and the hashes of their passwords, see --hash-password") {
+            (options, value) throws(OptionFault) in options.passwordFile = value
+        },
+        .init(
+            "methods", "LIST", "what a user has to pass, such as publickey,password;\nalternatives with spaces between"
+        ) {
+            (options, value) throws(OptionFault) in options.methods = value
+        },
+        .init("any-user", nil, "take any user name together with a key of --authorized-keys") {
+            (options, _) throws(OptionFault) in options.allowsAnyUser = true
+        },
+        .init("banner", "FILE", "a text shown before log-in") {
+            (options, value) throws(OptionFault) in options.banner = value
+        },
+    ]
+
+    private static let bounding: [LongOption<DaemonOptions>] = [
+        .init("max-connections", "NUMBER", "connections at a time (1000)") {
+            (options, value) throws(OptionFault) in options.limits.connections = try number(value, 1...1_000_000)
+        },
+        .init(
+            "max-startups", "BEGIN:PERCENT:FULL",
+            "connections before log-in: from BEGIN on PERCENT of new ones are\nrefused, all at FULL (10:30:100)"
+        ) {
+            (options, value) throws(OptionFault) in options.limits.startups = try startups(value)
+        },
+        .init("login-grace", "SECONDS", "how long logging in may take (120)") {
+            (options, value) throws(OptionFault) in options.limits.loginGrace = try number(value, 1...86400)
+        },
+        .init("max-auth-tries", "NUMBER", "failed attempts on a connection (6)") {
+            (options, value) throws(OptionFault) in options.limits.authenticationAttempts = try number(value, 1...1000)
+        },
+        .init("max-sessions", "NUMBER", "channels of a connection at a time (64)") {
+            (options, value) throws(OptionFault) in options.limits.sessionsPerConnection = try number(value, 1...10_000)
+        },
+        .init("idle-timeout", "SECONDS", "end connections that carry nothing for so long (never)") {
+            (options, value) throws(OptionFault) in options.limits.idleSeconds = try number(value, 1...31_536_000)
+        },
+        .init("keepalive", "SECONDS", "ask a silent client whether it is there; 0 for never (60)") {
+            (options, value) throws(OptionFault) in options.limits.keepAliveInterval = try number(value, 0...86400)
+        },
+        .init("no-penalties", nil, "do not refuse addresses for a while after failed log-ins") {
+            (options, _) throws(OptionFault) in options.limits.penalizesFailures = false
+        },
+        .init("stop-timeout", "SECONDS", "how long transfers may go on after SIGTERM (30)") {
+            (options, value) throws(OptionFault) in options.stopSeconds = try number(value, 0...86400)
+        },
+        .init("rekey-limit", "BYTES", "new keys after so many bytes, with K, M or G (the cipher's own limit)") {
+            (options, value) throws(OptionFault) in options.rekeyBytes = try size(value)
+        },
+        .init("kex-algorithms", "LIST", "key exchange methods, best first") {
+            (options, value) throws(OptionFault) in options.keyExchanges = list(value)
+        },
+        .init("ciphers", "LIST", "ciphers, best first") {
+            (options, value) throws(OptionFault) in options.ciphers = list(value)
+        },
+        .init("macs", "LIST", "message authentication codes, best first") {
+            (options, value) throws(OptionFault) in options.macs = list(value)
+        },
+    ]
+
+    private static let other: [LongOption<DaemonOptions>] = [
+        .init("verbose", nil, "log the steps of each connection too") {
+            (options, _) throws(OptionFault) in options.isVerbose = true
+        },
+        .init("sftp", nil, "serve one SFTP session on standard input and output, as sftp-server does") {
+            (options, _) throws(OptionFault) in options.task = .sftp
+        },
+        .init("hash-password", "USER", "read a password and print the user's line for --password-file") {
+            (options, value) throws(OptionFault) in options.task = .hashPassword(user: value)
+        },
+        .init("version", nil, "print the version") { (options, _) throws(OptionFault) in options.task = .version },
+        .init("help", nil, "print this") { (options, _) throws(OptionFault) in options.task = .help },
+    ]
+
+    // MARK: Values
+
+    private static func number(_ text: String, _ range: ClosedRange<Int>) throws(OptionFault) -> Int {
+        guard let number = Int(text), range.contains(number) else {
+            throw OptionFault("a number from \(range.lowerBound) to \(range.upperBound) is wanted")
+        }
+        return number
+    }
+
+    private static func startups(_ text: String) throws(OptionFault) -> ServerLimits.Startups {
+        let parts = text.split(separator: ":", omittingEmptySubsequences: false).map { Int($0) ?? -1 }
+        if parts.count == 1, parts[0] > 0 { return .init(begin: parts[0], percent: 100, full: parts[0]) }
+        guard parts.count == 3, parts[0] > 0, (0...100).contains(parts[1]), parts[2] >= parts[0] else {
+            throw OptionFault("a number, or begin:percent:full, is wanted")
+        }
+        return .init(begin: parts[0], percent: parts[1], full: parts[2])
+    }
+
+    private static func size(_ text: String) throws(OptionFault) -> UInt64 {
+        let shift = ["K": 10, "M": 20, "G": 30][text.suffix(1).uppercased()]
+        guard let number = UInt64(shift == nil ? text[...] : text.dropLast()), number > 0, number <= 1 << 30 else {
+            throw OptionFault("a number of bytes is wanted")
+        }
+        let bytes = number << UInt64(shift ?? 0)
+        guard bytes >= 16 else { throw OptionFault("at least 16 bytes are wanted") }
+        return bytes
+    }
+
+    private static func list(_ text: String) -> [String] { text.split(separator: ",").map(String.init) }
+}
+
+extension DaemonOptions.Listen {
+    init(_ text: String) throws(OptionFault) {
+        let fault = OptionFault("an address is wanted, or [address]:port")
+        func port(_ text: Substring) throws(OptionFault) -> Int {
+            guard let number = Int(text), (0...65535).contains(number) else { throw fault }
+            return number
+        }
+        if text.hasPrefix("["), let end = text.firstIndex(of: "]") {
+            address = String(text[text.index(after: text.startIndex)..<end])
+            let rest = text[text.index(after: end)...]
+            guard rest.isEmpty || rest.hasPrefix(":") else { throw fault }
+            self.port = rest.isEmpty ? nil : try port(rest.dropFirst())
+        } else if let colon = text.firstIndex(of: ":"), text.lastIndex(of: ":") == colon {
+            address = String(text[..<colon])
+            self.port = try port(text[text.index(after: colon)...])
+        } else {
+            address = text
+            self.port = nil
+        }
+        guard !address.isEmpty else { throw fault }
+    }
+}

@@ -1,0 +1,35 @@
+import SSHServer
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// Makes lines for a password file: asks on the terminal where there is one, else takes the first line of standard input.
+enum PasswordHashing {
+    static func run(user: String) throws {
+        let isTerminal = isatty(STDIN_FILENO) == 1
+        if isTerminal { SCPDMain.write("Password for \(user): ") }
+        let password = try withoutEcho(isTerminal) { readLine(strippingNewline: true) }
+        guard let password, !password.isEmpty else { throw StartFailure("no password was given") }
+        do { print(try PasswordFile.line(user: user, password: LoginSecret(password))) } catch {
+            throw StartFailure("\(error)")
+        }
+    }
+
+    private static func withoutEcho<T>(_ isTerminal: Bool, _ body: () throws -> T) throws -> T {
+        var before = termios()
+        guard isTerminal, tcgetattr(STDIN_FILENO, &before) == 0 else { return try body() }
+        var silent = before
+        silent.c_lflag &= ~tcflag_t(ECHO)
+        tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent)
+        defer {
+            tcsetattr(STDIN_FILENO, TCSAFLUSH, &before)
+            SCPDMain.write("\n")
+        }
+        return try body()
+    }
+}

@@ -1,0 +1,61 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// What systemd and its like hand to a service and want to hear from it (sd_listen_fds(3), sd_notify(3)).
+enum ServiceManager {
+    /// The first descriptor that is passed.
+    private static let firstDescriptor: Int32 = 3
+
+    /// The listening sockets that were made for this process, if any. To be asked once: it leaves nothing behind for
+    /// another process to take for its own.
+    static func listeningSockets() -> [Int32] {
+        defer {
+            unsetenv("LISTEN_PID")
+            unsetenv("LISTEN_FDS")
+            unsetenv("LISTEN_FDNAMES")
+        }
+        guard value("LISTEN_PID").flatMap({ Int32($0) }) == getpid(),
+            let count = value("LISTEN_FDS").flatMap({ Int32($0) }), (1...1024).contains(count)
+        else { return [] }
+        let sockets = (0..<count).map { firstDescriptor + $0 }
+        for socket in sockets { _ = fcntl(socket, F_SETFD, FD_CLOEXEC) }
+        return sockets
+    }
+
+    /// Tells a state such as `READY=1`, where somebody wants to know.
+    static func notify(_ state: String) {
+        guard let path = value("NOTIFY_SOCKET"), let first = path.utf8.first, path.utf8.count > 1 else { return }
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        var bytes = Array(path.utf8)
+        // A name of Linux's that is no file.
+        if first == UInt8(ascii: "@") { bytes[0] = 0 }
+        guard bytes.count < MemoryLayout.size(ofValue: address.sun_path) else { return }
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
+        let length = MemoryLayout.offset(of: \sockaddr_un.sun_path).map { socklen_t($0 + bytes.count) }
+        let descriptor = datagramSocket()
+        guard let length, descriptor >= 0 else { return }
+        defer { close(descriptor) }
+        let message = Array(state.utf8)
+        _ = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+                sendto(descriptor, message, message.count, 0, pointer, length)
+            }
+        }
+    }
+
+    private static func datagramSocket() -> Int32 {
+        #if canImport(Glibc)
+            socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0)
+        #else
+            socket(AF_UNIX, SOCK_DGRAM, 0)
+        #endif
+    }
+
+    private static func value(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
+}

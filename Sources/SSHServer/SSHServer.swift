@@ -1,0 +1,196 @@
+import Logging
+import NIOCore
+import NIOPosix
+import SSHConnection
+import SSHTransport
+import SSHWire
+import Synchronization
+
+/// An SSH server that lets users in and hands their sessions to a handler. It runs no program and no shell, and forwards
+/// nothing.
+///
+/// ```swift
+/// let server = try await SSHServer.start(
+///     on: [.address("127.0.0.1", port: 0)], configuration: .init(hostKeys: [try .generate(.ed25519)]),
+///     policy: policy, handler: handler)
+/// print(server.ports)
+/// await server.stop()
+/// ```
+public final class SSHServer: Sendable {
+    private struct State {
+        var listeners: [any Channel] = []
+        var connections: [UInt64: ServedConnection] = [:]
+        var nextNumber: UInt64 = 0
+        var isStopping = false
+        /// Who waits for the last connection to end.
+        var emptyWaiters: [CheckedContinuation<Void, Never>] = []
+    }
+
+    private let state = Mutex(State())
+    private let admission: Mutex<Admission>
+    private let configuration: ServerConfiguration
+    private let connectionConfiguration: ConnectionConfiguration
+    private let policy: any LoginPolicy
+    private let handler: any SessionHandler
+    private let log: ServerLog
+    private let observer: (any ConnectionObserver)?
+
+    private init(
+        _ configuration: ServerConfiguration, policy: any LoginPolicy, handler: any SessionHandler, log: ServerLog,
+        observer: (any ConnectionObserver)?
+    ) throws(ServerError) {
+        self.configuration = configuration
+        connectionConfiguration = try configuration.connection()
+        admission = Mutex(Admission(limits: configuration.limits))
+        self.policy = policy
+        self.handler = handler
+        self.log = log
+        self.observer = observer
+    }
+
+    /// Starts to listen.
+    ///
+    /// - Parameters:
+    ///   - addresses: where; with port 0 on several, all get the port that the first found free.
+    ///   - logger: receives a line for each log-in and each refusal.
+    /// - Throws: ``ServerError``.
+    public static func start(
+        on addresses: [ListenAddress], configuration: ServerConfiguration, policy: any LoginPolicy,
+        handler: any SessionHandler, logger: Logger? = nil,
+        group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
+    ) async throws -> SSHServer {
+        try await start(
+            on: addresses, configuration: configuration, policy: policy, handler: handler, logger: logger,
+            group: group, observer: nil)
+    }
+
+    package static func start(
+        on addresses: [ListenAddress], configuration: ServerConfiguration, policy: any LoginPolicy,
+        handler: any SessionHandler, logger: Logger?, group: any EventLoopGroup,
+        observer: (any ConnectionObserver)?
+    ) async throws -> SSHServer {
+        let server = try SSHServer(
+            configuration, policy: policy, handler: handler, log: ServerLog(logger), observer: observer)
+        var port = 0
+        do {
+            for var address in addresses {
+                if case .address(let host, port: 0) = address, port != 0 { address = .address(host, port: port) }
+                let listener = try await address.bind(server.bootstrap(group))
+                server.state.withLock { $0.listeners.append(listener) }
+                port = listener.localAddress?.port ?? port
+            }
+        } catch {
+            await server.stop(patience: .zero)
+            throw error
+        }
+        return server
+    }
+
+    /// What is listened on, in the order asked for.
+    public var addresses: [(address: String, port: Int)] {
+        state.withLock { $0.listeners.map { ($0.localAddress?.ipAddress ?? "", $0.localAddress?.port ?? 0) } }
+    }
+
+    /// The port of the first address.
+    public var port: Int { addresses.first?.port ?? 0 }
+
+    /// How many connections there are.
+    public var connectionCount: Int { state.withLock { $0.connections.count } }
+
+    // MARK: Connections
+
+    private static let readSize = 256 << 10
+
+    private func bootstrap(_ group: any EventLoopGroup) -> ServerBootstrap {
+        ServerBootstrap(group: group)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .serverChannelOption(.backlog, value: 1024)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.socketOption(.so_keepalive), value: 1)
+            .childChannelOption(.writeBufferWaterMark, value: .init(low: 256 << 10, high: 1 << 20))
+            .childChannelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: Self.readSize))
+            .childChannelOption(.maxMessagesPerRead, value: 4)
+            .childChannelInitializer { [self] channel in channel.eventLoop.makeCompletedFuture { try take(channel) } }
+    }
+
+    /// On the event loop of a new connection: starts the protocol, or turns it away.
+    private func take(_ channel: any Channel) throws {
+        let address = PeerAddress(channel.remoteAddress)
+        let refusal = admission.withLock {
+            $0.admit(address, now: Self.now, random: Int.random(in: 0..<100))
+        }
+        if let refusal {
+            log.refused(address, refusal)
+            // Before the identification a server may say what it likes (RFC 4253 section 4.2).
+            channel.writeAndFlush(ByteBuffer(string: "Not allowed at this time\r\n"), promise: nil)
+            return channel.close(promise: nil)
+        }
+        let transport = try Transport.start(
+            on: channel, role: .server, configuration: connectionConfiguration, observer: observer)
+        let connection = ServedConnection(
+            transport: transport, address: address, configuration: configuration, policy: policy, handler: handler,
+            log: log)
+        let number = state.withLock { state -> UInt64? in
+            guard !state.isStopping else { return nil }
+            state.nextNumber += 1
+            state.connections[state.nextNumber] = connection
+            return state.nextNumber
+        }
+        Task {
+            guard let number else {
+                await transport.close(.byApplication, "the server is stopping")
+                return admission.withLock { $0.ended(loggedIn: false) }
+            }
+            await run(connection, number)
+        }
+    }
+
+    private func run(_ connection: ServedConnection, _ number: UInt64) async {
+        do throws(LoginFailure) {
+            try await connection.logIn()
+            admission.withLock { $0.loggedIn() }
+            await connection.serve { [self] in state.withLock { $0.isStopping } }
+            admission.withLock { $0.ended(loggedIn: true) }
+        } catch {
+            admission.withLock { admission in
+                admission.ended(loggedIn: false)
+                if let offence = error.offence { admission.punish(connection.address, offence, now: Self.now) }
+            }
+        }
+        let waiters = state.withLock { state in
+            state.connections[number] = nil
+            guard state.connections.isEmpty else { return [CheckedContinuation<Void, Never>]() }
+            defer { state.emptyWaiters = [] }
+            return state.emptyWaiters
+        }
+        for waiter in waiters { waiter.resume() }
+    }
+
+    /// Seconds of a clock that only goes forward.
+    private static var now: Double { Double(NIODeadline.now().uptimeNanoseconds) / 1e9 }
+
+    // MARK: The end
+
+    /// Takes no more connections, lets the sessions under way end, and ends those that have not after `patience`.
+    public func stop(patience: Duration = .seconds(30)) async {
+        let (listeners, connections) = state.withLock { state in
+            state.isStopping = true
+            defer { state.listeners = [] }
+            return (state.listeners, Array(state.connections.values))
+        }
+        for listener in listeners { try? await listener.close() }
+        for connection in connections { connection.endIfIdle() }
+        let impatience = Task { [self] in
+            try await Task.sleep(for: patience)
+            for connection in state.withLock({ Array($0.connections.values) }) { connection.end() }
+        }
+        await withCheckedContinuation { continuation in
+            let isEmpty = state.withLock { state in
+                if !state.connections.isEmpty { state.emptyWaiters.append(continuation) }
+                return state.connections.isEmpty
+            }
+            if isEmpty { continuation.resume() }
+        }
+        impatience.cancel()
+    }
+}

@@ -1,0 +1,256 @@
+import FileTransfer
+import Logging
+import NIOCore
+import NIOPosix
+import SFTP
+import SSHClient
+import SSHKeys
+import SSHServer
+import SSHWire
+import Synchronization
+import Testing
+
+@testable import FileServer
+
+/// Knows one password.
+private struct OnePassword: UserInterface {
+    let password: String
+    func ask(_ question: String) async -> String? { nil }
+    func askSecret(_ prompt: String) async -> [UInt8]? { Array(password.utf8) }
+    func tell(_ text: String) {}
+}
+
+/// Keeps the lines of a log.
+private final class KeptLog: LogHandler, Sendable {
+    private let kept = Mutex<[String]>([])
+    var logLevel: Logger.Level {
+        get { .debug }
+        set {}
+    }
+    var metadata: Logger.Metadata {
+        get { [:] }
+        set {}
+    }
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { nil }
+        set {}
+    }
+
+    var lines: [String] { kept.withLock { $0 } }
+    var logger: Logger { Logger(label: "test") { _ in self } }
+
+    func log(event: LogEvent) {
+        let fields = (event.metadata ?? [:]).sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+        kept.withLock { $0.append(([event.message.description] + fields).joined(separator: " ")) }
+    }
+
+    /// Waits until a line has all of these.
+    func line(with parts: String...) async throws -> String {
+        for _ in 0..<500 {
+            if let line = lines.first(where: { line in parts.allSatisfy { line.contains($0) } }) { return line }
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        Issue.record("no line with \(parts) in \(lines)")
+        return ""
+    }
+}
+
+@Suite("A server in this process", .timeLimit(.minutes(2)))
+struct ServerTests {
+    private func connect(
+        _ server: SSHServer, password: String = "secret", _ change: (inout ClientOptions) -> Void = { _ in }
+    ) async throws -> SSHClient {
+        var options = ClientOptions(host: "127.0.0.1")
+        options.port = server.port
+        options.user = "me"
+        options.strictHostKeyChecking = .no
+        options.userKnownHostsFiles = []
+        options.globalKnownHostsFiles = []
+        options.identityFiles = []
+        options.agentSocket = nil
+        change(&options)
+        return try await SSHClient.connect(options, interface: OnePassword(password: password))
+    }
+
+    private func start(
+        _ files: MemoryFileSystem = MemoryFileSystem(["a.txt": "hello"]), log: KeptLog = KeptLog(),
+        _ change: (inout ServerLimits) -> Void = { _ in }
+    ) async throws -> SSHServer {
+        var configuration = ServerConfiguration(hostKeys: [try .generate(.ed25519)])
+        configuration.limits.penalizesFailures = false
+        change(&configuration.limits)
+        return try await SSHServer.start(
+            on: [.address("127.0.0.1", port: 0)], configuration: configuration,
+            policy: StaticPolicy(users: ["me": .password("secret")]),
+            handler: FileService(files, logger: log.logger), logger: log.logger)
+    }
+
+    @Test("Three lines start it, and files of memory are read and written")
+    func threeLines() async throws {
+        let files = MemoryFileSystem(["a.txt": "hello"])
+        let server = try await SSHServer.start(serving: files, users: ["me": .password("secret")])
+        let client = try await connect(server)
+        let sftp = try await SFTPClient(stream: client.subsystem("sftp"))
+        let handle = try await sftp.open(Array("a.txt".utf8), .read)
+        let bytes = try #require(try await sftp.read(handle, at: 0, length: 100))
+        #expect(String(buffer: bytes) == "hello")
+        let new = try await sftp.open(Array("/b.txt".utf8), [.write, .create])
+        try await sftp.write(new, at: 0, ByteBuffer(string: "good day"))
+        try await sftp.close(new)
+        #expect(files["b.txt"] == "good day")
+        await client.close()
+        await server.stop()
+        #expect(server.connectionCount == 0)
+    }
+
+    @Test("Log-ins, files and refusals leave a line each")
+    func lines() async throws {
+        let log = KeptLog()
+        let server = try await start(log: log)
+        await #expect(throws: (any Error).self) { _ = try await connect(server, password: "wrong") { $0.numberOfPasswordPrompts = 1 } }
+        let client = try await connect(server)
+        let channel = try await client.exec("scp -f a.txt")
+        try await channel.write(ByteBuffer(bytes: [0, 0, 0]))
+        while try await channel.read() != nil {}
+        await channel.waitForClose()
+        #expect(channel.exitStatus == .status(0))
+        let refused = try await client.exec("rm -rf /")
+        while try await refused.read() != nil {}
+        await refused.waitForClose()
+        #expect(refused.exitStatus == .status(1))
+        await client.close()
+        #expect(try await log.line(with: "login failed", "user=me").contains("address=127.0.0.1"))
+        _ = try await log.line(with: "login ", "user=me", "port=")
+        _ = try await log.line(with: "file ", "a.txt", "read=5", "outcome=complete", "seconds=")
+        _ = try await log.line(with: "request refused", "rm")
+        _ = try await log.line(with: "connection ended", "user=me")
+        #expect(!log.lines.contains { $0.contains("secret") || $0.contains("wrong\"") })
+        await server.stop()
+    }
+
+    @Test("A stop lets a session end that is under way, and takes nobody new")
+    func gracefulStop() async throws {
+        let server = try await start()
+        let port = server.port
+        let client = try await connect(server)
+        let idle = try await connect(server)
+        let sftp = try await SFTPClient(stream: client.subsystem("sftp"))
+        let handle = try await sftp.open(Array("a.txt".utf8), .read)
+        let stopped = Task { await server.stop(patience: .seconds(60)) }
+        // A connection without a session ends at once.
+        while idle.failure == nil { try await Task.sleep(for: .milliseconds(10)) }
+        let bytes = try await sftp.read(handle, at: 0, length: 5)
+        #expect(bytes.map { String(buffer: $0) } == "hello")
+        await #expect(throws: (any Error).self) {
+            _ = try await connect(server) { $0.port = port }
+        }
+        await sftp.close()
+        await stopped.value
+        #expect(server.connectionCount == 0)
+    }
+
+    @Test("A session that does not end is ended when the patience with it has")
+    func impatientStop() async throws {
+        let server = try await start()
+        let client = try await connect(server)
+        _ = try await SFTPClient(stream: client.subsystem("sftp"))
+        await server.stop(patience: .milliseconds(100))
+        #expect(server.connectionCount == 0)
+        while client.failure == nil { try await Task.sleep(for: .milliseconds(10)) }
+    }
+
+    @Test("A connection that carries nothing is ended, one that carries something is not")
+    func idle() async throws {
+        let server = try await start { $0.idleSeconds = 1 }
+        let idle = try await connect(server)
+        let busy = try await connect(server)
+        let sftp = try await SFTPClient(stream: busy.subsystem("sftp"))
+        while idle.failure == nil {
+            _ = try await sftp.stat(Array("a.txt".utf8))
+            try await Task.sleep(for: .milliseconds(50))
+        }
+        #expect(busy.failure == nil)
+        #expect("\(try #require(idle.failure))".contains("idle"))
+        await server.stop(patience: .zero)
+    }
+
+    @Test("Channels and connections beyond the limits are refused, and those there are go on")
+    func limits() async throws {
+        let server = try await start {
+            $0.sessionsPerConnection = 3
+            $0.connections = 2
+        }
+        let client = try await connect(server)
+        var sessions: [SFTPClient] = []
+        for _ in 0..<3 { sessions.append(try await SFTPClient(stream: client.subsystem("sftp"))) }
+        await #expect(throws: (any Error).self) { _ = try await client.subsystem("sftp") }
+        let second = try await connect(server)
+        await #expect(throws: (any Error).self) { _ = try await connect(server) }
+        for sftp in sessions { _ = try await sftp.stat(Array("a.txt".utf8)) }
+        await second.close()
+        await client.close()
+        await server.stop()
+    }
+
+    @Test("Who does not log in in time is sent away")
+    func grace() async throws {
+        let log = KeptLog()
+        let server = try await start(log: log) { $0.loginGrace = 1 }
+        let silent = try await RawClient.connect(server.port)
+        try await silent.closed()
+        _ = try await log.line(with: "connection ended before login", "Timeout")
+        await server.stop()
+    }
+
+    @Test(
+        "Bytes that are no SSH end their connection alone",
+        arguments: [
+            "GET / HTTP/1.1\r\n\r\n", "SSH-1.5-old\r\n", "SSH-2.0-x\r\n" + String(repeating: "\u{7f}", count: 5000),
+            "SSH-2.0-x\r\n\u{0}\u{0}\u{0}\u{1}\u{1}", String(repeating: "x", count: 100_000), "SSH-2.0-\u{0}\r\n\u{0}",
+        ])
+    func garbage(_ text: String) async throws {
+        let log = KeptLog()
+        let server = try await start(log: log) { $0.loginGrace = 5 }
+        let client = try await connect(server)
+        let raw = try await RawClient.connect(server.port)
+        try? await raw.send(Array(text.utf8))
+        try await raw.closed()
+        _ = try await log.line(with: "connection ended before login")
+        let sftp = try await SFTPClient(stream: client.subsystem("sftp"))
+        #expect(try await sftp.stat(Array("a.txt".utf8)).size == 5)
+        await client.close()
+        await server.stop()
+    }
+
+    @Test("A client that asks and does not read is held back, and slows nobody else")
+    func slowReader() async throws {
+        let files = MemoryFileSystem()
+        try files.write([UInt8](repeating: 7, count: 8 << 20), to: "big")
+        let server = try await start(files)
+        let slow = try await connect(server) { $0.receiveWindow = 64 << 10 }
+        let stream = try await slow.exec("scp -f big")
+        // Agrees to everything and reads nothing.
+        try await stream.write(ByteBuffer(repeating: 0, count: 4))
+        let client = try await connect(server)
+        let sftp = try await SFTPClient(stream: client.subsystem("sftp"))
+        for _ in 0..<100 { #expect(try await sftp.stat(Array("big".utf8)).size == 8 << 20) }
+        await client.close()
+        await server.stop(patience: .zero)
+    }
+}
+
+/// A TCP connection that knows nothing of SSH.
+private final class RawClient: Sendable {
+    private let channel: any Channel
+
+    private init(_ channel: any Channel) { self.channel = channel }
+
+    static func connect(_ port: Int) async throws -> RawClient {
+        RawClient(
+            try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                .connect(host: "127.0.0.1", port: port).get())
+    }
+
+    func send(_ bytes: [UInt8]) async throws { try await channel.writeAndFlush(ByteBuffer(bytes: bytes)) }
+    func closed() async throws { try await channel.closeFuture.get() }
+}
