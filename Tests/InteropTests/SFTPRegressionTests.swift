@@ -121,7 +121,7 @@ struct SFTPClientProgramTests {
     func paramiko() async throws {
         let place = try TemporaryDirectory()
         let finished = try await run(
-            requirePython(with: "paramiko"), ["-W", "ignore", "-c", paramikoClient, serverBinary()],
+            Peer.requirePython(with: "paramiko"), ["-W", "ignore", "-c", paramikoClient, serverBinary()],
             directory: place.path)
         #expect(finished.succeeded && finished.outputText == "done\n", "\(finished)")
     }
