@@ -103,6 +103,7 @@ let package = Package(
                 "TestSupport", nioCore, nioPosix,
             ]),
         tests("SCPCommandTests", ["SCPCommand", "SSHClient", "TestSupport"]),
+        tests("SCPDCommandTests", ["SCPDCommand", "SSHServer", "TestSupport", logging]),
         tests(
             "InteropTests",
             ["SSHClient", "SSHTransport", "SSHCrypto", "SSHKeys", "FileTransfer", "SSHWire", "TestSupport", nioCore]),

@@ -65,7 +65,7 @@ public struct FileService: SessionHandler {
             let command = try Self.command(session.request)
             var share = try share(session.login)
             if session.login.permissions.isReadOnly { share.isReadOnly = true }
-            return try await serve(command, share, session, log)
+            return try await serve(command, share, session)
         } catch  where error is RemoteCommandError || error is NoShare {
             log.refused("\(error)")
             session.writeError(ByteBuffer(string: "scpd: \(error)\r\n"))
@@ -85,12 +85,13 @@ public struct FileService: SessionHandler {
     }
 
     private func serve(
-        _ command: RemoteCommand, _ share: Share, _ session: ServedSession, _ log: FileLog
+        _ command: RemoteCommand, _ share: Share, _ session: ServedSession
     ) async throws -> UInt32 {
+        func log(home: [UInt8]) -> FileLog { FileLog(logger: logger, login: session.login, home: home) }
         func scp(sends: Bool) -> SCPServer {
             SCPServer(
                 files: share.files, home: share.home, isReadOnly: share.isReadOnly,
-                observer: SCPFileLog(log: log, sends: sends))
+                observer: SCPFileLog(log: log(home: share.home), sends: sends))
         }
         switch command {
         case .scpSource(let request): return try await scp(sends: true).serve(request, stream: session.stream)
@@ -98,7 +99,7 @@ public struct FileService: SessionHandler {
         case .sftp(let request):
             let home = try request.startDirectory.map { try scp(sends: true).place(of: $0) } ?? share.home
             let options = SFTPServer.Options(isReadOnly: share.isReadOnly || request.isReadOnly)
-            try await SFTPServer(files: share.files, home: home, options: options, observer: log)
+            try await SFTPServer(files: share.files, home: home, options: options, observer: log(home: home))
                 .serve(session.stream)
             return 0
         }
