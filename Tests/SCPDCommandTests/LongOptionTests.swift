@@ -1,3 +1,4 @@
+import SSHServer
 import Testing
 
 @testable import SCPDCommand
