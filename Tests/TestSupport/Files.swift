@@ -27,15 +27,20 @@ package func requireProgram(_ name: String) throws -> String {
 }
 
 /// Our own `scp`: `$SCP_BINARY`, else the one built beside the tests.
-package func scpBinary() throws -> String {
+package func scpBinary() throws -> String { try builtProgram("scp", namedBy: "SCP_BINARY") }
+
+/// Our own `scpd`: `$SCPD_BINARY`, else the one built beside the tests.
+package func scpdBinary() throws -> String { try builtProgram("scpd", namedBy: "SCPD_BINARY") }
+
+private func builtProgram(_ name: String, namedBy variable: String) throws -> String {
     let path: String
-    if let given = environmentValue("SCP_BINARY"), !given.isEmpty {
+    if let given = environmentValue(variable), !given.isEmpty {
         path = given
     } else {
-        path = try testProductDirectory() + "/scp"
+        path = try testProductDirectory() + "/" + name
     }
     guard access(path, X_OK) == 0 else {
-        throw TestSupportError("no scp at \(path): `swift build` makes it, SCP_BINARY names another")
+        throw TestSupportError("no \(name) at \(path): `swift build` makes it, \(variable) names another")
     }
     return path
 }
