@@ -8,6 +8,9 @@ import SSHWire
 final class FileLog: Sendable {
     private let logger: Logger?
     private let session: Logger.Metadata
+    /// Where the client's relative paths start.
+    private let home: LocalPath
+
     // Made once: a counter is looked up by its label.
     private static let files = Counter(label: "scpd_files_total")
     private static let failures = Counter(label: "scpd_failed_files_total")
@@ -15,9 +18,19 @@ final class FileLog: Sendable {
     private static let written = Counter(label: "scpd_written_bytes_total")
     private static let refusals = Counter(label: "scpd_refused_requests_total")
 
-    init(logger: Logger?, login: Login) {
+    init(logger: Logger?, login: Login, home: [UInt8] = [UInt8(ascii: "/")]) {
         self.logger = logger
+        self.home = LocalPath(home)
         session = ["user": "\(login.user)", "address": "\(login.address)", "port": "\(login.port)"]
+    }
+
+    /// A path as it is logged: from the root that the client is shown, without what says nothing in it.
+    func shown(_ path: [UInt8]) -> String {
+        guard let first = path.first else { return "" }
+        let slash = UInt8(ascii: "/")
+        let whole = first == slash ? path : home.appending(path).bytes
+        let names = whole.split(separator: slash).filter { $0 != [UInt8(ascii: ".")] }
+        return Printable.text([slash] + Array(names.joined(separator: [slash])))
     }
 
     /// A command that is not served.
@@ -64,14 +77,14 @@ extension FileLog: ServedTransferObserver {
         log(
             .info, "file",
             [
-                "path": "\(Printable.text(transfer.path))", "read": "\(transfer.bytesRead)",
+                "path": "\(shown(transfer.path))", "read": "\(transfer.bytesRead)",
                 "written": "\(transfer.bytesWritten)", "seconds": "\(Self.seconds(transfer.duration))",
                 "outcome": "\(outcome)",
             ])
     }
 
     func changed(_ operation: String, _ path: [UInt8]) {
-        log(.info, "change", ["operation": "\(operation)", "path": "\(Printable.text(path))"])
+        log(.info, "change", ["operation": "\(operation)", "path": "\(shown(path))"])
     }
 
     func refused(_ refusal: ServedRefusal) {
@@ -79,7 +92,7 @@ extension FileLog: ServedTransferObserver {
         log(
             .notice, "file refused",
             [
-                "operation": "\(refusal.operation)", "path": "\(Printable.text(refusal.path))",
+                "operation": "\(refusal.operation)", "path": "\(shown(refusal.path))",
                 "reason": "\(refusal.reason)",
             ])
     }

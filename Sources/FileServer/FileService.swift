@@ -65,7 +65,7 @@ public struct FileService: SessionHandler {
             let command = try Self.command(session.request)
             var share = try share(session.login)
             if session.login.permissions.isReadOnly { share.isReadOnly = true }
-            return try await serve(command, share, session, log)
+            return try await serve(command, share, session)
         } catch  where error is RemoteCommandError || error is NoShare {
             log.refused("\(error)")
             session.writeError(ByteBuffer(string: "scpd: \(error)\r\n"))
@@ -85,16 +85,18 @@ public struct FileService: SessionHandler {
     }
 
     private func serve(
-        _ command: RemoteCommand, _ share: Share, _ session: ServedSession, _ log: FileLog
+        _ command: RemoteCommand, _ share: Share, _ session: ServedSession
     ) async throws -> UInt32 {
-        let scp = SCPServer(files: share.files, home: share.home, isReadOnly: share.isReadOnly, observer: log)
+        func log(home: [UInt8]) -> FileLog { FileLog(logger: logger, login: session.login, home: home) }
+        let scp = SCPServer(
+            files: share.files, home: share.home, isReadOnly: share.isReadOnly, observer: log(home: share.home))
         switch command {
         case .scpSource(let request): return try await scp.serve(request, stream: session.stream)
         case .scpSink(let request): return try await scp.serve(request, stream: session.stream)
         case .sftp(let request):
             let home = try request.startDirectory.map { try scp.place(of: $0) } ?? share.home
             let options = SFTPServer.Options(isReadOnly: share.isReadOnly || request.isReadOnly)
-            try await SFTPServer(files: share.files, home: home, options: options, observer: log)
+            try await SFTPServer(files: share.files, home: home, options: options, observer: log(home: home))
                 .serve(session.stream)
             return 0
         }

@@ -36,13 +36,28 @@ struct Daemon {
             logger.info("host key", metadata: ["key": "\(key.publicKey.type.name) \(key.publicKey.fingerprint())"])
         }
         ServiceManager.notify("READY=1")
-        for await number in signals.numbers {
-            logger.notice("stopping", metadata: ["signal": "\(number)", "connections": "\(server.connectionCount)"])
-            break
-        }
-        ServiceManager.notify("STOPPING=1")
-        await server.stop(patience: .seconds(options.stopSeconds))
+        await stop(server, signals)
         logger.notice("stopped")
+    }
+
+    /// Waits for a signal and stops; a second signal ends what the first one left going on.
+    private func stop(_ server: SSHServer, _ signals: StopSignals) async {
+        let numbers = signals.numbers
+        guard let first = await numbers.first(where: { _ in true }) else { return }
+        logger.notice("stopping", metadata: ["signal": "\(first)", "connections": "\(server.connectionCount)"])
+        ServiceManager.notify("STOPPING=1")
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await server.stop(patience: .seconds(options.stopSeconds)) }
+            group.addTask {
+                for await number in numbers {
+                    logger.notice("ending at once", metadata: ["signal": "\(number)"])
+                    return await server.stop(patience: .zero)
+                }
+            }
+            // The second signal's stop is no earlier than the last connection's end.
+            await group.next()
+            group.cancelAll()
+        }
     }
 
     private func addresses() -> [ListenAddress] {
@@ -93,7 +108,7 @@ struct Daemon {
         policy.trustedUserAuthorities = options.trustedAuthorities.map { [$0] } ?? []
         policy.revokedKeys = options.revokedKeys.map { [$0] } ?? []
         policy.anyUser = options.allowsAnyUser
-        if let methods = options.methods { policy.steps = try Self.steps(methods) }
+        if let methods = options.methods { policy.steps = try steps(methods) }
         let hasOtherWay = options.passwordFile != nil || options.trustedAuthorities != nil
         if !hasOtherWay, let file = policy.authorizedKeys.first, !file.contains("%u"), !SmallFile.exists(file) {
             throw StartFailure(
@@ -111,7 +126,7 @@ struct Daemon {
     }
 
     /// The ways in: alternatives apart by spaces, the methods of each by commas.
-    private static func steps(_ text: String) throws(StartFailure) -> [[LoginMethod]] {
+    private func steps(_ text: String) throws(StartFailure) -> [[LoginMethod]] {
         var ways: [[LoginMethod]] = []
         for way in text.split(separator: " ") {
             var methods: [LoginMethod] = []
@@ -119,11 +134,15 @@ struct Daemon {
                 guard let method = LoginMethod(rawValue: String(name)) else {
                     throw StartFailure("--methods \(text): unknown method \(name)")
                 }
+                guard method == .publicKey || options.passwordFile != nil else {
+                    throw StartFailure("--methods \(text): \(name) needs a --password-file")
+                }
                 methods.append(method)
             }
+            guard !methods.isEmpty else { throw StartFailure("--methods \(text): no method is named") }
             ways.append(methods)
         }
-        guard !ways.isEmpty else { throw StartFailure("--methods: no method is named") }
+        guard !ways.isEmpty else { throw StartFailure("--methods \(text): no method is named") }
         return ways
     }
 

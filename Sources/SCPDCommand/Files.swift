@@ -37,11 +37,18 @@ enum SmallFile {
         }
     }
 
+    /// Whether others than its owner could read a file of this user's.
+    static func isExposed(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_uid == geteuid() && status.st_mode & 0o077 != 0
+    }
+
     static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
     /// Makes a file that only its owner may read, whole or not at all; false when somebody else made it meanwhile.
     static func create(_ path: String, _ bytes: [UInt8]) throws(StartFailure) -> Bool {
-        let temporary = path + ".\(getpid())"
+        // A process number is not enough: in a container it is the same each time.
+        let temporary = path + ".\(getpid()).\(UInt32.random(in: 0 ... .max))"
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw .system(temporary) }
         defer { unlink(temporary) }

@@ -34,13 +34,18 @@ enum HostKeys {
 
     private static func read(_ file: String) throws(StartFailure) -> PrivateKey {
         let bytes = try SmallFile.read(file)
+        guard !SmallFile.isExposed(file) else {
+            throw StartFailure("\(file): others than its owner may read it; `chmod 600` mends that")
+        }
         do { return try PrivateKey(file: bytes) } catch { throw StartFailure("\(file): \(error)") }
     }
 
     /// Where this user's host key is kept, by the XDG base directory specification; it is made where there is none.
     private static func usualFile() throws(StartFailure) -> String {
         let account = Account.current
-        let state = Account.environment("STATE_DIRECTORY") ?? Account.environment("XDG_STATE_HOME").map { $0 + "/scpd" }
+        // systemd names several directories with colons between.
+        let given = Account.environment("STATE_DIRECTORY")?.split(separator: ":").first.map(String.init)
+        let state = given ?? Account.environment("XDG_STATE_HOME").map { $0 + "/scpd" }
         let directory = state ?? account.home + "/.local/state/scpd"
         let file = directory + "/ssh_host_ed25519_key"
         guard !SmallFile.exists(file) else { return file }

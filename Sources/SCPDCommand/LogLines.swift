@@ -14,7 +14,7 @@ import SSHWire
 struct LogLines: LogHandler {
     var logLevel = Logger.Level.info
     var metadata: Logger.Metadata = [:]
-    private let isJournal = getenv("JOURNAL_STREAM") != nil
+    private let isJournal = Self.isJournal(getenv("JOURNAL_STREAM").map { String(cString: $0) })
 
     subscript(metadataKey key: String) -> Logger.Metadata.Value? {
         get { metadata[key] }
@@ -23,10 +23,7 @@ struct LogLines: LogHandler {
 
     func log(event: LogEvent) {
         var line = isJournal ? "<\(Self.priority(event.level))>" : Self.time() + " \(event.level) "
-        line += event.message.description
-        let all = metadata.merging(event.metadata ?? [:]) { $1 }
-        for (key, value) in all.sorted(by: { $0.key < $1.key }) { line += " \(key)=\(Self.quoted("\(value)"))" }
-        line += "\n"
+        line += Self.text(event.message.description, metadata.merging(event.metadata ?? [:]) { $1 }) + "\n"
         // In one call, so that lines of several threads do not mix.
         var bytes = Array(line.utf8)[...]
         while !bytes.isEmpty {
@@ -36,12 +33,33 @@ struct LogLines: LogHandler {
         }
     }
 
-    /// A value as one word.
+    /// What follows the time and the level.
+    static func text(_ message: String, _ metadata: Logger.Metadata) -> String {
+        metadata.sorted { $0.key < $1.key }.reduce(into: Printable.text(message.utf8)) { line, field in
+            line += " \(field.key)=\(quoted("\(field.value)"))"
+        }
+    }
+
+    /// A value as one word: in quotation marks, where it needs them, with a backslash before those and backslashes in it.
     static func quoted(_ text: String) -> String {
-        let printable = Printable.text(text.utf8)
-        let isPlain = !printable.isEmpty && !printable.contains { $0 == " " || $0 == "\"" || $0 == "=" }
-        guard !isPlain else { return printable }
-        return "\"" + printable.reduce(into: "") { $0 += $1 == "\"" ? "\\\"" : String($1) } + "\""
+        // By scalars: a mark that combines with a quotation mark does not hide it.
+        let printable = Printable.text(text.utf8).unicodeScalars
+        let isPlain = !printable.isEmpty && !printable.contains { $0.properties.isWhitespace || $0 == "\"" || $0 == "=" }
+        guard !isPlain else { return String(printable) }
+        var word = "\"".unicodeScalars
+        for scalar in printable {
+            if scalar == "\"" || scalar == "\\" { word.append("\\") }
+            word.append(scalar)
+        }
+        return String(word) + "\""
+    }
+
+    /// Whether standard error is the stream to the journal that systemd names, as `device:inode`; the name alone is
+    /// inherited by whatever a service starts.
+    static func isJournal(_ name: String?, descriptor: Int32 = STDERR_FILENO) -> Bool {
+        var status = stat()
+        guard let name, fstat(descriptor, &status) == 0 else { return false }
+        return name == "\(status.st_dev):\(status.st_ino)"
     }
 
     /// The number syslog(3) has for a level.

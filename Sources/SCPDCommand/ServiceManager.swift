@@ -14,22 +14,28 @@ enum ServiceManager {
     /// The listening sockets that were made for this process, if any. To be asked once: it leaves nothing behind for
     /// another process to take for its own.
     static func listeningSockets() -> [Int32] {
+        let (process, count) = (value("LISTEN_PID"), value("LISTEN_FDS"))
         defer {
             unsetenv("LISTEN_PID")
             unsetenv("LISTEN_FDS")
             unsetenv("LISTEN_FDNAMES")
         }
-        guard value("LISTEN_PID").flatMap({ Int32($0) }) == getpid(),
-            let count = value("LISTEN_FDS").flatMap({ Int32($0) }), (1...1024).contains(count)
-        else { return [] }
-        let sockets = (0..<count).map { firstDescriptor + $0 }
+        let sockets = descriptors(process: process, count: count)
         for socket in sockets { _ = fcntl(socket, F_SETFD, FD_CLOEXEC) }
         return sockets
     }
 
+    /// The descriptors that `LISTEN_PID` and `LISTEN_FDS` mean for this process.
+    static func descriptors(process: String?, count: String?) -> [Int32] {
+        guard process.flatMap({ Int32($0) }) == getpid(), let count = count.flatMap({ Int32($0) }),
+            (1...1024).contains(count)
+        else { return [] }
+        return (0..<count).map { firstDescriptor + $0 }
+    }
+
     /// Tells a state such as `READY=1`, where somebody wants to know.
-    static func notify(_ state: String) {
-        guard let path = value("NOTIFY_SOCKET"), let first = path.utf8.first, path.utf8.count > 1 else { return }
+    static func notify(_ state: String, socket: String? = value("NOTIFY_SOCKET")) {
+        guard let path = socket, let first = path.utf8.first, path.utf8.count > 1 else { return }
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         var bytes = Array(path.utf8)
@@ -57,5 +63,5 @@ enum ServiceManager {
         #endif
     }
 
-    private static func value(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
+    static func value(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
 }

@@ -24,7 +24,7 @@ extension ListenAddress {
                 var bootstrap = bootstrap
                 // `::` and `0.0.0.0` are two addresses here, as they are to sshd.
                 if case .v6 = address {
-                    bootstrap = bootstrap.serverChannelOption(.socketOption(.ipv6_v6only), value: 1)
+                    bootstrap = bootstrap.serverChannelOption(Self.onlyIPv6, value: 1)
                 }
                 return try await bootstrap.bind(to: address).get()
             } catch {
@@ -32,6 +32,8 @@ extension ListenAddress {
             }
         }
     }
+
+    private static let onlyIPv6 = ChannelOptions.Types.SocketOption(level: .ipv6, name: .ipv6_v6only)
 
     private static func reason(_ error: any Error) -> String {
         switch error {

@@ -1,0 +1,151 @@
+import TestSupport
+import Testing
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+@Suite("How scpd stops", .timeLimit(.minutes(3)))
+struct ScpdStopTests {
+    /// An SFTP client that fetches a file slowly.
+    private func slowFetch(_ server: ScpdProcess, _ target: String, kilobits: Int) throws -> ChildProcess {
+        try ChildProcess(
+            requireProgram("scp"),
+            ["-l", "\(kilobits)"] + server.client() + ["\(server.home.user)@127.0.0.1:big", target])
+    }
+
+    private func size(_ path: String) -> Int {
+        var status = stat()
+        return stat(path, &status) == 0 ? Int(status.st_size) : -1
+    }
+
+    /// Waits until some of a file has come.
+    private func begun(_ path: String) async throws {
+        let deadline = ContinuousClock.now + .seconds(20)
+        while size(path) <= 0 {
+            guard ContinuousClock.now < deadline else { throw TestSupportError("nothing of \(path) comes") }
+            try await Task.sleep(for: .milliseconds(10))
+        }
+    }
+
+    @Test("A transfer under way ends first, nobody else comes in, and the exit status is 0", arguments: [SIGTERM, SIGINT])
+    func graceful(signal: Int32) async throws {
+        let home = try await ScpdHome()
+        let bytes = noise(4 << 20)
+        try writeFile("\(home.root)/big", bytes)
+        let server = try await home.start()
+        let target = home.directory.file("got")
+        // 4 MiB at 2 MB/s.
+        let client = try slowFetch(server, target, kilobits: 16_000)
+        try await begun(target)
+        server.process.signal(signal)
+        try await server.waitForLog("stopping")
+        let late = try await server.fetch("big")
+        #expect(late.text == nil && late.finished.errorText.contains("Connection refused"), "\(late)")
+        #expect(try await onThread { client.wait(timeout: .seconds(30)) } == .exited(0))
+        #expect(try await server.end() == .exited(0))
+        #expect(try readFile(target) == bytes)
+        #expect(server.lines("stopping").count == 1 && server.lines("stopped").count == 1, "\(server.log)")
+        #expect(server.log.contains("outcome=complete"), "\(server.log)")
+    }
+
+    @Test("A second signal ends what goes on")
+    func second() async throws {
+        let home = try await ScpdHome()
+        try writeFile("\(home.root)/big", noise(4 << 20))
+        let server = try await home.start()
+        let target = home.directory.file("got")
+        // It would take more than a minute.
+        let client = try slowFetch(server, target, kilobits: 400)
+        try await begun(target)
+        server.process.signal(SIGTERM)
+        try await server.waitForLog("stopping")
+        try await Task.sleep(for: .milliseconds(200))
+        #expect(server.process.poll() == nil)
+        server.process.signal(SIGTERM)
+        #expect(try await server.end(within: .seconds(5)) == .exited(0), "\(server.log)")
+        #expect(try await onThread { client.wait(timeout: .seconds(10)) } != .exited(0))
+        #expect(server.lines("ending at once").count == 1, "\(server.log)")
+        #expect(server.log.contains("outcome=interrupted"), "\(server.log)")
+    }
+
+    @Test("What goes on ends when the patience does")
+    func patience() async throws {
+        let home = try await ScpdHome()
+        try writeFile("\(home.root)/big", noise(4 << 20))
+        let server = try await home.start(["--stop-timeout", "1"])
+        let target = home.directory.file("got")
+        let client = try slowFetch(server, target, kilobits: 400)
+        try await begun(target)
+        let start = ContinuousClock.now
+        server.process.signal(SIGTERM)
+        #expect(try await server.end(within: .seconds(10)) == .exited(0), "\(server.log)")
+        #expect(ContinuousClock.now - start >= .milliseconds(900))
+        client.end()
+    }
+
+    @Test("Clients that do nothing are no reason to wait: before log-in, and after it")
+    func idle() async throws {
+        let home = try await ScpdHome()
+        let server = try await home.start()
+        let silent = try ChildProcess(
+            requireProgram("python3"),
+            ["-c", "import socket, time; s = socket.create_connection(('127.0.0.1', \(server.port))); time.sleep(60)"])
+        let idle = try ChildProcess(
+            requireProgram("ssh"), ["-N"] + server.client() + ["\(home.user)@127.0.0.1"])
+        try await server.waitForLog(" login ")
+        let start = ContinuousClock.now
+        server.process.signal(SIGTERM)
+        #expect(try await server.end() == .exited(0), "\(server.log)")
+        #expect(ContinuousClock.now - start < .seconds(5))
+        silent.end()
+        idle.end()
+    }
+
+    @Test("A signal that was ignored when it started is ignored for good, as nohup wants it")
+    func nohup() async throws {
+        let home = try await ScpdHome()
+        let server = try await ScpdProcess.start(
+            [
+                "-c", #"trap "" HUP; exec "$0" "$@""#, scpdBinary(), "--listen", "127.0.0.1", "--port", "0",
+                "--authorized-keys", home.authorizedKeys, "--host-key", home.keys.hostKey(.ed25519),
+            ], home: home, program: "/bin/sh")
+        server.process.signal(SIGHUP)
+        try await Task.sleep(for: .milliseconds(300))
+        #expect(server.process.poll() == nil)
+        server.process.signal(SIGTERM)
+        #expect(try await server.end() == .exited(0))
+        let other = try await home.start()
+        other.process.signal(SIGHUP)
+        #expect(try await other.end() == .exited(0))
+    }
+
+    @Test("A service manager is told when it serves and when it stops")
+    func notifications() async throws {
+        let home = try await ScpdHome()
+        let script = """
+            import socket, sys
+            s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            s.bind(sys.argv[1])
+            print("bound", flush=True)
+            for _ in range(2): print(s.recv(100).decode(), flush=True)
+            """
+        let path = home.directory.file("notify")
+        let output = home.directory.file("told")
+        let file = open(output, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
+        defer { close(file) }
+        let listener = try ChildProcess(requireProgram("python3"), ["-c", script, path], output: file)
+        while try readText(output) != "bound\n" { try await Task.sleep(for: .milliseconds(10)) }
+        let server = try await home.start(environment: ["NOTIFY_SOCKET": path])
+        while try readText(output) == "bound\n" { try await Task.sleep(for: .milliseconds(10)) }
+        #expect(try readText(output) == "bound\nREADY=1\n")
+        server.process.signal(SIGTERM)
+        #expect(try await server.end() == .exited(0))
+        #expect(try await onThread { listener.wait(timeout: .seconds(10)) } == .exited(0))
+        #expect(try readText(output) == "bound\nREADY=1\nSTOPPING=1\n")
+    }
+}
