@@ -32,7 +32,8 @@ struct ScpdStopTests {
         }
     }
 
-    @Test("A transfer under way ends first, nobody else comes in, and the exit status is 0", arguments: [SIGTERM, SIGINT])
+    @Test(
+        "A transfer under way ends first, nobody else comes in, and the exit status is 0", arguments: [SIGTERM, SIGINT])
     func graceful(signal: Int32) async throws {
         let home = try await ScpdHome()
         let bytes = noise(4 << 20)
