@@ -56,7 +56,7 @@ let package = Package(
             "SSHServer",
             [
                 "SSHWire", "SSHCrypto", "SSHKeys", "SSHConnection", "SSHTransport", nioCore, nioLocks, nioPosix,
-                cryptoExtras, logging, metrics,
+                crypto, cryptoExtras, logging, metrics,
             ]),
         module("SCP", ["SSHWire", nioCore]),
         module("SFTP", ["SSHWire", nioCore]),
@@ -99,7 +99,8 @@ let package = Package(
         tests(
             "FileServerTests",
             [
-                "FileServer", "SSHServer", "SSHClient", "FileTransfer", "SFTP", "SCP", "SSHWire", "SSHKeys",
+                "FileServer", "SSHServer", "SSHClient", "SSHTransport", "FileTransfer", "SFTP", "SCP", "SSHWire",
+                "SSHKeys",
                 "TestSupport", nioCore, nioPosix,
             ]),
         tests("SCPCommandTests", ["SCPCommand", "SSHClient", "TestSupport"]),

@@ -66,34 +66,3 @@ struct WordExpansion {
         return names.sorted { $0.lexicographicallyPrecedes($1) }
     }
 }
-
-/// The files of a session and where relative paths start among them.
-struct ServedPlaces: Sendable {
-    let files: any ServedFileSystem
-    /// Absolute, from the root that is shown.
-    let home: LocalPath
-
-    init(files: any ServedFileSystem, home: [UInt8]) {
-        self.files = files
-        self.home = LocalPath(home.first == UInt8(ascii: "/") ? home : [UInt8(ascii: "/")] + home).trimmed
-    }
-
-    /// A path from the root that is shown.
-    func absolute(_ path: [UInt8]) -> [UInt8] {
-        path.first == UInt8(ascii: "/") ? path : home.appending(path).bytes
-    }
-
-    func absolute(_ path: LocalPath) -> [UInt8] { absolute(path.bytes) }
-}
-
-extension ServedError {
-    /// The error of a path that the client is shown.
-    func on(_ path: LocalPath, _ operation: FileError.Operation) -> FileError {
-        switch self {
-        case .system(let number): FileError(path: path, operation: operation, errno: number)
-        case .leadsOut: FileError(path: path, operation: operation, cause: .leadsOut)
-        case .readOnly: FileError(path: path, operation: operation, errno: readOnlyFileSystem)
-        case .notRegular: FileError(path: path, operation: operation, cause: .notRegular)
-        }
-    }
-}

@@ -109,7 +109,7 @@ final class DirectoryResolver: Sendable {
         switch confinement {
         case .walk: return try walk(components).status()
         case .kernel:
-            let descriptor = try open(components, placeFlags)
+            let descriptor = try open(components, lookFlags)
             defer { _ = SystemCall.close(descriptor) }
             try served { () throws(SystemCall.Failure) in _ = try SystemCall.run { fstat(descriptor, &status) } }
         case .none:

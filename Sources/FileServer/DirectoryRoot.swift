@@ -164,7 +164,7 @@ public final class DirectoryRoot: ServedFileSystem {
     ) throws(ServedError) {
         if resolver.confinement == .none { return try body(.path(resolver.root, resolver.joined(components))) }
         #if os(Linux)
-            let descriptor = try resolver.open(components, placeFlags)
+            let descriptor = try resolver.open(components, lookFlags)
             defer { _ = SystemCall.close(descriptor) }
             // The place of a descriptor is not looked up again by name: this link leads straight to it.
             let link = Array("/proc/self/fd/\(descriptor)".utf8)
@@ -177,7 +177,7 @@ public final class DirectoryRoot: ServedFileSystem {
     }
 
     public func volume(of path: [UInt8]) throws(ServedError) -> ServedVolume {
-        let descriptor = try resolver.open(try resolver.components(of: path), placeFlags | O_NONBLOCK | O_NOCTTY)
+        let descriptor = try resolver.open(try resolver.components(of: path), lookFlags)
         defer { _ = SystemCall.close(descriptor) }
         return try ServedVolume(descriptor: descriptor)
     }

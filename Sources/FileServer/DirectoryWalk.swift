@@ -159,8 +159,11 @@ let slash = UInt8(ascii: "/")
 #if os(Linux)
     /// For a descriptor that only stands for a place, and needs no right to read.
     let placeFlags = openPath
+    /// Opens whatever there is, for a question about it.
+    let lookFlags = openPath
 #else
     let placeFlags: Int32 = 0
+    let lookFlags = O_RDONLY | O_NONBLOCK | O_NOCTTY
 #endif
 
 /// The names in a path; empty ones are left out.

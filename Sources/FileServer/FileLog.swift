@@ -3,7 +3,6 @@ import Logging
 import Metrics
 import SSHServer
 import SSHWire
-import Synchronization
 
 /// The lines and counters of one session's files: who, from where, what, how many bytes, how long, how it ended.
 final class FileLog: Sendable {
@@ -11,8 +10,6 @@ final class FileLog: Sendable {
     private let session: Logger.Metadata
     /// Where the client's relative paths start.
     private let home: LocalPath
-    /// Files of the SCP protocol under way: since when, and how much of them has passed.
-    private let underWay = Mutex<[Int: (start: ContinuousClock.Instant, bytes: Int)]>([:])
 
     // Made once: a counter is looked up by its label.
     private static let files = Counter(label: "scpd_files_total")
@@ -98,34 +95,5 @@ extension FileLog: ServedTransferObserver {
                 "operation": "\(refusal.operation)", "path": "\(shown(refusal.path))",
                 "reason": "\(refusal.reason)",
             ])
-    }
-}
-
-/// The files of the SCP protocol, seen from one end of which it is known whether it sends.
-struct SCPFileLog: TransferObserver {
-    let log: FileLog
-    let sends: Bool
-
-    func fileStarted(_ file: FileInTransfer) { log.started(file) }
-    func bytesTransferred(_ count: Int, of file: FileInTransfer) { log.add(count, to: file) }
-    func fileFinished(_ file: FileInTransfer, isComplete: Bool) { log.finished(file, isComplete, sends: sends) }
-    func warning(_ text: String) { log.warned(text) }
-}
-
-extension FileLog {
-    fileprivate func started(_ file: FileInTransfer) { underWay.withLock { $0[file.number] = (.now, 0) } }
-
-    fileprivate func add(_ count: Int, to file: FileInTransfer) {
-        underWay.withLock { $0[file.number]?.bytes += count }
-    }
-
-    fileprivate func warned(_ text: String) { log(.notice, "file refused", ["reason": "\(text)"]) }
-
-    fileprivate func finished(_ file: FileInTransfer, _ isComplete: Bool, sends: Bool) {
-        guard let (start, bytes) = underWay.withLock({ $0.removeValue(forKey: file.number) }) else { return }
-        closed(
-            ServedTransfer(
-                path: file.path.bytes, bytesRead: sends ? UInt64(bytes) : 0, bytesWritten: sends ? 0 : UInt64(bytes),
-                duration: .now - start, outcome: isComplete ? .complete : .failed("incomplete")))
     }
 }

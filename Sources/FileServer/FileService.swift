@@ -88,16 +88,13 @@ public struct FileService: SessionHandler {
         _ command: RemoteCommand, _ share: Share, _ session: ServedSession
     ) async throws -> UInt32 {
         func log(home: [UInt8]) -> FileLog { FileLog(logger: logger, login: session.login, home: home) }
-        func scp(sends: Bool) -> SCPServer {
-            SCPServer(
-                files: share.files, home: share.home, isReadOnly: share.isReadOnly,
-                observer: SCPFileLog(log: log(home: share.home), sends: sends))
-        }
+        let scp = SCPServer(
+            files: share.files, home: share.home, isReadOnly: share.isReadOnly, observer: log(home: share.home))
         switch command {
-        case .scpSource(let request): return try await scp(sends: true).serve(request, stream: session.stream)
-        case .scpSink(let request): return try await scp(sends: false).serve(request, stream: session.stream)
+        case .scpSource(let request): return try await scp.serve(request, stream: session.stream)
+        case .scpSink(let request): return try await scp.serve(request, stream: session.stream)
         case .sftp(let request):
-            let home = try request.startDirectory.map { try scp(sends: true).place(of: $0) } ?? share.home
+            let home = try request.startDirectory.map { try scp.place(of: $0) } ?? share.home
             let options = SFTPServer.Options(isReadOnly: share.isReadOnly || request.isReadOnly)
             try await SFTPServer(files: share.files, home: home, options: options, observer: log(home: home))
                 .serve(session.stream)

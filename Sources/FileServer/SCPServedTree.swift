@@ -42,7 +42,7 @@ final class ServedTreeWriter: SCPTargetWriter {
             isDirectory = try places.files.status(of: places.absolute(target), followingLinks: true).kind == .directory
             if targetMustBeDirectory, !isDirectory { throw .system(ENOTDIR) }
         } catch {
-            guard error == .system(ENOENT), !targetMustBeDirectory else { throw error.on(target, .open) }
+            guard error == .system(ENOENT), !targetMustBeDirectory else { throw places.failure(error, target, .open) }
         }
         targetIsDirectory = isDirectory
     }
@@ -63,7 +63,7 @@ final class ServedTreeWriter: SCPTargetWriter {
             let file = try places.files.open(places.absolute(path), options)
             return ServedTarget(file: file, path: path, mode: mode, preserve: preserve)
         } catch {
-            throw error.on(path, .open)
+            throw places.failure(error, path, .open)
         }
     }
 
@@ -81,7 +81,7 @@ final class ServedTreeWriter: SCPTargetWriter {
             }
             levels.append(Level(path: path, attributes: attributes, newMode: isNew ? status.mode : nil))
         } catch {
-            throw error.on(path, .makeDirectory)
+            throw places.failure(error, path, .makeDirectory)
         }
     }
 
@@ -89,6 +89,7 @@ final class ServedTreeWriter: SCPTargetWriter {
     private func makeDirectory(_ path: LocalPath, mode: UInt16) throws(ServedError) -> Bool {
         do throws(ServedError) {
             try places.files.makeDirectory(places.absolute(path.trimmed), mode: mode)
+            places.observer.changed("mkdir", places.absolute(path.trimmed))
             return true
         } catch {
             guard error == .system(EEXIST) else { throw error }

@@ -9,8 +9,6 @@ import NIOCore
     import Glibc
 #endif
 
-let readOnlyFileSystem = EROFS
-
 /// Goes through the files and directories that `scp -f` was asked for, one entry at a time.
 ///
 /// Links are followed as far as the file system that is served allows. A directory met again inside itself is a failure.
@@ -86,7 +84,7 @@ final class ServedWalk: SCPSourceWalk {
         do throws(ServedError) {
             return try places.files.status(of: places.absolute(path), followingLinks: true)
         } catch {
-            throw error.on(path, .open)
+            throw places.failure(error, path, .open)
         }
     }
 
@@ -94,7 +92,7 @@ final class ServedWalk: SCPSourceWalk {
         do throws(ServedError) {
             return try places.files.realPath(places.absolute(path))
         } catch {
-            throw error.on(path, .open)
+            throw places.failure(error, path, .open)
         }
     }
 
@@ -105,7 +103,7 @@ final class ServedWalk: SCPSourceWalk {
             let directory = try places.files.openDirectory(places.absolute(path))
             levels.append(Level(path: path, realPath: realPath, entries: ServedEntries(directory, path: path)))
         } catch {
-            throw error.on(path, .open)
+            throw places.failure(error, path, .open)
         }
         let old = levels.count - 1 - Self.openLevels
         if old >= 0 { levels[old].entries.loadRest() }
@@ -126,7 +124,7 @@ final class ServedWalk: SCPSourceWalk {
             return .file(
                 name: path.lastComponent, ServedSource(file: file, path: path, status: FileStatus(status)))
         } catch {
-            throw error.on(path, .open)
+            throw places.failure(error, path, .open)
         }
     }
 }

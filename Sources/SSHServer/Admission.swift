@@ -79,7 +79,7 @@ struct Admission {
     private mutating func forget(now: Double) {
         penalties = penalties.filter { $0.value > now }
         guard penalties.count >= Self.mostAddresses else { return }
-        let median = penalties.values.sorted()[penalties.count / 2]
-        penalties = penalties.filter { $0.value > median }
+        let heaviest = penalties.sorted { $0.value > $1.value }.prefix(Self.mostAddresses / 2)
+        penalties = Dictionary(uniqueKeysWithValues: Array(heaviest))
     }
 }

@@ -19,7 +19,7 @@ struct SCPServerTests {
     /// Uploads local files with our client; what both ends say of it.
     private func upload(
         _ sources: [LocalPath], to files: MemoryFileSystem, _ line: String, cutsRandomly: Bool = false,
-        isReadOnly: Bool = false, sender: Recorder = Recorder(), observer: Recorder = Recorder()
+        isReadOnly: Bool = false, sender: Recorder = Recorder(), observer: ServerRecorder = ServerRecorder()
     ) async throws -> (sent: TransferSummary, status: UInt32) {
         let (client, server) = MemoryStream.pair(cutsRandomly: cutsRandomly)
         let (recursive, preserve) = (line.contains("-r"), line.contains("-p"))
@@ -179,11 +179,12 @@ struct SCPServerTests {
         try await withTemporaryDirectory { base in
             try makeTree(.file([1]), at: base / "a")
             let files = MemoryFileSystem(["a": "old"])
-            let observer = Recorder()
+            let observer = ServerRecorder()
             await #expect(throws: (any Error).self) {
                 try await upload([base / "a"], to: files, "scp -t a", isReadOnly: true, observer: observer)
             }
             #expect(files["a"] == "old")
+            #expect(observer.lines == ["refused open a"])
             let (client, server) = MemoryStream.pair()
             await #expect(throws: FileError.self) { try await files.serve("scp -t a", server, isReadOnly: true) }
             #expect(try await client.read().map { String(buffer: $0) }?.contains("a: Read-only file system") == true)
@@ -195,15 +196,19 @@ struct SCPServerTests {
         try await withTemporaryDirectory { base in
             try makeTree(.named(["1": .file([1]), "2": .file(noise(3 << 20)), "3": .file([3])]), at: base / "d")
             let files = MemoryFileSystem(capacity: 1 << 20)
-            let (sender, observer) = (Recorder(), Recorder())
+            let (sender, observer) = (Recorder(), ServerRecorder())
             let result = try await upload(
                 [base / "d" / "1", base / "d" / "2", base / "d" / "3"], to: files, "scp -t .", sender: sender,
                 observer: observer)
             #expect(result.status == 1)
             #expect(result.sent.files == 2)
             #expect(sender.warnings == ["./2: No space left on device"])
-            #expect(observer.warnings == ["./2: No space left on device"])
-            #expect(observer.finished == ["./1": true, "./2": false, "./3": true])
+            #expect(
+                observer.lines == [
+                    "open /./1 to write", "close /./1 complete", "open /./2 to write",
+                    "close /./2 failed(\"./2: No space left on device\")", "open /./3 to write", "close /./3 complete",
+                ])
+            #expect(observer.transfers.map(\.bytesWritten) == [1, 3 << 20, 1])
             #expect(files.contents(of: "3") == [3])
         }
     }

@@ -6,6 +6,7 @@ import SFTP
 import SSHClient
 import SSHKeys
 import SSHServer
+import SSHTransport
 import SSHWire
 import Synchronization
 import Testing
@@ -107,7 +108,9 @@ struct ServerTests {
     func lines() async throws {
         let log = KeptLog()
         let server = try await start(log: log)
-        await #expect(throws: (any Error).self) { _ = try await connect(server, password: "wrong") { $0.numberOfPasswordPrompts = 1 } }
+        await #expect(throws: (any Error).self) {
+            _ = try await connect(server, password: "wrong") { $0.numberOfPasswordPrompts = 1 }
+        }
         let client = try await connect(server)
         let channel = try await client.exec("scp -f a.txt")
         try await channel.write(ByteBuffer(bytes: [0, 0, 0]))

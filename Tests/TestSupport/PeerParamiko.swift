@@ -25,7 +25,7 @@ extension Peer {
     }
 
     /// A Python that has a module: Debian's packages are for the system's own, which need not be the first in `PATH`.
-    static func requirePython(with module: String) throws -> String {
+    package static func requirePython(with module: String) throws -> String {
         for python in ["/usr/bin/python3", findProgram("python3")].compactMap(\.self) {
             let probe = try? ChildProcess(python, ["-W", "ignore", "-c", "import \(module)"])
             if probe?.wait(timeout: .seconds(30)) == .exited(0) { return python }

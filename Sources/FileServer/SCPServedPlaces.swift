@@ -1,0 +1,51 @@
+import FileTransfer
+
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Glibc
+#endif
+
+/// The files of a session and where relative paths start among them.
+struct ServedPlaces: Sendable {
+    let files: any ServedFileSystem
+    let observer: any ServedTransferObserver
+    /// Absolute, from the root that is shown.
+    let home: LocalPath
+
+    init(files: any ServedFileSystem, home: [UInt8], observer: any ServedTransferObserver) {
+        self.files = files
+        self.observer = observer
+        self.home = LocalPath(home.first == UInt8(ascii: "/") ? home : [UInt8(ascii: "/")] + home).trimmed
+    }
+
+    /// A path from the root that is shown.
+    func absolute(_ path: [UInt8]) -> [UInt8] {
+        path.first == UInt8(ascii: "/") ? path : home.appending(path).bytes
+    }
+
+    func absolute(_ path: LocalPath) -> [UInt8] { absolute(path.bytes) }
+
+    /// What the client is told of something that could not be opened or made. The observer is told if it was refused.
+    func failure(_ error: ServedError, _ path: LocalPath, _ operation: FileError.Operation) -> FileError {
+        if error.isRefusal {
+            let name = operation == .makeDirectory ? "mkdir" : "open"
+            observer.refused(ServedRefusal(operation: name, path: path.bytes, reason: error.description))
+        }
+        return error.on(path, operation)
+    }
+}
+
+extension ServedError {
+    /// The error of a path that the client is shown.
+    func on(_ path: LocalPath, _ operation: FileError.Operation) -> FileError {
+        switch self {
+        case .system(let number): FileError(path: path, operation: operation, errno: number)
+        case .leadsOut: FileError(path: path, operation: operation, cause: .leadsOut)
+        case .readOnly: FileError(path: path, operation: operation, errno: EROFS)
+        case .notRegular: FileError(path: path, operation: operation, cause: .notRegular)
+        }
+    }
+}

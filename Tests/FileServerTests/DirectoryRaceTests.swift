@@ -1,0 +1,163 @@
+import FileTransfer
+import NIOCore
+import SFTP
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import FileServer
+
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Glibc
+#endif
+
+/// Makes `root/sub` a directory and a link to `outside` by turns, on a thread of its own.
+private final class Swapper: Sendable {
+    private let done = Atomic(false)
+    let place: TemporaryDirectory
+    var isDone: Bool { done.load(ordering: .relaxed) }
+
+    init(_ place: TemporaryDirectory, rounds: Int) throws {
+        self.place = place
+        try place.makeDirectory("root/sub")
+        let (sub, kept) = (place.file("root/sub"), place.file("kept"))
+        Task.detached {
+            try? await DiskExecutor.run {
+                for _ in 0..<rounds {
+                    _ = rename(sub, kept)
+                    symlink("../outside", sub)
+                    sched_yield()
+                    unlink(sub)
+                    _ = rename(kept, sub)
+                    sched_yield()
+                }
+            }
+            self.done.store(true, ordering: .relaxed)
+        }
+    }
+}
+
+/// What the race does to `sub`, and what came of it.
+private struct Outcomes {
+    var done = 0
+    var refused = 0
+    var leaks: [String] = []
+
+    mutating func attempt(_ body: () throws -> Void) {
+        attempt("") {
+            try body()
+            return false
+        }
+    }
+
+    /// - Parameter body: returns whether it saw something of the outside.
+    mutating func attempt(_ leak: String, _ body: () throws -> Bool) {
+        do {
+            if try body() { leaks.append(leak) }
+            done += 1
+        } catch {
+            refused += error as? ServedError == .leadsOut ? 1 : 0
+        }
+    }
+}
+
+/// - Returns: what was touched or told of the directory outside.
+private func race(_ confinement: DirectoryConfinement, rounds: Int) async throws -> Outcomes {
+    let confined = try Confined(confinement)
+    let (root, outside) = (confined.root, confined.place.file("outside"))
+    try confined.place.makeDirectory("outside/inner")
+    var before = stat()
+    stat("\(outside)/secret", &before)
+    let swapper = try Swapper(confined.place, rounds: rounds)
+    var outcomes = Outcomes()
+    var changes = ServedChanges()
+    changes.mode = 0o777
+    changes.times = (ServedTime(seconds: 1), ServedTime(seconds: 2))
+    let all = changes
+    while !swapper.isDone {
+        await Task.yield()
+        outcomes.attempt { try confined.write("/sub/secret", "overwritten") }
+        outcomes.attempt("read") { try confined.read("/sub/secret") == "secret" }
+        outcomes.attempt("list") { try confined.names("/sub").contains("inner") }
+        outcomes.attempt("stat") {
+            try root.status(of: bytes("/sub/secret"), followingLinks: true).size == 6
+        }
+        outcomes.attempt("lstat") {
+            try root.status(of: bytes("/sub/secret"), followingLinks: false).size == 6
+        }
+        outcomes.attempt("realpath") { try root.realPath(bytes("/sub/x")) != bytes("/sub/x") }
+        outcomes.attempt {
+            try root.change(bytes("/sub/secret"), all, followingLinks: true)
+        }
+        outcomes.attempt { try root.makeDirectory(bytes("/sub/made"), mode: 0o755) }
+        outcomes.attempt {
+            try root.rename(bytes("/sub/made"), to: bytes("/sub/moved"), replacing: false)
+        }
+        outcomes.attempt { try root.removeDirectory(bytes("/sub/moved")) }
+        outcomes.attempt { try root.removeDirectory(bytes("/sub/inner")) }
+        outcomes.attempt {
+            try root.makeHardLink(bytes("/sub/hard"), to: bytes("/sub/secret"))
+        }
+        outcomes.attempt { try root.remove(bytes("/sub/hard")) }
+        outcomes.attempt { try root.remove(bytes("/sub/secret")) }
+    }
+    var after = stat()
+    if stat("\(outside)/secret", &after) != 0 {
+        outcomes.leaks.append("removed")
+    } else {
+        if try readText("\(outside)/secret") != "secret" { outcomes.leaks.append("written") }
+        if after.st_mode != before.st_mode { outcomes.leaks.append("mode") }
+        if ServedStatus(after).modified != ServedStatus(before).modified { outcomes.leaks.append("times") }
+        if after.st_nlink != 1 { outcomes.leaks.append("linked") }
+    }
+    if access("\(outside)/inner", F_OK) != 0 { outcomes.leaks.append("rmdir") }
+    for name in ["made", "moved", "hard"] where access("\(outside)/\(name)", F_OK) == 0 {
+        outcomes.leaks.append("made \(name)")
+    }
+    return outcomes
+}
+
+@Suite("While a directory is swapped for a link that leads out", .timeLimit(.minutes(2)), .serialized)
+struct DirectoryRaceTests {
+    @Test("nothing outside is read or touched", arguments: confinements)
+    func confined(confinement: DirectoryConfinement) async throws {
+        let outcomes = try await race(confinement, rounds: 4000)
+        #expect(outcomes.leaks.isEmpty)
+        // Both sides of the race were seen.
+        #expect(outcomes.done > 100 && outcomes.refused > 100, "\(outcomes)")
+    }
+
+    @Test("the same uses do reach outside where nothing confines them")
+    func unconfined() async throws {
+        let outcomes = try await race(.none, rounds: 10_000)
+        #expect(!outcomes.leaks.isEmpty)
+    }
+
+    @Test("a client that reads, writes and removes through the path gets nothing of it", arguments: confinements)
+    func client(confinement: DirectoryConfinement) async throws {
+        try await withSFTP(confinement) { client, place in
+            try place.makeDirectory("outside")
+            try writeFile(place.file("outside/secret"), text: "secret")
+            let swapper = try Swapper(place, rounds: 5000)
+            var (written, denied) = (0, 0)
+            while !swapper.isDone {
+                let code = try await status {
+                    let handle = try await client.open(bytes("/sub/secret"), [.read, .write, .create])
+                    try await client.write(handle, at: 100, ByteBuffer(string: "mine"))
+                    let data = try await client.read(handle, at: 0, length: 6)
+                    #expect(data == ByteBuffer(repeating: 0, count: 6))
+                    try await client.close(handle)
+                }
+                written += code == nil ? 1 : 0
+                denied += code == .permissionDenied ? 1 : 0
+                _ = try await status { try await client.remove(bytes("/sub/secret")) }
+            }
+            #expect(written > 10 && denied > 10, "\(written) \(denied)")
+            #expect(try readText(place.file("outside/secret")) == "secret")
+        }
+    }
+}

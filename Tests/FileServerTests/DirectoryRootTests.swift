@@ -1,0 +1,363 @@
+import FileTransfer
+import NIOCore
+import TestSupport
+import Testing
+
+@testable import FileServer
+
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Glibc
+#endif
+
+/// The ways to keep inside that this system has.
+let confinements: [DirectoryConfinement] = {
+    #if os(Linux)
+        return [.kernel, .walk]
+    #else
+        return [.walk]
+    #endif
+}()
+
+/// A served directory `root`, and `outside` beside it with a file `secret`.
+struct Confined {
+    let place: TemporaryDirectory
+    let root: DirectoryRoot
+
+    init(_ confinement: DirectoryConfinement?, isReadOnly: Bool = false, mask: UInt16 = 0) throws {
+        place = try TemporaryDirectory()
+        try place.makeDirectory("root")
+        try place.makeDirectory("outside")
+        try writeFile(place.file("outside/secret"), text: "secret", mode: 0o640)
+        root = try DirectoryRoot(
+            path: bytes(place.file("root")), isReadOnly: isReadOnly, creationMask: mask, confinement: confinement)
+    }
+
+    func write(_ path: String, _ text: String) throws(ServedError) {
+        var options = ServedOpenOptions()
+        options.writes = true
+        options.creates = true
+        options.truncates = true
+        let file = try root.open(bytes(path), options)
+        try file.write(ByteBuffer(string: text), at: 0)
+        try file.close()
+    }
+
+    func read(_ path: String) throws(ServedError) -> String {
+        var options = ServedOpenOptions()
+        options.reads = true
+        var buffer = ByteBuffer()
+        _ = try root.open(bytes(path), options).read(into: &buffer, count: 1000, at: 0)
+        return String(buffer: buffer)
+    }
+
+    func names(_ path: String) throws(ServedError) -> [String] {
+        let directory = try root.openDirectory(bytes(path))
+        var names: [String] = []
+        while let entry = try directory.next() { names.append(String(decoding: entry.name, as: UTF8.self)) }
+        return names.filter { $0 != "." && $0 != ".." }.sorted()
+    }
+
+    func link(_ name: String, to target: String) throws {
+        guard symlink(target, place.file("root/\(name)")) == 0 else { throw SystemError("symlink") }
+    }
+}
+
+/// The error a call throws; nil if it went well.
+func error(_ body: () throws -> Void) -> ServedError? {
+    do {
+        try body()
+        return nil
+    } catch {
+        return error as? ServedError
+    }
+}
+
+/// Everything a path can be used for, each by its name.
+func uses(of path: String, in confined: Confined) -> [(name: String, body: () throws -> Void)] {
+    let root = confined.root
+    let path = bytes(path)
+    var changes = ServedChanges()
+    changes.mode = 0o777
+    changes.times = (ServedTime(seconds: 1), ServedTime(seconds: 2))
+    let all = changes
+    var size = ServedChanges()
+    size.size = 0
+    let truncation = size
+    return [
+        ("read", { _ = try confined.read(String(decoding: path, as: UTF8.self)) }),
+        ("write", { try confined.write(String(decoding: path, as: UTF8.self), "x") }),
+        ("list", { _ = try root.openDirectory(path) }),
+        ("status", { _ = try root.status(of: path, followingLinks: true) }),
+        ("change", { try root.change(path, all, followingLinks: true) }),
+        ("truncate", { try root.change(path, truncation, followingLinks: true) }),
+        ("volume", { _ = try root.volume(of: path) }),
+        ("real path", { _ = try root.realPath(path) }),
+    ]
+}
+
+@Suite("A served directory")
+struct DirectoryRootTests {
+    @Test("files are made, read, changed, renamed, linked and removed", arguments: confinements + [nil])
+    func files(confinement: DirectoryConfinement?) throws {
+        let confined = try Confined(confinement)
+        let root = confined.root
+        try root.makeDirectory(bytes("/d"), mode: 0o755)
+        try confined.write("/d/a", "hello")
+        #expect(try confined.read("d//./a") == "hello")
+        #expect(try root.status(of: bytes("/d/a"), followingLinks: false).size == 5)
+        var changes = ServedChanges()
+        changes.size = 2
+        changes.mode = 0o604
+        changes.times = (ServedTime(seconds: 5), ServedTime(seconds: 6))
+        changes.owner = (getuid(), getgid())
+        try root.change(bytes("/d/a"), changes, followingLinks: true)
+        let status = try root.status(of: bytes("/d/a"), followingLinks: true)
+        #expect(status.mode == 0o604 && status.size == 2 && status.modified.seconds == 6)
+        #expect(status.accessed.seconds == 5 && status.kind == .regular)
+        try root.makeHardLink(bytes("/h"), to: bytes("/d/a"))
+        #expect(try root.status(of: bytes("/h"), followingLinks: true).links == 2)
+        try root.makeSymbolicLink(bytes("/s"), holding: bytes("d/../d"))
+        #expect(try root.readLink(bytes("/s")) == bytes("d/../d"))
+        #expect(try root.status(of: bytes("/s"), followingLinks: false).kind == .symbolicLink)
+        #expect(try root.status(of: bytes("/s/"), followingLinks: false).kind == .directory)
+        #expect(try confined.read("/s/a") == "he")
+        #expect(try confined.names("/") == ["d", "h", "s"])
+        #expect(try root.realPath(bytes("/s/../s/./a")) == bytes("/d/a"))
+        #expect(try root.realPath(bytes("/s/new")) == bytes("/d/new"))
+        #expect(try root.realPath(bytes("")) == bytes("/") && root.realPath(bytes("/../..")) == bytes("/"))
+        #expect(error { _ = try root.realPath(bytes("/no/new")) } == .system(ENOENT))
+        try root.rename(bytes("/h"), to: bytes("/d/h"), replacing: false)
+        #expect(
+            error {
+                try root.rename(bytes("/d"), to: bytes("/s"), replacing: false)
+            } == .system(EEXIST))
+        try confined.write("/x", "x")
+        #expect(
+            error {
+                try root.rename(bytes("/x"), to: bytes("/d/h"), replacing: false)
+            } == .system(EEXIST))
+        try root.rename(bytes("/x"), to: bytes("/d/h"), replacing: true)
+        #expect(try confined.read("/d/h") == "x")
+        #expect(
+            error { try root.removeDirectory(bytes("/d")) } == .system(ENOTEMPTY))
+        for name in ["/d/a", "/d/h", "/s"] { try root.remove(bytes(name)) }
+        try root.removeDirectory(bytes("/d"))
+        #expect(try confined.names("/").isEmpty)
+        #expect(try root.volume(of: bytes("/")).blocks > 0)
+    }
+
+    @Test("a path that climbs out, and a link that leads out, are refused whatever is done", arguments: confinements)
+    func escapes(confinement: DirectoryConfinement) throws {
+        let confined = try Confined(confinement)
+        try confined.root.makeDirectory(bytes("/d"), mode: 0o755)
+        try confined.link("absolute", to: confined.place.file("outside"))
+        try confined.link("relative", to: "../outside")
+        try confined.link("file", to: "../outside/secret")
+        try confined.link("d/deep", to: "../../outside")
+        try confined.link("new", to: "../outside/new")
+        try confined.link("proc", to: "/proc/self/root")
+        let paths = [
+            "/absolute/secret", "/relative/secret", "/file", "/d/deep/secret", "/d/../../outside/secret", "/new",
+            "/relative", "/absolute/.", "/d/deep/", "/d/deep/..", "/relative/../root", "/proc/etc/passwd",
+        ]
+        for path in paths {
+            for use in uses(of: path, in: confined) {
+                #expect(error(use.body) == .leadsOut, "\(use.name) \(path)")
+            }
+        }
+        let root = confined.root
+        for path in ["/absolute/x", "/relative/x", "/d/deep/x", "/d/../../outside/x"].map(bytes) {
+            #expect(error { try root.makeDirectory(path, mode: 0o755) } == .leadsOut)
+            #expect(error { try root.remove(path) } == .leadsOut)
+            #expect(error { try root.removeDirectory(path) } == .leadsOut)
+            #expect(error { _ = try root.readLink(path) } == .leadsOut)
+            #expect(
+                error { _ = try root.status(of: path, followingLinks: false) } == .leadsOut)
+            #expect(
+                error { try root.makeSymbolicLink(path, holding: bytes("a")) } == .leadsOut)
+            for replacing in [false, true] {
+                #expect(
+                    error { try root.rename(bytes("/d"), to: path, replacing: replacing) }
+                        == .leadsOut)
+                #expect(
+                    error { try root.rename(path, to: bytes("/n"), replacing: replacing) }
+                        == .leadsOut)
+            }
+            #expect(error { try root.makeHardLink(bytes("/n"), to: path) } == .leadsOut)
+            #expect(error { try root.makeHardLink(path, to: bytes("/file")) } == .leadsOut)
+        }
+        #expect(try readText(confined.place.file("outside/secret")) == "secret")
+        #expect(access(confined.place.file("outside/new"), F_OK) != 0)
+    }
+
+    @Test("the link itself may be looked at, renamed, linked and removed wherever it leads", arguments: confinements)
+    func linksThemselves(confinement: DirectoryConfinement) throws {
+        let confined = try Confined(confinement)
+        let root = confined.root
+        try confined.link("l", to: "../outside/secret")
+        #expect(try root.status(of: bytes("/l"), followingLinks: false).kind == .symbolicLink)
+        #expect(try root.readLink(bytes("/l")) == bytes("../outside/secret"))
+        var changes = ServedChanges()
+        changes.times = (ServedTime(seconds: 5), ServedTime(seconds: 6))
+        try root.change(bytes("/l"), changes, followingLinks: false)
+        #expect(try root.status(of: bytes("/l"), followingLinks: false).modified.seconds == 6)
+        try root.makeHardLink(bytes("/h"), to: bytes("/l"))
+        #expect(try root.status(of: bytes("/h"), followingLinks: false).kind == .symbolicLink)
+        try root.rename(bytes("/l"), to: bytes("/m"), replacing: true)
+        try root.remove(bytes("/m"))
+        #expect(try readText(confined.place.file("outside/secret")) == "secret")
+    }
+
+    @Test("links that would lead programs out are not made", arguments: confinements)
+    func badLinks(confinement: DirectoryConfinement) throws {
+        let confined = try Confined(confinement)
+        let root = confined.root
+        try root.makeDirectory(bytes("/d"), mode: 0o755)
+        try confined.link("e", to: "d")
+        for (path, target) in [
+            ("/l", "/etc/passwd"), ("/l", ".."), ("/d/l", "../.."), ("/d/l", "../d/../../x"), ("/l", "a/../../a"),
+            ("/e/l", "../../x"),
+        ] {
+            #expect(
+                error {
+                    try root.makeSymbolicLink(bytes(path), holding: bytes(target))
+                } == .leadsOut, "\(path) -> \(target)")
+        }
+        for (path, target) in [("/1", "d"), ("/d/2", ".."), ("/d/3", "../no/thing"), ("/4", "a/.."), ("/e/5", "..")] {
+            try root.makeSymbolicLink(bytes(path), holding: bytes(target))
+        }
+    }
+
+    @Test("nothing above the root is told", arguments: confinements)
+    func rootIsTop(confinement: DirectoryConfinement) throws {
+        let confined = try Confined(confinement)
+        // The directory above has another mode.
+        #expect(chmod(confined.place.file("root"), 0o751) == 0)
+        let directory = try confined.root.openDirectory(bytes("/"))
+        var seen: ServedStatus?
+        while let entry = try directory.next() {
+            if entry.name == bytes("..") { seen = entry.status }
+        }
+        let top = try confined.root.status(of: bytes("/"), followingLinks: true)
+        #expect(seen?.mode == 0o751 && top.mode == 0o751)
+        #expect(try confined.root.status(of: bytes("/.."), followingLinks: false) == top)
+        #expect(try confined.root.status(of: bytes("/../../."), followingLinks: true) == top)
+        #expect(error { try confined.root.removeDirectory(bytes("/")) } == .system(EBUSY))
+        #expect(error { try confined.root.remove(bytes("/..")) } == .system(EISDIR))
+        #expect(
+            error { try confined.root.makeDirectory(bytes("/"), mode: 0o7) }
+                == .system(EEXIST))
+    }
+
+    @Test("loops of links, long paths, deep paths and NULs are errors", arguments: confinements)
+    func hostilePaths(confinement: DirectoryConfinement) throws {
+        let confined = try Confined(confinement)
+        try confined.link("loop", to: "loop")
+        try confined.link("a", to: "b/x")
+        try confined.link("b", to: "a/y")
+        let deep = String(repeating: "d/", count: 5000)
+        for (path, number) in [
+            ("/loop", ELOOP), ("/loop/x", ELOOP), ("/a", ELOOP), ("/\(deep)", ENAMETOOLONG), ("/a\0b", ENOENT),
+            ("/" + String(repeating: "n", count: 300), ENAMETOOLONG),
+        ] {
+            for use in uses(of: path, in: confined) {
+                #expect(error(use.body) == .system(number), "\(use.name) \(path.prefix(20))")
+            }
+        }
+        #expect(
+            error { try confined.root.makeSymbolicLink(bytes("/n"), holding: bytes("a\0b")) }
+                == .system(ENOENT))
+        // Up and down again costs nothing.
+        let windings = String(repeating: "d/../", count: 500)
+        try confined.root.makeDirectory(bytes("/d"), mode: 0o755)
+        #expect(try confined.root.realPath(bytes("/\(windings)d")) == bytes("/d"))
+        #expect(try confined.root.status(of: bytes("/\(windings)d"), followingLinks: true).kind == .directory)
+    }
+
+    @Test("what is no regular file is not opened, nor waited for", arguments: confinements)
+    func special(confinement: DirectoryConfinement) throws {
+        let confined = try Confined(confinement)
+        #expect(mkfifo(confined.place.file("root/fifo"), 0o600) == 0)
+        #expect(error { _ = try confined.read("/fifo") } == .notRegular)
+        #expect(error { try confined.write("/fifo", "x") } == .system(ENXIO))
+        #expect(error { _ = try confined.read("/") } == .system(EISDIR))
+        #expect(
+            error { _ = try confined.root.openDirectory(bytes("/fifo")) } == .system(ENOTDIR))
+    }
+
+    @Test("flags of opening mean what open(2) means by them", arguments: confinements)
+    func openFlags(confinement: DirectoryConfinement) throws {
+        let confined = try Confined(confinement, mask: 0o077)
+        let root = confined.root
+        var options = ServedOpenOptions()
+        options.writes = true
+        #expect(error { _ = try root.open(bytes("/f"), options) } == .system(ENOENT))
+        options.creates = true
+        options.isExclusive = true
+        let file = try root.open(bytes("/f"), options)
+        #expect(try file.status().mode == 0o600)
+        try file.write(ByteBuffer(string: "0123456789"), at: 0)
+        #expect(error { _ = try root.open(bytes("/f"), options) } == .system(EEXIST))
+        options.isExclusive = false
+        options.appends = true
+        try root.open(bytes("/f"), options).write(ByteBuffer(string: "ab"), at: 0)
+        #expect(try confined.read("/f") == "0123456789ab")
+        options.appends = false
+        try root.open(bytes("/f"), options).write(ByteBuffer(string: "XY"), at: 3)
+        #expect(try confined.read("/f") == "012XY56789ab")
+        options.truncates = true
+        _ = try root.open(bytes("/f"), options)
+        #expect(try confined.read("/f") == "")
+        // A link to nothing is where the file is made.
+        try confined.link("l", to: "made")
+        try confined.write("/l", "here")
+        #expect(try confined.read("/made") == "here")
+        #expect(
+            error { try file.write(ByteBuffer(string: "x"), at: .max) } == .system(EINVAL))
+        #expect(error { try file.write(ByteBuffer(string: "x"), at: -1) } == .system(EINVAL))
+    }
+
+    @Test("read-only files stay as they are")
+    func readOnly() throws {
+        let confined = try Confined(nil, isReadOnly: true)
+        try writeFile(confined.place.file("root/f"), text: "kept")
+        let root = confined.root
+        let f = bytes("/f")
+        var changes = ServedChanges()
+        changes.mode = 0
+        let mode = changes
+        let attempts: [() throws -> Void] = [
+            { try confined.write("/f", "x") },
+            { try root.makeDirectory(bytes("/d"), mode: 0o755) },
+            { try root.remove(f) },
+            { try root.removeDirectory(f) },
+            { try root.rename(f, to: bytes("/g"), replacing: true) },
+            { try root.makeHardLink(bytes("/g"), to: f) },
+            { try root.makeSymbolicLink(bytes("/g"), holding: f) },
+            { try root.change(f, mode, followingLinks: true) },
+        ]
+        for attempt in attempts { #expect(error(attempt) == .readOnly) }
+        #expect(try confined.read("/f") == "kept")
+        #expect(try confined.names("/") == ["f"])
+    }
+
+    @Test("the root of the file system confines nothing, and is known by any path")
+    func whole() throws {
+        let place = try TemporaryDirectory()
+        for path in ["/", "/usr/.."] {
+            let root = try DirectoryRoot(path: bytes(path))
+            #expect(root.confinement == .none)
+            try writeFile(place.file("f"), text: "x")
+            unlink(place.file("l"))
+            try root.makeSymbolicLink(bytes(place.file("l")), holding: bytes(place.file("f")))
+            #expect(try root.status(of: bytes(place.file("l")), followingLinks: true).size == 1)
+            #expect(try root.realPath(bytes(place.file("l"))).suffix(2) == bytes("/f")[...])
+            #expect(try root.realPath(bytes("/../../tmp/..")) == bytes("/"))
+        }
+        #expect(try DirectoryRoot(path: bytes(place.path)).confinement != .none)
+    }
+}
