@@ -12,8 +12,8 @@ import NIOCore
 /// Puts what `scp -t` receives where it belongs among the files that are served, by the rules of OpenSSH's sink.
 ///
 /// If the target is a directory, entries go into it under their own names, else the target is the name of each. With
-/// `-p` modes and times are set as they come; else new files and directories get modes under the server's mask, without
-/// the set-id and sticky bits, and existing ones keep theirs.
+/// `-p` modes are set as they come; else new files and directories get modes under the server's mask, without the set-id
+/// and sticky bits, and existing ones keep theirs. Times are set if they come, and some clients send them without `-p`.
 final class ServedTreeWriter: SCPTargetWriter {
     private struct Level {
         let path: LocalPath
@@ -100,9 +100,9 @@ final class ServedTreeWriter: SCPTargetWriter {
     func leaveDirectory() throws(FileError) {
         guard let level = levels.popLast() else { return }
         var changes = ServedChanges()
+        changes.times = level.attributes.servedTimes
         if preserve {
             changes.mode = level.attributes.mode
-            changes.times = level.attributes.servedTimes
         } else if let newMode = level.newMode, level.attributes.mode & 0o700 != 0o700 {
             // What the mask left of it, without what was lent for the time of the transfer.
             changes.mode = newMode & level.attributes.mode
@@ -146,9 +146,9 @@ struct ServedTarget: SCPTargetFile {
         }
         if preserve {
             attempt(.setMode) { () throws(ServedError) in try file.change(ServedChanges(mode: mode)) }
-            if let times = attributes.servedTimes {
-                attempt(.setTimes) { () throws(ServedError) in try file.change(ServedChanges(times: times)) }
-            }
+        }
+        if let times = attributes.servedTimes {
+            attempt(.setTimes) { () throws(ServedError) in try file.change(ServedChanges(times: times)) }
         }
         attempt(.close) { () throws(ServedError) in try file.close() }
         if let failure { throw failure }

@@ -8,7 +8,8 @@ import NIOCore
 /// Waiting is left to the caller, who must wait where the protocol cannot do without: for ``Event/ready`` at first,
 /// and after ``begin(_:into:)`` until the sink has accepted or refused, for a sink that refuses a file would take its
 /// data for records. A T record is not waited for, nor is the end of a file or directory: the sink reads on in order
-/// whatever it answers. That makes one round trip for a file.
+/// whatever it answers. That makes one round trip for a file. A caller may wait for each answer all the same: a sink
+/// that takes what it reads at a time for one record needs that.
 ///
 /// Answers come in through ``receive(_:)`` and out of ``next()``, in the order of what they answer.
 public struct SCPSource: Sendable {
@@ -59,15 +60,24 @@ public struct SCPSource: Sendable {
     /// Whether the sink still owes answers.
     public var isWaiting: Bool { answered < questions.count }
 
+    /// Sends the T record of an entry by itself. ``begin(_:into:)`` is to follow, without the times, and may wait for the
+    /// answer.
+    ///
+    /// - Throws: ``SCPError/outOfOrder(_:)`` before the sink is ready, or inside a file.
+    public mutating func sendTimes(_ times: SCPTimes, of entry: SCPEntry, into buffer: inout ByteBuffer)
+        throws(SCPError)
+    {
+        guard case .idle = state else { throw misuse("times announced while another entry is under way") }
+        send(.times(times), into: &buffer)
+        questions.append(.times(entry))
+    }
+
     /// Announces a file or directory: T, if it has times, and C or D.
     ///
     /// - Throws: ``SCPError/outOfOrder(_:)`` before the sink is ready, or inside a file.
     public mutating func begin(_ entry: SCPEntry, into buffer: inout ByteBuffer) throws(SCPError) {
         guard case .idle = state else { throw misuse("entry announced while another is under way") }
-        if let times = entry.times {
-            send(.times(times), into: &buffer)
-            questions.append(.times(entry))
-        }
+        if let times = entry.times { try sendTimes(times, of: entry, into: &buffer) }
         send(entry.record, into: &buffer)
         questions.append(.entry(entry))
         state = .asking(entry)

@@ -79,6 +79,37 @@ struct SCPServerTests {
         }
     }
 
+    @Test("sends one record at a time, each after the answer to the last")
+    func oneRecordAtATime() async throws {
+        let files = MemoryFileSystem(["d/a": "xy", "d/b": ""])
+        var changes = ServedChanges()
+        changes.times = (accessed: ServedTime(seconds: 2), modified: ServedTime(seconds: 1))
+        for path in ["/d/a", "/d/b", "/d"] { try files.change(Array(path.utf8), changes, followingLinks: true) }
+        let (client, server) = MemoryStream.pair()
+        async let status = files.serve("scp -r -p -f d", server)
+        for record in [
+            "T1 0 2 0\n", "D0755 0 d\n", "T1 0 2 0\n", "C0644 2 a\n", "xy\0", "T1 0 2 0\n", "C0644 0 b\n", "\0", "E\n",
+        ] {
+            try await client.write(ByteBuffer(bytes: [0]))
+            #expect(try await client.read().map { String(buffer: $0) } == record)
+        }
+        try await client.write(ByteBuffer(bytes: [0]))
+        #expect(try await client.read() == nil)
+        #expect(try await status == 0)
+    }
+
+    @Test("sets times that come without -p, as OpenSSH does")
+    func timesWithoutPreserve() async throws {
+        let files = MemoryFileSystem()
+        let (client, server) = MemoryStream.pair()
+        try await client.write(
+            ByteBuffer(string: "T1 0 2 0\nD0755 0 d\nT3 0 4 0\nC0600 1 a\nx\0E\n"))
+        try await client.finishWriting()
+        #expect(try await files.serve("scp -r -t .", server) == 0)
+        #expect(try files.status(of: Array("/d/a".utf8), followingLinks: true).modified.seconds == 3)
+        #expect(try files.status(of: Array("/d".utf8), followingLinks: true).modified.seconds == 1)
+    }
+
     @Test("puts a file at a path, into a directory, or refuses")
     func targets() async throws {
         try await withTemporaryDirectory { base in

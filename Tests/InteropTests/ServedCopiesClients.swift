@@ -6,6 +6,8 @@ struct CopyClient: Sendable, CustomTestStringConvertible {
     let name: String
     /// Whether modes and times survive.
     var preserves = true
+    /// Names of files that it cannot copy whole.
+    var loses: Set<String> = []
     /// What the server has to be told for this client.
     var serverOptions: [String] = []
     /// Copies the local directory `tree`, in the working directory given, into the served directory `in`.
@@ -73,7 +75,8 @@ struct CopyClient: Sendable, CustomTestStringConvertible {
             ).success()
             guard finished.output.isEmpty else { throw TestSupportError("\(finished)") }
         }
-        return CopyClient(name: "PuTTY pscp \(wire)", preserves: wire == "-scp") { server, directory in
+        return CopyClient(name: "PuTTY pscp \(wire)", preserves: false, loses: ["back\\slash"]) {
+            server, directory in
             try await copy(server, directory, ["tree", "\(server.user)@127.0.0.1:in"])
         } down: { server, directory in
             try await copy(server, directory, ["\(server.user)@127.0.0.1:in/tree", "back"])

@@ -113,7 +113,9 @@ package struct SCPUploadSession<Walk: SCPSourceWalk> {
             try Task.checkCancellation()
             switch item {
             case .failure(let error): try report(error)
-            case .leaveDirectory: try source.endDirectory(into: &block)
+            case .leaveDirectory:
+                try source.endDirectory(into: &block)
+                try await settle()
             case .enterDirectory(let name, let path, let status):
                 if try await announce(.directory, name, path, status) {
                     summary.directories += 1
@@ -123,6 +125,7 @@ package struct SCPUploadSession<Walk: SCPSourceWalk> {
             case .file(let name, let file):
                 guard try await announce(.file(size: file.status.size), name, file.path, file.status) else { continue }
                 try await send(file)
+                try await settle()
             }
             if block.readableBytes >= BlockPool.blockSize { try await flush() }
         }
@@ -132,11 +135,21 @@ package struct SCPUploadSession<Walk: SCPSourceWalk> {
         return summary
     }
 
+    /// Some clients take what they read at a time for one record (the module scp for Paramiko).
+    private var waitsForEachAnswer: Bool { options.role != .client }
+
+    /// Waits for all answers, if they are to be waited for.
+    private mutating func settle() async throws {
+        guard waitsForEachAnswer else { return }
+        try await flush()
+        while source.isWaiting { try await receive() }
+    }
+
     /// Asks the sink whether it takes an entry; one round trip.
     private mutating func announce(
         _ kind: SCPEntry.Kind, _ name: [UInt8], _ path: LocalPath, _ status: FileStatus
     ) async throws -> Bool {
-        let entry: SCPEntry
+        var entry: SCPEntry
         do {
             // Without the sticky bit, as OpenSSH's source.
             entry = SCPEntry(
@@ -145,6 +158,11 @@ package struct SCPUploadSession<Walk: SCPSourceWalk> {
         } catch {
             try report("\(path): \(error)")
             return false
+        }
+        if waitsForEachAnswer, let times = entry.times {
+            try source.sendTimes(times, of: entry, into: &block)
+            try await settle()
+            entry.times = nil
         }
         try source.begin(entry, into: &block)
         try await flush()
