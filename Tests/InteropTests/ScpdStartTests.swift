@@ -225,4 +225,28 @@ struct ScpdStartTests {
         let other = try await server.fetch("a", ["Port=\(second)"], knownHosts: known)
         #expect(other.text == "content", "\(other)\n\(server.log)")
     }
+
+    @Test(
+        "A client that comes by IPv4 to an IPv6 socket of systemd's is known by its IPv4 address",
+        .enabled(if: Loopback.available.count == 2))
+    func mapped() async throws {
+        let home = try await ScpdHome()
+        try home.serve("a", "content")
+        try writeFile(home.authorizedKeys, text: #"from="127.0.0.0/8" "# + readText(home.authorizedKeys))
+        let script = """
+            import os, socket, sys
+            made = socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True)
+            if made.fileno() != 3: os.dup2(made.fileno(), 3)
+            os.set_inheritable(3, True)
+            os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
+            os.execv(sys.argv[1], sys.argv[1:])
+            """
+        let server = try await ScpdProcess.start(
+            [
+                "-c", script, scpdBinary(), "--root", home.root, "--authorized-keys", home.authorizedKeys, "--host-key",
+                home.keys.hostKey(.ed25519),
+            ], home: home, program: try requireProgram("python3"))
+        #expect(try await server.fetch("a").text == "content", "\(server.log)")
+        #expect(server.lines("login").first?.contains(" address=127.0.0.1 ") == true, "\(server.log)")
+    }
 }

@@ -1,4 +1,5 @@
 import SSHServer
+import TestSupport
 import Testing
 
 @testable import SCPDCommand
@@ -120,5 +121,20 @@ struct LongOptionTests {
         for option in DaemonOptions.options { #expect(text.contains("  --\(option.name)"), "\(option.name)") }
         #expect(Set(DaemonOptions.options.map(\.name)).count == DaemonOptions.options.count)
         for line in text.split(separator: "\n") { #expect(line.count <= 120, "\(line)") }
+    }
+}
+
+@Suite("The guide to scpd")
+struct GuideTests {
+    @Test("It has every option, and none that does not exist")
+    func options() throws {
+        let place = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
+        let text = try readText("/\(place)/docs/scpd.md")
+        let table = text.split(separator: "\n").filter { $0.hasPrefix("| `--") }
+        let names = table.flatMap { row in
+            row.split(separator: "|")[0].split(separator: "`").filter { $0.hasPrefix("--") }
+                .map { String($0.dropFirst(2).prefix { $0 != " " }) }
+        }
+        #expect(names.sorted() == DaemonOptions.options.map(\.name).sorted())
     }
 }
