@@ -145,7 +145,7 @@ struct ScpdLoginTests {
         }
         try writeFile(home.authorizedKeys, text: #"command="scp -f a" "# + key)
         // Whatever is asked for, the line's command is served.
-        let forced = try await server.fetch("whatever", flags: ["-O"])
+        let forced = try await server.fetch("whatever", flags: ["-O", "-T"])
         #expect(forced.text == "content", "\(forced)\n\(server.log)")
         try writeFile(home.authorizedKeys, text: #"command="internal-sftp -R" "# + key)
         #expect(try await server.fetch("a").text == "content")

@@ -57,11 +57,11 @@ struct ScpdStopTests {
     @Test("A second signal ends what goes on")
     func second() async throws {
         let home = try await ScpdHome()
-        try writeFile("\(home.root)/big", noise(4 << 20))
+        try writeFile("\(home.root)/big", noise(16 << 20))
         let server = try await home.start()
         let target = home.directory.file("got")
-        // It would take more than a minute.
-        let client = try slowFetch(server, target, kilobits: 400)
+        // It would take half a minute.
+        let client = try slowFetch(server, target, kilobits: 4000)
         try await begun(target)
         server.process.signal(SIGTERM)
         try await server.waitForLog("stopping")
@@ -77,10 +77,10 @@ struct ScpdStopTests {
     @Test("What goes on ends when the patience does")
     func patience() async throws {
         let home = try await ScpdHome()
-        try writeFile("\(home.root)/big", noise(4 << 20))
+        try writeFile("\(home.root)/big", noise(16 << 20))
         let server = try await home.start(["--stop-timeout", "1"])
         let target = home.directory.file("got")
-        let client = try slowFetch(server, target, kilobits: 400)
+        let client = try slowFetch(server, target, kilobits: 4000)
         try await begun(target)
         let start = ContinuousClock.now
         server.process.signal(SIGTERM)
