@@ -109,6 +109,8 @@ struct Daemon {
         policy.revokedKeys = options.revokedKeys.map { [$0] } ?? []
         policy.anyUser = options.allowsAnyUser
         if let methods = options.methods { policy.steps = try steps(methods) }
+        let made: FilePolicy
+        do { made = try FilePolicy(policy, logger: logger) } catch { throw StartFailure("\(error)") }
         let hasOtherWay = options.passwordFile != nil || options.trustedAuthorities != nil
         if !hasOtherWay, let file = policy.authorizedKeys.first, !file.contains("%u"), !SmallFile.exists(file) {
             throw StartFailure(
@@ -122,7 +124,7 @@ struct Daemon {
         for file in [options.passwordFile, options.trustedAuthorities, options.revokedKeys].compactMap(\.self) {
             _ = try SmallFile.read(file)
         }
-        do { return try FilePolicy(policy, logger: logger) } catch { throw StartFailure("\(error)") }
+        return made
     }
 
     /// The ways in: alternatives apart by spaces, the methods of each by commas.

@@ -211,7 +211,8 @@ extension DaemonOptions.Listen {
             guard let number = Int(text), (0...65535).contains(number) else { throw fault }
             return number
         }
-        if text.hasPrefix("["), let end = text.firstIndex(of: "]") {
+        if text.hasPrefix("[") {
+            guard let end = text.firstIndex(of: "]") else { throw fault }
             address = String(text[text.index(after: text.startIndex)..<end])
             let rest = text[text.index(after: end)...]
             guard rest.isEmpty || rest.hasPrefix(":") else { throw fault }

@@ -44,7 +44,8 @@ struct LogLines: LogHandler {
     static func quoted(_ text: String) -> String {
         // By scalars: a mark that combines with a quotation mark does not hide it.
         let printable = Printable.text(text.utf8).unicodeScalars
-        let isPlain = !printable.isEmpty && !printable.contains { $0.properties.isWhitespace || $0 == "\"" || $0 == "=" }
+        let isPlain =
+            !printable.isEmpty && !printable.contains { $0.properties.isWhitespace || $0 == "\"" || $0 == "=" }
         guard !isPlain else { return String(printable) }
         var word = "\"".unicodeScalars
         for scalar in printable {

@@ -17,19 +17,28 @@ struct PeerAddress: Sendable {
     let network: [UInt8]
 
     init(_ address: SocketAddress?) {
-        text = address?.ipAddress ?? "UNKNOWN"
-        port = address?.port ?? 0
+        self.init(address?.ipAddress ?? "UNKNOWN", port: address?.port ?? 0)
+    }
+
+    /// - Parameter text: an address in numbers. An IPv4 address that came to an IPv6 socket, as one of systemd's takes it,
+    ///   counts as what it is.
+    init(_ address: String, port: Int) {
+        self.port = port
         // Without the name of a link that an address may end with.
-        let plain = text.split(separator: "%").first.map(String.init) ?? text
+        let plain = address.split(separator: "%").first.map(String.init) ?? address
         var bytes = [UInt8](repeating: 0, count: 16)
         if inet_pton(AF_INET, plain, &bytes) == 1 {
-            network = Array(bytes.prefix(4))
+            (text, network) = (address, Array(bytes.prefix(4)))
         } else if inet_pton(AF_INET6, plain, &bytes) == 1 {
-            // An IPv4 address that came to an IPv6 socket.
             let mapped = [UInt8](repeating: 0, count: 10) + [0xff, 0xff]
-            network = Array(bytes.starts(with: mapped) ? bytes.suffix(4) : bytes.prefix(8))
+            if bytes.starts(with: mapped) {
+                network = Array(bytes.suffix(4))
+                text = network.map { "\($0)" }.joined(separator: ".")
+            } else {
+                (text, network) = (address, Array(bytes.prefix(8)))
+            }
         } else {
-            network = []
+            (text, network) = (address, [])
         }
     }
 }

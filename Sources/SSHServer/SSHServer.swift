@@ -6,6 +6,19 @@ import SSHTransport
 import SSHWire
 import Synchronization
 
+/// Turns a connection away with a word.
+private final class Rejection: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    func channelActive(context: ChannelHandlerContext) {
+        let channel = context.channel
+        // Before the identification a server may say what it likes (RFC 4253 section 4.2).
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: "Not allowed at this time\r\n")))
+            .whenComplete { _ in channel.close(promise: nil) }
+    }
+}
+
 /// An SSH server that lets users in and hands their sessions to a handler. It runs no program and no shell, and forwards
 /// nothing.
 ///
@@ -121,9 +134,7 @@ public final class SSHServer: Sendable {
         }
         if let refusal {
             log.refused(address, refusal)
-            // Before the identification a server may say what it likes (RFC 4253 section 4.2).
-            channel.writeAndFlush(ByteBuffer(string: "Not allowed at this time\r\n"), promise: nil)
-            return channel.close(promise: nil)
+            return try channel.pipeline.syncOperations.addHandler(Rejection())
         }
         let transport = try Transport.start(
             on: channel, role: .server, configuration: connectionConfiguration, observer: observer)

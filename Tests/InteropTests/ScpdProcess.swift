@@ -76,10 +76,10 @@ final class ScpdProcess: Sendable {
 
     var output: String { (try? readText(outputPath)) ?? "" }
     var log: String { (try? readText(logPath)) ?? "" }
-    /// The lines of the log that begin, behind time and level, with these words.
+    /// The lines of the log that say, behind time and level, just these words of what happened.
     func lines(_ words: String) -> [String] {
-        log.split(separator: "\n").map(String.init).filter {
-            $0.split(separator: " ", maxSplits: 2).last.map { $0 == words || $0.hasPrefix(words + " ") } == true
+        log.split(separator: "\n").map(String.init).filter { line in
+            line.split(separator: " ").dropFirst(2).prefix { !$0.contains("=") }.joined(separator: " ") == words
         }
     }
 

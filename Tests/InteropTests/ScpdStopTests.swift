@@ -32,7 +32,8 @@ struct ScpdStopTests {
         }
     }
 
-    @Test("A transfer under way ends first, nobody else comes in, and the exit status is 0", arguments: [SIGTERM, SIGINT])
+    @Test(
+        "A transfer under way ends first, nobody else comes in, and the exit status is 0", arguments: [SIGTERM, SIGINT])
     func graceful(signal: Int32) async throws {
         let home = try await ScpdHome()
         let bytes = noise(4 << 20)
@@ -56,11 +57,11 @@ struct ScpdStopTests {
     @Test("A second signal ends what goes on")
     func second() async throws {
         let home = try await ScpdHome()
-        try writeFile("\(home.root)/big", noise(4 << 20))
+        try writeFile("\(home.root)/big", noise(16 << 20))
         let server = try await home.start()
         let target = home.directory.file("got")
-        // It would take more than a minute.
-        let client = try slowFetch(server, target, kilobits: 400)
+        // It would take half a minute.
+        let client = try slowFetch(server, target, kilobits: 4000)
         try await begun(target)
         server.process.signal(SIGTERM)
         try await server.waitForLog("stopping")
@@ -76,10 +77,10 @@ struct ScpdStopTests {
     @Test("What goes on ends when the patience does")
     func patience() async throws {
         let home = try await ScpdHome()
-        try writeFile("\(home.root)/big", noise(4 << 20))
+        try writeFile("\(home.root)/big", noise(16 << 20))
         let server = try await home.start(["--stop-timeout", "1"])
         let target = home.directory.file("got")
-        let client = try slowFetch(server, target, kilobits: 400)
+        let client = try slowFetch(server, target, kilobits: 4000)
         try await begun(target)
         let start = ContinuousClock.now
         server.process.signal(SIGTERM)

@@ -35,7 +35,9 @@ struct LogLineTests {
 
     @Test("What happened comes first, and then what is to be known of it, in order")
     func line() {
-        #expect(LogLines.text("login", ["user": "me", "address": "::1", "key": "a b"]) == #"login address=::1 key="a b" user=me"#)
+        #expect(
+            LogLines.text("login", ["user": "me", "address": "::1", "key": "a b"])
+                == #"login address=::1 key="a b" user=me"#)
         #expect(LogLines.text("stopped", [:]) == "stopped")
         #expect(LogLines.text("two\nlines", [:]) == #"two\012lines"#)
     }

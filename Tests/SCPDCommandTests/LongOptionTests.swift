@@ -1,4 +1,5 @@
 import SSHServer
+import TestSupport
 import Testing
 
 @testable import SCPDCommand
@@ -58,14 +59,20 @@ struct LongOptionTests {
             ("port", ["0", "65535"], ["-1", "65536", "", "x", "1 ", "99999999999999999999"]),
             ("umask", ["0", "027", "777"], ["8", "1000", "-1", ""]),
             ("max-connections", ["1", "1000000"], ["0", "1000001", ""]),
-            ("max-startups", ["1", "10:30:100", "5:0:5", "5:100:5"], ["0", "10:30", "10:101:100", "10:30:9", ":", "a:b:c"]),
+            (
+                "max-startups", ["1", "10:30:100", "5:0:5", "5:100:5"],
+                ["0", "10:30", "10:101:100", "10:30:9", ":", "a:b:c"]
+            ),
             ("login-grace", ["1", "86400"], ["0", "86401"]),
             ("max-auth-tries", ["1", "1000"], ["0", "1001"]),
             ("max-sessions", ["1", "10000"], ["0", "10001"]),
             ("idle-timeout", ["1", "31536000"], ["0", "31536001"]),
             ("keepalive", ["0", "86400"], ["-1", "86401"]),
             ("stop-timeout", ["0", "86400"], ["-1", "86401"]),
-            ("rekey-limit", ["16", "1K", "1g", "1073741824G"], ["15", "0K", "K", "", "1073741825G", "18446744073709551616"]),
+            (
+                "rekey-limit", ["16", "1K", "1g", "1073741824G"],
+                ["15", "0K", "K", "", "1073741825G", "18446744073709551616"]
+            ),
         ])
     func ranges(name: String, good: [String], bad: [String]) {
         for value in good { #expect(fault("--\(name)", value) == nil) }
@@ -114,5 +121,20 @@ struct LongOptionTests {
         for option in DaemonOptions.options { #expect(text.contains("  --\(option.name)"), "\(option.name)") }
         #expect(Set(DaemonOptions.options.map(\.name)).count == DaemonOptions.options.count)
         for line in text.split(separator: "\n") { #expect(line.count <= 120, "\(line)") }
+    }
+}
+
+@Suite("The guide to scpd")
+struct GuideTests {
+    @Test("It has every option, and none that does not exist")
+    func options() throws {
+        let place = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
+        let text = try readText("/\(place)/docs/scpd.md")
+        let table = text.split(separator: "\n").filter { $0.hasPrefix("| `--") }
+        let names = table.flatMap { row in
+            row.split(separator: "|")[0].split(separator: "`").filter { $0.hasPrefix("--") }
+                .map { String($0.dropFirst(2).prefix { $0 != " " }) }
+        }
+        #expect(names.sorted() == DaemonOptions.options.map(\.name).sorted())
     }
 }

@@ -48,7 +48,9 @@ struct ServiceManagerTests {
 
     @Test("Where nobody listens, or a name is none, nothing happens")
     func nobody() {
-        for name in ["", "@", "/nowhere/at/all", String(repeating: "x", count: 108), String(repeating: "x", count: 9999)] {
+        for name in [
+            "", "@", "/nowhere/at/all", String(repeating: "x", count: 108), String(repeating: "x", count: 9999),
+        ] {
             ServiceManager.notify("READY=1", socket: name)
         }
         ServiceManager.notify("READY=1", socket: nil)

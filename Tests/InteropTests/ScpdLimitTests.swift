@@ -1,0 +1,153 @@
+import TestSupport
+import Testing
+
+@Suite("scpd's limits", .timeLimit(.minutes(3)))
+struct ScpdLimitTests {
+    /// A program that connects `count` times, waits for the server's words on each connection or its end, and prints
+    /// the first line of each; then it stays until its input ends.
+    private static let connecting = """
+        import socket, sys
+        made = []
+        for _ in range(int(sys.argv[2])):
+            s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+            made.append(s)
+            s.settimeout(float(sys.argv[3]))
+            try: print(s.makefile("rb").readline().decode("latin1").strip(), flush=True)
+            except TimeoutError: print("silence", flush=True)
+        sys.stdin.read()
+        """
+
+    private func connect(_ server: ScpdProcess, _ count: Int) async throws -> [String] {
+        try await run("python3", ["-c", Self.connecting, "\(server.port)", "\(count)", "5"]).success().outputText
+            .split(separator: "\n").map(String.init)
+    }
+
+    private static let turnedAway = "Not allowed at this time"
+
+    @Test("Who is silent for too long has to go; who copies slowly has not")
+    func idle() async throws {
+        let home = try await ScpdHome()
+        let server = try await home.start(["--idle-timeout", "2"])
+        let start = ContinuousClock.now
+        let idle = try await run("ssh", ["-N"] + server.client() + ["\(home.user)@127.0.0.1"], timeout: .seconds(30))
+        let time = ContinuousClock.now - start
+        #expect(!idle.succeeded && time > .milliseconds(1500) && time < .seconds(15), "\(time) \(idle)")
+        // Five seconds' worth, sent bit by bit.
+        let slow = try await run(
+            "scp",
+            ["-l", "480"] + server.client() + [
+                home.write("slow", String(repeating: "x", count: 300_000)), "\(home.user)@127.0.0.1:slow",
+            ])
+        #expect(slow.succeeded, "\(slow)\n\(server.log)")
+    }
+
+    @Test("Logging in may take so long and no longer")
+    func grace() async throws {
+        let home = try await ScpdHome()
+        let server = try await home.start(["--login-grace", "1", "--no-penalties"])
+        let script = """
+            import socket, sys, time
+            s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+            s.sendall(b"SSH-2.0-idler\\r\\n")
+            start = time.monotonic()
+            while s.recv(65536): pass
+            print(time.monotonic() - start)
+            """
+        let finished = try await run("python3", ["-c", script, "\(server.port)"], timeout: .seconds(20)).success()
+        let seconds = Double(finished.outputText.split(separator: "\n").joined()) ?? 0
+        #expect(seconds > 0.8 && seconds < 8)
+        #expect(server.lines("connection ended before login").count == 1, "\(server.log)")
+    }
+
+    @Test("So many connections before log-in and no more")
+    func startups() async throws {
+        let home = try await ScpdHome()
+        let server = try await home.start(["--max-startups", "3", "--no-penalties"])
+        let lines = try await connect(server, 5)
+        #expect(lines.prefix(3).allSatisfy { $0.hasPrefix("SSH-2.0-swift-scp") }, "\(lines)")
+        #expect(lines.suffix(2) == [Self.turnedAway, Self.turnedAway], "\(lines)")
+        #expect(server.lines("connection refused").count == 2)
+        #expect(server.log.contains(#"reason="too many connections before log-in""#), "\(server.log)")
+    }
+
+    @Test("So many connections and no more, and those that end make room")
+    func connections() async throws {
+        let home = try await ScpdHome()
+        try home.serve("a", "content")
+        let server = try await home.start(["--max-connections", "2", "--no-penalties"])
+        #expect(try await connect(server, 4).count { $0 == Self.turnedAway } == 2)
+        #expect(server.log.contains(#"reason="too many connections""#), "\(server.log)")
+        let deadline = ContinuousClock.now + .seconds(10)
+        while server.lines("connection ended before login").count < 2, ContinuousClock.now < deadline {
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        #expect(try await server.fetch("a").text == "content")
+    }
+
+    @Test("So many attempts on a connection and no more")
+    func tries() async throws {
+        let home = try await ScpdHome()
+        let server = try await home.start(["--max-auth-tries", "2", "--no-penalties"])
+        let wrong: [KeyType] = [.ecdsa256, .ecdsa384, .rsa]
+        let finished = try await run(
+            "ssh",
+            wrong.flatMap { ["-i", home.keys.clientKey($0)] } + server.client() + [
+                "\(home.user)@127.0.0.1", "scp -f a",
+            ])
+        #expect(finished.errorText.contains("Too many authentication failures"), "\(finished)")
+        #expect(server.lines("login failed").count == 2 && server.lines("login refused").count == 1, "\(server.log)")
+    }
+
+    @Test("After some failed log-ins the next connection is refused, and with --no-penalties it is not")
+    func penalties() async throws {
+        let home = try await ScpdHome()
+        try home.serve("a", "content")
+        let server = try await home.start()
+        let mild = try await home.start(["--no-penalties"])
+        for server in [server, mild] {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<6 {
+                    group.addTask { _ = try await server.fetch("a", key: home.keys.strangerKey) }
+                }
+                try await group.waitForAll()
+            }
+        }
+        #expect(try await connect(server, 1) == [Self.turnedAway])
+        let refused = try await server.fetch("a")
+        #expect(refused.text == nil, "\(refused)")
+        #expect(server.lines("connection refused").last?.contains("address=127.0.0.1") == true, "\(server.log)")
+        #expect(try await mild.fetch("a").text == "content")
+        #expect(mild.lines("connection refused").isEmpty)
+    }
+
+    @Test("So many channels of a connection and no more")
+    func sessions() async throws {
+        let home = try await ScpdHome()
+        let server = try await home.start(["--max-sessions", "1"])
+        let control = home.directory.file("control")
+        let master = try ChildProcess(
+            requireProgram("sftp"),
+            ["-b", home.write("batch", "!sleep 30\n")] + server.client(["ControlMaster=yes", "ControlPath=\(control)"])
+                + ["\(home.user)@127.0.0.1"])
+        try await server.waitForLog(" login ")
+        let second = try await run(
+            "ssh", ["-S", control] + server.client(["ControlMaster=no"]) + ["\(home.user)@127.0.0.1", "scp -f a"])
+        #expect(
+            second.errorText.contains("open failed") || second.errorText.contains("refused"), "\(second)\n\(server.log)"
+        )
+        master.end()
+    }
+
+    @Test("New keys after so many bytes do not disturb a copy")
+    func rekeying() async throws {
+        let home = try await ScpdHome()
+        let bytes = noise(8 << 20)
+        try writeFile("\(home.root)/big", bytes)
+        let server = try await home.start(["--rekey-limit", "512K", "--verbose"])
+        let target = home.directory.file("got")
+        let finished = try await run("scp", ["-v"] + server.client() + ["\(home.user)@127.0.0.1:big", target])
+        #expect(finished.succeeded, "\(finished)")
+        #expect(try readFile(target) == bytes)
+        #expect(finished.errorText.split(separator: "\n").count { $0.contains("SSH2_MSG_KEXINIT received") } >= 3)
+    }
+}
