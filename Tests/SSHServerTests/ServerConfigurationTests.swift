@@ -1,3 +1,4 @@
+import SSHConnection
 import SSHCrypto
 import SSHKeys
 import Testing
