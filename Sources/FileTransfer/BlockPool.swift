@@ -5,8 +5,8 @@ import NIOCore
 package struct BlockPool {
     /// Bytes that cross from disk to stream at a time.
     package static let blockSize = 256 * 1024
-    /// With these, 2 MiB at most wait here.
-    private static let count = 8
+    /// With these, 1 MiB at most waits here.
+    private static let count = 4
 
     private var blocks = [ByteBuffer](repeating: ByteBuffer(), count: Self.count)
     private var next = 0
