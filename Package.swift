@@ -43,6 +43,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-metrics", from: "2.5.0"),
     ],
     targets: [
+        .target(name: "CSystemCalls"),
         module("SSHWire", [nioCore]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         module("SSHCrypto", ["SSHWire", "CZlib", nioCore, crypto, cryptoExtras]),
@@ -60,8 +61,7 @@ let package = Package(
             ]),
         module("SCP", ["SSHWire", nioCore]),
         module("SFTP", ["SSHWire", nioCore]),
-        module("FileTransfer", ["SSHWire", "SCP", "SFTP", nioCore, nioPosix]),
-        .target(name: "CSystemCalls"),
+        module("FileTransfer", ["SSHWire", "SCP", "SFTP", "CSystemCalls", nioCore, nioPosix]),
         module(
             "FileServer",
             [

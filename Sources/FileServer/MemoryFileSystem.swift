@@ -210,6 +210,8 @@ private final class MemoryFile: ServedFile {
 
     func volume() throws(ServedError) -> ServedVolume { try locked { tree throws(ServedError) in tree.volume } }
 
+    func isSameFile(as other: any ServedFile) -> Bool { (other as? MemoryFile)?.node === node }
+
     func synchronize() throws(ServedError) { try locked { _ throws(ServedError) in } }
 
     func close() throws(ServedError) {

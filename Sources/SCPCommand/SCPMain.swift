@@ -15,6 +15,7 @@ enum SCPMain {
         // A reader that goes away, or a file that may not grow, is an error to report and not an end without a word.
         signal(SIGPIPE, SIG_IGN)
         signal(SIGXFSZ, SIG_IGN)
+        ProcessMemory.keepFreedBlocks()
         do throws(CopyOptions.Fault) {
             let options = try CopyOptions(arguments())
             // The copy runs on a thread of its own, which may wait for the disk.

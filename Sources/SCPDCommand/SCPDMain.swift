@@ -1,3 +1,4 @@
+import FileTransfer
 import Logging
 
 #if canImport(Glibc)
@@ -14,6 +15,7 @@ enum SCPDMain {
         // A client that goes away, or a file that may not grow, is an error to report and not an end without a word.
         signal(SIGPIPE, SIG_IGN)
         signal(SIGXFSZ, SIG_IGN)
+        ProcessMemory.keepFreedBlocks()
         do {
             let options = try DaemonOptions(Array(CommandLine.arguments.dropFirst()))
             switch options.task {

@@ -129,8 +129,8 @@ package struct SFTPServerSession {
         output = ByteBuffer()
         // Encoding fails for fields of fixed size alone, and no answer has one.
         try? reply.code(&encoder)
+        encoder.buffer.setInteger(UInt32(encoder.buffer.writerIndex - start - 4), at: start)
         output = encoder.buffer
-        endPacket(start)
     }
 
     /// Answers with a status, in the words of OpenSSH's server where none are given.

@@ -76,8 +76,8 @@ package struct SFTPSession<Tag> {
         var copy = request
         // Encoding fails for fields of fixed size alone, and no request has one.
         try? copy.code(&encoder)
+        encoder.buffer.setInteger(UInt32(encoder.buffer.writerIndex - start - 4), at: start)
         output = encoder.buffer
-        output.setInteger(UInt32(output.writerIndex - start - 4), at: start)
         trace("request", id, request.name, request.type) { (fields) throws(WireError) in try copy.code(&fields) }
     }
 

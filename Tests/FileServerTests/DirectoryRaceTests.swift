@@ -17,17 +17,15 @@ import Testing
 
 /// Makes `root/sub` a directory and a link to `outside` by turns, on a thread of its own.
 private final class Swapper: Sendable {
-    private let done = Atomic(false)
-    let place: TemporaryDirectory
-    var isDone: Bool { done.load(ordering: .relaxed) }
+    private let isStopped = Atomic(false)
+    private let task: Mutex<Task<Void, Never>?> = Mutex(nil)
 
-    init(_ place: TemporaryDirectory, rounds: Int) throws {
-        self.place = place
+    init(_ place: TemporaryDirectory) throws {
         try place.makeDirectory("root/sub")
         let (sub, kept) = (place.file("root/sub"), place.file("kept"))
-        Task.detached {
-            try? await DiskExecutor.run {
-                for _ in 0..<rounds {
+        let task = Task<Void, Never>.detached {
+            _ = try? await DiskExecutor.run {
+                while !self.isStopped.load(ordering: .relaxed) {
                     _ = rename(sub, kept)
                     symlink("../outside", sub)
                     sched_yield()
@@ -36,8 +34,15 @@ private final class Swapper: Sendable {
                     sched_yield()
                 }
             }
-            self.done.store(true, ordering: .relaxed)
         }
+        self.task.withLock { $0 = task }
+    }
+
+    func end() { isStopped.store(true, ordering: .relaxed) }
+
+    func stop() async {
+        end()
+        await task.withLock { $0 }?.value
     }
 }
 
@@ -65,46 +70,63 @@ private struct Outcomes {
     }
 }
 
-/// - Returns: what was touched or told of the directory outside.
-private func race(_ confinement: DirectoryConfinement, rounds: Int) async throws -> Outcomes {
-    let confined = try Confined(confinement)
-    let (root, outside) = (confined.root, confined.place.file("outside"))
-    try confined.place.makeDirectory("outside/inner")
-    var before = stat()
-    stat("\(outside)/secret", &before)
-    let swapper = try Swapper(confined.place, rounds: rounds)
-    var outcomes = Outcomes()
+/// Does all that can be done through the path, once.
+private func use(_ confined: Confined, _ outcomes: inout Outcomes) {
+    let root = confined.root
     var changes = ServedChanges()
     changes.mode = 0o777
     changes.times = (ServedTime(seconds: 1), ServedTime(seconds: 2))
     let all = changes
-    while !swapper.isDone {
-        await Task.yield()
-        outcomes.attempt { try confined.write("/sub/secret", "overwritten") }
-        outcomes.attempt("read") { try confined.read("/sub/secret") == "secret" }
-        outcomes.attempt("list") { try confined.names("/sub").contains("inner") }
-        outcomes.attempt("stat") {
-            try root.status(of: bytes("/sub/secret"), followingLinks: true).size == 6
-        }
-        outcomes.attempt("lstat") {
-            try root.status(of: bytes("/sub/secret"), followingLinks: false).size == 6
-        }
-        outcomes.attempt("realpath") { try root.realPath(bytes("/sub/x")) != bytes("/sub/x") }
-        outcomes.attempt {
-            try root.change(bytes("/sub/secret"), all, followingLinks: true)
-        }
-        outcomes.attempt { try root.makeDirectory(bytes("/sub/made"), mode: 0o755) }
-        outcomes.attempt {
-            try root.rename(bytes("/sub/made"), to: bytes("/sub/moved"), replacing: false)
-        }
-        outcomes.attempt { try root.removeDirectory(bytes("/sub/moved")) }
-        outcomes.attempt { try root.removeDirectory(bytes("/sub/inner")) }
-        outcomes.attempt {
-            try root.makeHardLink(bytes("/sub/hard"), to: bytes("/sub/secret"))
-        }
-        outcomes.attempt { try root.remove(bytes("/sub/hard")) }
-        outcomes.attempt { try root.remove(bytes("/sub/secret")) }
+    outcomes.attempt { try confined.write("/sub/secret", "overwritten") }
+    outcomes.attempt("read") { try confined.read("/sub/secret") == "secret" }
+    outcomes.attempt("list") { try confined.names("/sub").contains("inner") }
+    outcomes.attempt("stat") {
+        try root.status(of: bytes("/sub/secret"), followingLinks: true).size == 6
     }
+    outcomes.attempt("lstat") {
+        try root.status(of: bytes("/sub/secret"), followingLinks: false).size == 6
+    }
+    outcomes.attempt("realpath") { try root.realPath(bytes("/sub/x")) != bytes("/sub/x") }
+    outcomes.attempt {
+        try root.change(bytes("/sub/secret"), all, followingLinks: true)
+    }
+    outcomes.attempt { try root.makeDirectory(bytes("/sub/made"), mode: 0o755) }
+    outcomes.attempt {
+        try root.rename(bytes("/sub/made"), to: bytes("/sub/moved"), replacing: false)
+    }
+    outcomes.attempt { try root.removeDirectory(bytes("/sub/moved")) }
+    outcomes.attempt { try root.removeDirectory(bytes("/sub/inner")) }
+    outcomes.attempt {
+        try root.makeHardLink(bytes("/sub/hard"), to: bytes("/sub/secret"))
+    }
+    outcomes.attempt { try root.remove(bytes("/sub/hard")) }
+    outcomes.attempt { try root.remove(bytes("/sub/secret")) }
+}
+
+/// - Returns: what was touched or told of the directory outside.
+///
+/// - Parameter isEnough: ends the race; else it ends when neither side has won for long.
+private func race(
+    _ confinement: DirectoryConfinement, until isEnough: @Sendable (Outcomes) -> Bool
+) async throws -> Outcomes {
+    let confined = try Confined(confinement)
+    let outside = confined.place.file("outside")
+    try confined.place.makeDirectory("outside/inner")
+    var before = stat()
+    stat("\(outside)/secret", &before)
+    let swapper = try Swapper(confined.place)
+    defer { swapper.end() }
+    var outcomes = Outcomes()
+    let deadline = ContinuousClock.now + .seconds(60)
+    while !isEnough(outcomes), ContinuousClock.now < deadline {
+        // On a thread of its own: it has to keep up with the other.
+        outcomes = try await DiskExecutor.run { [outcomes] in
+            var outcomes = outcomes
+            for _ in 0..<100 { use(confined, &outcomes) }
+            return outcomes
+        }
+    }
+    await swapper.stop()
     var after = stat()
     if stat("\(outside)/secret", &after) != 0 {
         outcomes.leaks.append("removed")
@@ -125,15 +147,15 @@ private func race(_ confinement: DirectoryConfinement, rounds: Int) async throws
 struct DirectoryRaceTests {
     @Test("nothing outside is read or touched", arguments: confinements)
     func confined(confinement: DirectoryConfinement) async throws {
-        let outcomes = try await race(confinement, rounds: 4000)
+        let outcomes = try await race(confinement) { $0.done >= 3_000 && $0.refused >= 3_000 }
         #expect(outcomes.leaks.isEmpty)
         // Both sides of the race were seen.
-        #expect(outcomes.done > 100 && outcomes.refused > 100, "\(outcomes)")
+        #expect(outcomes.done >= 3_000 && outcomes.refused >= 3_000, "\(outcomes)")
     }
 
     @Test("the same uses do reach outside where nothing confines them")
     func unconfined() async throws {
-        let outcomes = try await race(.none, rounds: 10_000)
+        let outcomes = try await race(.none) { !$0.leaks.isEmpty }
         #expect(!outcomes.leaks.isEmpty)
     }
 
@@ -142,9 +164,11 @@ struct DirectoryRaceTests {
         try await withSFTP(confinement) { client, place in
             try place.makeDirectory("outside")
             try writeFile(place.file("outside/secret"), text: "secret")
-            let swapper = try Swapper(place, rounds: 5000)
+            let swapper = try Swapper(place)
+            defer { swapper.end() }
             var (written, denied) = (0, 0)
-            while !swapper.isDone {
+            let deadline = ContinuousClock.now + .seconds(30)
+            while written < 300 || denied < 300, ContinuousClock.now < deadline {
                 let code = try await status {
                     let handle = try await client.open(bytes("/sub/secret"), [.read, .write, .create])
                     try await client.write(handle, at: 100, ByteBuffer(string: "mine"))
@@ -156,7 +180,8 @@ struct DirectoryRaceTests {
                 denied += code == .permissionDenied ? 1 : 0
                 _ = try await status { try await client.remove(bytes("/sub/secret")) }
             }
-            #expect(written > 10 && denied > 10, "\(written) \(denied)")
+            await swapper.stop()
+            #expect(written >= 300 && denied >= 300, "\(written) \(denied)")
             #expect(try readText(place.file("outside/secret")) == "secret")
         }
     }

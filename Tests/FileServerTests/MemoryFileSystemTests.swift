@@ -218,6 +218,11 @@ struct MemoryFileSystemTests {
         #expect(throws: ServedError.system(EPERM)) { try files.makeHardLink(Array("/e".utf8), to: Array("/d".utf8)) }
         #expect(throws: ServedError.system(EEXIST)) { try files.makeHardLink(Array("/a".utf8), to: Array("/a".utf8)) }
         #expect(try files.status(of: Array("/a".utf8), followingLinks: false).links == 2)
+        let (first, second) = (try open(files, "/a") { $0.reads = true }, try open(files, "/d/b") { $0.reads = true })
+        #expect(first.isSameFile(as: second))
+        #expect(try !first.isSameFile(as: open(files, "/d/x") { $0.reads = true }))
+        try first.close()
+        try second.close()
         try files.write([5], to: "d/b")
         #expect(files.contents(of: "a") == [5])
         try files.remove(Array("/a".utf8))

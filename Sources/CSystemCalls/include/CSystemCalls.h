@@ -1,5 +1,5 @@
-// System calls that the C library of a supported system does not declare, and that Swift cannot make through syscall(2),
-// which takes a variable number of arguments.
+// What Swift cannot reach of the system: calls that the C library does not declare and that would need syscall(2), which takes
+// a variable number of arguments, and settings in headers that Swift does not import.
 #ifndef C_SYSTEM_CALLS_H
 #define C_SYSTEM_CALLS_H
 
@@ -15,5 +15,8 @@ int scp_openat2(int directory, const char *path, uint64_t flags, uint64_t mode, 
 /// Returns 0, or -1 with errno set.
 int scp_rename_exclusively(int old_directory, const char *old_name, int new_directory, const char *new_name);
 #endif
+
+/// Has the C library keep freed memory for reuse, where it can be told to (mallopt(3)).
+void scp_keep_freed_blocks(void);
 
 #endif

@@ -1,0 +1,15 @@
+#include "include/CSystemCalls.h"
+
+#include <stdlib.h>
+
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
+void scp_keep_freed_blocks(void) {
+#ifdef __GLIBC__
+    // In bytes: larger blocks are mapped by themselves; so much may lie free at the end of a heap.
+    mallopt(M_MMAP_THRESHOLD, 8 << 20);
+    mallopt(M_TRIM_THRESHOLD, 64 << 20);
+#endif
+}
