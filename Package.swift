@@ -92,7 +92,10 @@ let package = Package(
         tests("SSHClientTests", ["SSHClient", "SSHTransport", "SSHKeys", "SSHWire", "TestSupport", nioCore, nioPosix]),
         tests(
             "SSHServerTests",
-            ["SSHServer", "SSHClient", "SSHTransport", "SSHConnection", "SSHKeys", "SSHWire", nioCore, nioPosix]),
+            [
+                "SSHServer", "SSHClient", "SSHTransport", "SSHConnection", "SSHCrypto", "SSHKeys", "SSHWire", nioCore,
+                nioPosix,
+            ]),
         tests("SCPTests", ["SCP", "SSHWire", nioCore]),
         tests("SFTPTests", ["SFTP", "SSHWire", "TestSupport", nioCore]),
         tests("FileTransferTests", ["FileTransfer", "SCP", "SFTP", "SSHWire", "TestSupport", nioCore, nioPosix]),

@@ -37,6 +37,7 @@ enum SCPDMain {
 
     private static func serve(_ options: DaemonOptions) async throws {
         let signals = StopSignals()
+        OpenFilesLimit.raise()
         var lines = LogLines()
         lines.logLevel = options.isVerbose ? .debug : .info
         let handler = lines

@@ -40,6 +40,8 @@ package struct SFTPSession<Tag> {
     private var parser = SFTPPacketParser()
     private var pending: [UInt32: Pending] = [:]
     private var nextID: UInt32 = 0
+    /// How many requests there have been.
+    package private(set) var requestsMade = 0
     private var incoming: Incoming?
 
     /// Begins the session: the first packet is ready to be sent, and requests may follow it at once.
@@ -65,6 +67,7 @@ package struct SFTPSession<Tag> {
         let id = takeID()
         var limit: Int?
         if case .read(_, _, let length) = request { limit = Int(length) }
+        requestsMade += 1
         pending[id] = Pending(tag: tag, request: request.name, dataLimit: limit)
         var encoder = FieldEncoder(output)
         // While the encoder holds the buffer nobody else may, or writing would copy it.
@@ -112,6 +115,7 @@ package struct SFTPSession<Tag> {
         }
         output.setInteger(UInt32(count), at: data - 4)
         output.setInteger(UInt32(output.writerIndex - start - 4), at: start)
+        requestsMade += 1
         pending[id] = Pending(tag: tag(count), request: "SSH_FXP_WRITE")
         trace?(
             "sftp request \(id) SSH_FXP_WRITE (6): handle \(Printable.hex(handle.readableBytesView)), "

@@ -7,6 +7,9 @@ package struct ConnectionConfiguration: Sendable {
     package var softwareVersion = "swift-scp_0.1"
     /// What is offered, best first.
     package var algorithms = AlgorithmProposal.defaults
+    /// Server: what is offered to a client that identifies itself so, where that depends on it. KEXINIT then waits for the
+    /// client's identification, which most clients send at once.
+    package var algorithmsForPeer: (@Sendable (_ identification: String) -> AlgorithmProposal)?
     /// New keys after this many bytes in either direction; nil for the cipher's own limit.
     package var rekeyBytes: UInt64?
     /// New keys after this many seconds; nil for never by time.

@@ -98,11 +98,11 @@ struct TransportLayer {
 
     mutating func emit(_ event: ConnectionEvent) { events.append(event) }
 
-    /// Sends our identification and, without waiting for the peer's, our KEXINIT.
+    /// Sends our identification and, without waiting for the peer's unless the offer depends on it, our KEXINIT.
     mutating func start() throws(ConnectionError) {
         outbound.output.writeString(ourVersion + "\r\n")
         observer?.note(1, "Local version string \(ourVersion)")
-        try sendKexInit()
+        if configuration.algorithmsForPeer == nil { try sendKexInit() }
     }
 
     /// Sends a payload of an upper layer, or keeps it until new keys are in use.
@@ -141,6 +141,10 @@ struct TransportLayer {
                 peerVersion = line
                 observer?.note(1, "Remote protocol version \(line)")
                 events.append(.identification(line))
+                if let choose = configuration.algorithmsForPeer {
+                    configuration.algorithms = choose(line)
+                    try sendKexInit()
+                }
             }
         }
         while !isPaused, try inbound.next(&input) {

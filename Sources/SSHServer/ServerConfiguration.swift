@@ -31,13 +31,23 @@ public struct ServerConfiguration: Sendable {
     func connection() throws(ServerError) -> ConnectionConfiguration {
         guard !hostKeys.isEmpty else { throw .noHostKey }
         var configuration = ConnectionConfiguration()
-        configuration.algorithms = AlgorithmProposal(
+        let offer = AlgorithmProposal(
             kex: try Self.checked(keyExchanges, Self.keyExchanges.map(\.name), KeyExchangeAlgorithm.all.map(\.name)),
             hostKeys: hostCertificates.flatMap(\.algorithms) + SignatureAlgorithm.defaults.map(\.name),
             ciphers: try Self.checked(
                 ciphers, CipherAlgorithm.defaults.map(\.name), CipherAlgorithm.all.map(\.name)),
             macs: try Self.checked(macs, MACAlgorithm.defaults.map(\.name), MACAlgorithm.all.map(\.name)),
             compression: ["none", "zlib@openssh.com"])
+        configuration.algorithms = offer
+        if macs == nil {
+            configuration.algorithmsForPeer = { identification in
+                guard Self.knowsPlainMACsOnly(identification) else { return offer }
+                var wider = offer
+                wider.macsClientToServer += MACAlgorithm.fallbacks.map(\.name)
+                wider.macsServerToClient += MACAlgorithm.fallbacks.map(\.name)
+                return wider
+            }
+        }
         configuration.hostKeys = hostKeys
         configuration.hostCertificates = hostCertificates
         configuration.rekeyBytes = rekeyBytes
@@ -50,6 +60,15 @@ public struct ServerConfiguration: Sendable {
     /// The hybrids, and the one classical exchange that every client of today has.
     private static let keyExchanges = KeyExchangeAlgorithm.defaults.filter { method in
         method.name.contains("25519")
+    }
+
+    /// libssh2 before 1.11, which curl of some long-lived systems has, can authenticate the plaintext alone.
+    static func knowsPlainMACsOnly(_ identification: String) -> Bool {
+        let prefix = "SSH-2.0-libssh2_"
+        guard identification.hasPrefix(prefix) else { return false }
+        let numbers = identification.dropFirst(prefix.count).split(separator: ".").map { Int($0) }
+        guard numbers.count >= 2, let major = numbers[0], let minor = numbers[1] else { return false }
+        return (major, minor) < (1, 11)
     }
 
     private static func checked(

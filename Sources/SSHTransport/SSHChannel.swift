@@ -15,7 +15,7 @@ public enum ExitStatus: Equatable, Sendable {
 /// packet. Memory is bounded: by the receive window on one side, by ``bufferLimit`` on the other.
 public final class SSHChannel: ByteStream {
     /// How much may be queued for sending before a writer waits, in bytes.
-    package static let bufferLimit = 4 << 20
+    package static let bufferLimit = 1 << 20
     /// How much must have been read before the peer is granted more, in bytes; a wake-up of the event loop each.
     private static let consumedBatch = 128 << 10
 

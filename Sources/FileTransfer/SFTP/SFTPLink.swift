@@ -6,13 +6,12 @@ import SSHWire
 struct SFTPLink<Tag> {
     let stream: any ByteStream
     var session = SFTPSession<Tag>()
-    /// The shortest time an answer has taken: what a round trip costs at least.
+    /// The shortest time from requests to the last of their answers: what a round trip costs at least.
     private(set) var roundTrip = Duration.seconds(3600)
 
     private var pool = BlockPool()
-    /// When the oldest unanswered request was sent, if nothing else was unanswered then.
-    private var asked: ContinuousClock.Instant?
-    private var wasIdle = true
+    /// The round trip that is being timed: since when, and with how many requests answered it is over.
+    private var timed: (since: ContinuousClock.Instant, answers: Int)?
 
     init(stream: any ByteStream, observer: any TransferObserver) {
         self.stream = stream
@@ -25,8 +24,7 @@ struct SFTPLink<Tag> {
         let block = session.output
         session.output = ByteBuffer()
         pool.remember(block)
-        if wasIdle, session.hasStarted { asked = .now }
-        wasIdle = false
+        if timed == nil { timed = (.now, session.requestsMade) }
         try await stream.write(block)
         session.output = pool.take()
     }
@@ -40,17 +38,17 @@ struct SFTPLink<Tag> {
             try session.receiveEnd()
             throw SFTPError.ended
         }
-        if let asked {
-            roundTrip = min(roundTrip, .now - asked)
-            self.asked = nil
-        }
         session.receive(bytes)
     }
 
     /// The next event; nil until more bytes come.
     mutating func next() throws(SFTPError) -> SFTPSession<Tag>.Event? {
         let event = try session.next()
-        if event == nil, session.unanswered == 0 { wasIdle = true }
+        if let timed, session.requestsMade - session.unanswered >= timed.answers {
+            // A server answers in order: this is the last of those that were asked then.
+            roundTrip = min(roundTrip, .now - timed.since)
+            self.timed = nil
+        }
         return event
     }
 }
