@@ -84,7 +84,8 @@ struct ScpdCertificateTests {
         #expect(names.count == 1)
         if let name = names.first { #expect(try readText("\(home.root)/in/\(name)") == "dropped") }
         // What it asked for was to read.
-        #expect(try await server.fetch("a", key: key).text == nil)
+        let read = try await run("ssh", server.client(key: key) + ["\(home.user)@127.0.0.1", "scp -f a"])
+        #expect(!read.outputText.contains("content"), "\(read)")
     }
 
     @Test("A line of authorized keys may name an authority")

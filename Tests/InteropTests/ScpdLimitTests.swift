@@ -29,13 +29,13 @@ struct ScpdLimitTests {
         let home = try await ScpdHome()
         let server = try await home.start(["--idle-timeout", "2"])
         let start = ContinuousClock.now
-        let idle = try await run("ssh", ["-N"] + server.client() + ["\(home.user)@127.0.0.1"], timeout: .seconds(30))
+        let idle = try await run("ssh", ["-N"] + server.client() + ["\(home.user)@127.0.0.1"], timeout: .seconds(60))
         let time = ContinuousClock.now - start
-        #expect(!idle.succeeded && time > .milliseconds(1500) && time < .seconds(15), "\(time) \(idle)")
+        #expect(!idle.succeeded && time > .milliseconds(1500) && time < .seconds(50), "\(time) \(idle)")
         // Five seconds' worth, sent bit by bit.
         let slow = try await run(
             "scp",
-            ["-l", "480"] + server.client() + [
+            ["-O", "-l", "480"] + server.client() + [
                 home.write("slow", String(repeating: "x", count: 300_000)), "\(home.user)@127.0.0.1:slow",
             ])
         #expect(slow.succeeded, "\(slow)\n\(server.log)")
@@ -53,9 +53,9 @@ struct ScpdLimitTests {
             while s.recv(65536): pass
             print(time.monotonic() - start)
             """
-        let finished = try await run("python3", ["-c", script, "\(server.port)"], timeout: .seconds(20)).success()
+        let finished = try await run("python3", ["-c", script, "\(server.port)"], timeout: .seconds(50)).success()
         let seconds = Double(finished.outputText.split(separator: "\n").joined()) ?? 0
-        #expect(seconds > 0.8 && seconds < 8)
+        #expect(seconds > 0.8 && seconds < 30)
         #expect(server.lines("connection ended before login").count == 1, "\(server.log)")
     }
 
@@ -148,6 +148,6 @@ struct ScpdLimitTests {
         let finished = try await run("scp", ["-v"] + server.client() + ["\(home.user)@127.0.0.1:big", target])
         #expect(finished.succeeded, "\(finished)")
         #expect(try readFile(target) == bytes)
-        #expect(finished.errorText.split(separator: "\n").count { $0.contains("SSH2_MSG_KEXINIT received") } >= 3)
+        #expect(finished.errorText.ranges(of: "SSH2_MSG_KEXINIT received").count >= 3)
     }
 }

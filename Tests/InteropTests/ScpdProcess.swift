@@ -108,7 +108,7 @@ final class ScpdProcess: Sendable {
         process = try ChildProcess(
             program, arguments, environment: environment, directory: home.directory.path, output: output,
             errors: errors)
-        let deadline = ContinuousClock.now + .seconds(20)
+        let deadline = ContinuousClock.now + .seconds(40)
         var lines: [Substring] = []
         while lines.count < count {
             guard process.poll() == nil, ContinuousClock.now < deadline else {
@@ -132,12 +132,12 @@ final class ScpdProcess: Sendable {
     }
 
     /// Waits for its end; nil if it has not ended in time.
-    func end(within timeout: Duration = .seconds(10)) async throws -> ExitStatus? {
+    func end(within timeout: Duration = .seconds(30)) async throws -> ExitStatus? {
         try await onThread { [process] in process.wait(timeout: timeout) }
     }
 
     /// Waits for something to be in the log.
-    func waitForLog(_ text: String, timeout: Duration = .seconds(10)) async throws {
+    func waitForLog(_ text: String, timeout: Duration = .seconds(30)) async throws {
         let deadline = ContinuousClock.now + timeout
         while !log.contains(text) {
             guard ContinuousClock.now < deadline else { throw TestSupportError("no \"\(text)\" in the log:\n\(log)") }

@@ -206,7 +206,7 @@ struct ScpdServedTests {
 extension ScpdProcess {
     /// Waits until so many connections whose users were let in have ended.
     func waitForEnds(_ count: Int) async throws {
-        let deadline = ContinuousClock.now + .seconds(10)
+        let deadline = ContinuousClock.now + .seconds(30)
         while lines("connection ended").count < count {
             guard ContinuousClock.now < deadline else { throw TestSupportError("no \(count) ends:\n\(log)") }
             try await Task.sleep(for: .milliseconds(10))
