@@ -1,6 +1,6 @@
 #!/bin/bash
 # What idle connections cost scpd: opens many that are logged in, each with an SFTP session that does nothing, and prints
-# the server's memory.
+# the server's memory. They do not compress: zlib takes 300 KiB for each connection that does.
 #
 #   Benchmarks/idle.sh [CONNECTIONS]     without it 1000
 #   SCPD_BINARY                          the server; without it .build/release/scpd
@@ -37,7 +37,7 @@ async def main():
         async with gate:
             return await asyncssh.connect(
                 "127.0.0.1", port, username=user, client_keys=[key], known_hosts=None, agent_path=None, config=None,
-                login_timeout=600, kex_algs=["curve25519-sha256"], encryption_algs=["aes128-gcm@openssh.com"])
+                login_timeout=600, kex_algs=["curve25519-sha256"], encryption_algs=["aes128-gcm@openssh.com"], compression_algs=["none"])
 
     idle = await asyncio.gather(*(connect() for _ in range(count)))
     after = memory()
