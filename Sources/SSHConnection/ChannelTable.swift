@@ -8,8 +8,14 @@ struct ChannelTable {
     private let configuration: ConnectionConfiguration
     private var channels: [Channel?] = []
     private var count = 0
-    /// The most data sent in one packet, in bytes: what every peer takes (RFC 4253 section 6.1).
-    private static let packetSize = 32 * 1024
+    /// Whether the peer is of this package, and takes larger packets than others must.
+    var isPeerOurs = false
+    /// The most data sent in one packet, in bytes: what every peer takes (RFC 4253 section 6.1), or what our own does.
+    private var packetSize: Int { isPeerOurs ? 128 * 1024 : 32 * 1024 }
+    /// The most data of a packet we accept, in bytes.
+    private var maximumPacketSize: UInt32 {
+        isPeerOurs ? configuration.ownMaximumPacketSize : configuration.maximumPacketSize
+    }
     /// Where the next round of sending starts, so that no channel starves another.
     private var nextToSend = 0
     private var events = CircularBuffer<ConnectionEvent>()
@@ -76,7 +82,7 @@ struct ChannelTable {
         try send(
             ChannelOpen(
                 type: type, senderChannel: id.number, initialWindowSize: UInt32(configuration.receiveWindow),
-                maximumPacketSize: configuration.maximumPacketSize))
+                maximumPacketSize: maximumPacketSize))
         return id
     }
 
@@ -87,7 +93,7 @@ struct ChannelTable {
         message.recipientChannel = channels[index]?.remoteNumber ?? 0
         message.senderChannel = id.number
         message.initialWindowSize = UInt32(configuration.receiveWindow)
-        message.maximumPacketSize = configuration.maximumPacketSize
+        message.maximumPacketSize = maximumPacketSize
         try send(message)
     }
 
@@ -184,11 +190,12 @@ struct ChannelTable {
     /// - Parameter limit: how many bytes the caller takes at most, for memory to be reserved at once.
     mutating func pump(into outbound: inout OutboundPackets, limit: Int) throws(ConnectionError) -> Bool {
         guard count > 0 else { return false }
+        let packetSize = packetSize
         for offset in 0..<channels.count {
             let index = (nextToSend + offset) % channels.count
             guard let unsentBytes = channels[index]?.unsentBytes else { continue }
             if let number = channels[index]?.remoteNumber,
-                let text = channels[index]?.nextErrors(atMost: Self.packetSize)
+                let text = channels[index]?.nextErrors(atMost: packetSize)
             {
                 try send(ChannelExtendedData(recipientChannel: number, standardError: text))
                 nextToSend = index + 1
@@ -197,9 +204,9 @@ struct ChannelTable {
             if unsentBytes > 0, let number = channels[index]?.remoteNumber {
                 dataHead.clear()
                 dataHead.writeMultipleIntegers(ChannelData.number, number, 0 as UInt32)
-                if let (size, body) = channels[index]?.nextData(atMost: Self.packetSize, head: &dataHead) {
+                if let (size, body) = channels[index]?.nextData(atMost: packetSize, head: &dataHead) {
                     dataHead.setInteger(UInt32(size), at: dataHead.readerIndex + ChannelData.overhead - 4)
-                    outbound.reserve(min(limit - outbound.output.readableBytes, unsentBytes) + Self.packetSize)
+                    outbound.reserve(min(limit - outbound.output.readableBytes, unsentBytes) + packetSize)
                     try outbound.send(head: dataHead, body: body)
                     nextToSend = index + 1
                     return true
@@ -295,8 +302,8 @@ struct ChannelTable {
         guard let channel = channels[index], channel.stage == .open, !channel.eofReceived, !channel.closeReceived else {
             throw .violation("\(name) out of place")
         }
-        guard data.readableBytes <= Int(configuration.maximumPacketSize) else {
-            throw .violation("\(name) with \(data.readableBytes) bytes, at most \(configuration.maximumPacketSize) fit")
+        guard data.readableBytes <= Int(maximumPacketSize) else {
+            throw .violation("\(name) with \(data.readableBytes) bytes, at most \(maximumPacketSize) fit")
         }
         guard channels[index]?.window.received(data.readableBytes) == true else {
             throw .violation("\(name) with \(data.readableBytes) bytes, the window has \(channel.window.remaining)")

@@ -47,7 +47,7 @@ extension Connection {
             connection.serverAuthentication.accepted()
             connection.transport.replacesKeys = true
             try connection.send(UserAuthSuccess())
-            connection.transport.authenticated()
+            connection.authenticated()
         }
     }
 
@@ -119,7 +119,13 @@ extension Connection {
             event = try serverAuthentication.receive(
                 payload, number: number, sessionID: sessionID, hostKey: hostKey)
         }
-        if case .authenticated = event { transport.authenticated() }
+        if case .authenticated = event { authenticated() }
         if let event { transport.emit(event) }
+    }
+
+    /// The user is let in: channels may follow.
+    private mutating func authenticated() {
+        transport.authenticated()
+        channels.isPeerOurs = transport.peerVersion?.hasPrefix("SSH-2.0-swift-scp_") == true
     }
 }

@@ -22,6 +22,8 @@ package struct ConnectionConfiguration: Sendable {
     package var receiveWindow = ReceiveWindow.usualSize
     /// The most data of a packet we accept, in bytes.
     package var maximumPacketSize: UInt32 = 32 * 1024
+    /// The same where the peer is of this package: fewer packets are less work.
+    package var ownMaximumPacketSize: UInt32 = 128 * 1024
     /// The most channels open at once.
     package var mostChannels = 1024
 

@@ -160,7 +160,11 @@ struct FlowTests {
 
     @Test("A peer that takes packets of one byte gets packets of one byte")
     func tinyPackets() {
-        let (pair, id) = JoinedPair.withChannel(server: .server().with { $0.maximumPacketSize = 1 })
+        let (pair, id) = JoinedPair.withChannel(
+            server: .server().with {
+                $0.maximumPacketSize = 1
+                $0.ownMaximumPacketSize = 1
+            })
         pair.client.attempt { try $0.write(id, ByteBuffer(string: "hello")) }
         pair.run()
         #expect(pair.server.data[id] == ByteBuffer(string: "hello"))

@@ -130,7 +130,7 @@ final class DoorServer: Sendable {
 
     /// - Parameter deadline: seconds for the whole of it.
     init(
-        _ policy: any LoginPolicy, deadline: Int = 60,
+        _ policy: any LoginPolicy, deadline: Int = 600,
         change: @Sendable (inout LoginConversation.Options) -> Void = { _ in }
     ) async throws {
         var options = LoginConversation.Options()
