@@ -26,6 +26,9 @@ demo: build
 bench: build
 	Benchmarks/loopback.sh
 	Benchmarks/long-link.sh
+	Benchmarks/own-ends.sh
+	Benchmarks/idle.sh
+	Benchmarks/soak.sh
 
 format:
 	swift format --in-place --recursive $(sources)
