@@ -96,7 +96,7 @@ struct SFTPServing {
             do {
                 while let event = try session.next() {
                     try await makeRoom(for: event, stream)
-                    try answer(event)
+                    try await answer(event)
                 }
             } catch {
                 // What came before is answered nonetheless.
@@ -143,14 +143,14 @@ struct SFTPServing {
     // MARK: Requests
 
     /// - Throws: `CancellationError` alone; what goes wrong with a request is its answer.
-    private mutating func answer(_ event: SFTPServerSession.Event) throws {
+    private mutating func answer(_ event: SFTPServerSession.Event) async throws {
         switch event {
         case .write(let id, let handle, let offset, let count): beginWrite(id, handle, offset, count)
         case .data(let bytes, let isLast): write(bytes, isLast: isLast)
         case .request(let id, let request):
             do {
                 if options.isReadOnly, request.isChange { throw ServedError.readOnly }
-                try answer(id, request)
+                try await answer(id, request)
             } catch let status as SFTPStatus {
                 session.sendStatus(id, status)
             } catch let error as ServedError {

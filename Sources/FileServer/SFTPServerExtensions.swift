@@ -12,7 +12,7 @@ import SSHWire
 
 /// Requests beside the draft's (OpenSSH's PROTOCOL section 4).
 extension SFTPServing {
-    mutating func answerExtended(_ id: UInt32, _ name: String, _ fields: ByteBuffer) throws {
+    mutating func answerExtended(_ id: UInt32, _ name: String, _ fields: ByteBuffer) async throws {
         guard let known = SFTPExtension(rawValue: name) else { throw SFTPStatus(.unsupported) }
         var fields = fields
         switch known {
@@ -38,9 +38,9 @@ extension SFTPServing {
             }
             sendName(id, try files.realPath(home))
         case .usersGroupsByID: try sendAccounts(id, &fields)
-        case .copyData: try copy(id, &fields)
-        case .checkFile, .checkFileHandle: try checkFile(id, &fields, byName: false)
-        case .checkFileName: try checkFile(id, &fields, byName: true)
+        case .copyData: try await copy(id, &fields)
+        case .checkFile, .checkFileHandle: try await checkFile(id, &fields, byName: false)
+        case .checkFileName: try await checkFile(id, &fields, byName: true)
         }
     }
 
@@ -114,7 +114,7 @@ extension SFTPServing {
     /// Bytes that pass through memory at a time.
     static var pieceSize: Int { 256 * 1024 }
 
-    private mutating func copy(_ id: UInt32, _ fields: inout ByteBuffer) throws {
+    private mutating func copy(_ id: UInt32, _ fields: inout ByteBuffer) async throws {
         let source = try file(try fields.readSSHString("read-from-handle"))
         let from = try fields.readUInt64("read-from-offset")
         let length = try fields.readUInt64("read-data-length")
@@ -129,6 +129,8 @@ extension SFTPServing {
         var left = length == 0 ? Int64.max : Int64(clamping: length)
         while left > 0 {
             try Task.checkCancellation()
+            // Other sessions have their turn on this thread.
+            await Task.yield()
             let count = Int(min(left, Int64(Self.pieceSize), Int64.max - from, Int64.max - to))
             scratch.clear()
             let got = count == 0 ? 0 : try source.read(into: &scratch, count: count, at: from)

@@ -28,7 +28,7 @@ extension SFTPServing {
         var block: Int64
     }
 
-    mutating func checkFile(_ id: UInt32, _ fields: inout ByteBuffer, byName: Bool) throws {
+    mutating func checkFile(_ id: UInt32, _ fields: inout ByteBuffer, byName: Bool) async throws {
         let subject = try fields.readSSHString(byName ? "name" : "handle")
         let algorithms = try fields.readSSHText("hash-algorithm-list")
         let start = try fields.readUInt64("start-offset")
@@ -49,10 +49,10 @@ extension SFTPServing {
         reply.writeSSHString(SFTPExtension.checkFile.rawValue)
         reply.writeSSHString(hash.rawValue)
         switch hash {
-        case .sha256: try write(SHA256.self, of: file, range, to: &reply)
-        case .sha384: try write(SHA384.self, of: file, range, to: &reply)
-        case .sha512: try write(SHA512.self, of: file, range, to: &reply)
-        case .sha1: try write(Insecure.SHA1.self, of: file, range, to: &reply)
+        case .sha256: try await write(SHA256.self, of: file, range, to: &reply)
+        case .sha384: try await write(SHA384.self, of: file, range, to: &reply)
+        case .sha512: try await write(SHA512.self, of: file, range, to: &reply)
+        case .sha1: try await write(Insecure.SHA1.self, of: file, range, to: &reply)
         }
         session.send(id, .extended(fields: reply))
     }
@@ -74,13 +74,13 @@ extension SFTPServing {
 
     private mutating func write<Hash: HashFunction>(
         _ hash: Hash.Type, of file: SFTPOpenFile, _ range: CheckRange, to reply: inout ByteBuffer
-    ) throws {
+    ) async throws {
         var (offset, left) = (range.start, range.length)
         repeat {
             let block = range.block == 0 ? left : min(left, range.block)
             if block == 0, range.block != 0 { return }
             var hasher = Hash()
-            try update(&hasher, with: file, at: offset, block)
+            try await update(&hasher, with: file, at: offset, block)
             reply.writeBytes(hasher.finalize())
             offset += block
             left -= block
@@ -89,10 +89,12 @@ extension SFTPServing {
 
     private mutating func update(
         _ hasher: inout some HashFunction, with file: SFTPOpenFile, at start: Int64, _ count: Int64
-    ) throws {
+    ) async throws {
         var done: Int64 = 0
         while done < count {
             try Task.checkCancellation()
+            // Other sessions have their turn on this thread.
+            await Task.yield()
             scratch.clear()
             let piece = Int(min(count - done, Int64(Self.pieceSize)))
             let got = try file.file.read(into: &scratch, count: piece, at: start + done)

@@ -1,6 +1,7 @@
 import NIOCore
 import SFTP
 import SSHWire
+import Synchronization
 
 #if canImport(Darwin)
     import Darwin
@@ -76,6 +77,9 @@ struct SFTPServerHandles {
     }
 
     let limit: Int
+    /// Handles of all sessions together, and how many there may be.
+    private static let all = Atomic<Int>(0)
+    private let mostOfAll: Int
     private var slots: [Slot] = []
     private var free: [Int] = []
 
@@ -90,10 +94,14 @@ struct SFTPServerHandles {
         // Some descriptors are left for all else.
         let most = getrlimit(resource, &limits) == 0 ? max(8, Int(clamping: limits.rlim_cur) - 64) : 64
         self.limit = max(1, min(limit, most))
+        // The connections themselves take some as well.
+        mostOfAll = max(8, most / 2)
     }
 
     /// To be asked before anything is opened.
-    var hasRoom: Bool { slots.count - free.count < limit }
+    var hasRoom: Bool {
+        slots.count - free.count < limit && Self.all.load(ordering: .relaxed) < mostOfAll
+    }
 
     mutating func add(_ opened: Opened) -> ByteBuffer {
         let place: Int
@@ -104,6 +112,7 @@ struct SFTPServerHandles {
             slots.append(Slot())
         }
         slots[place].opened = opened
+        Self.all.add(1, ordering: .relaxed)
         return ByteBuffer(integer: UInt64(slots[place].generation) << 32 | UInt64(place))
     }
 
@@ -135,6 +144,7 @@ struct SFTPServerHandles {
         slots[place].opened = nil
         slots[place].generation &+= 1
         free.append(place)
+        Self.all.subtract(1, ordering: .relaxed)
         return opened
     }
 
@@ -145,6 +155,7 @@ struct SFTPServerHandles {
             try? file.close()
             observer.closed(file.transfer(isInterrupted: true))
         }
+        Self.all.subtract(slots.count - free.count, ordering: .relaxed)
         slots = []
         free = []
     }

@@ -12,7 +12,7 @@ import SSHWire
 
 extension SFTPServing {
     /// - Throws: `SFTPStatus`, `ServedError` or `WireError`, which become the answer, or `CancellationError`.
-    mutating func answer(_ id: UInt32, _ request: SFTPRequest) throws {
+    mutating func answer(_ id: UInt32, _ request: SFTPRequest) async throws {
         switch request {
         case .open(let path, let flags, let attributes): try open(id, path, flags, attributes)
         case .opendir(let path): try openDirectory(id, path)
@@ -27,7 +27,7 @@ extension SFTPServing {
             session.sendStatus(id, .ok)
         case .realpath(let path): sendName(id, try files.realPath(absolute(path, orHome: true)))
         case .readlink(let path): sendName(id, try files.readLink(absolute(path)))
-        case .extended(let name, let fields): try answerExtended(id, name, fields)
+        case .extended(let name, let fields): try await answerExtended(id, name, fields)
         default:
             try change(request)
             session.sendStatus(id, .ok)

@@ -1,6 +1,9 @@
 /// `a{b,c}` into `ab` and `ac`, as csh does: nested, `{}` and lone braces left alone, `\` taking the
 /// next byte literally.
 package enum BraceExpansion {
+    /// The most bytes that all expansions of a pattern may have together.
+    private static let mostBytes = 8 << 20
+
     package static func expand(_ pattern: [UInt8], limit: Int) throws(SCPError) -> [[UInt8]] {
         var done: [[UInt8]] = []
         var open = [pattern]
@@ -15,7 +18,9 @@ package enum BraceExpansion {
                 expanded += next[(brace.end + 1)...]
                 open.append(expanded)
             }
-            guard done.count + open.count <= limit else { throw .invalidRequest(pattern) }
+            // None of them is longer than the pattern.
+            let most = min(limit, mostBytes / pattern.count)
+            guard done.count + open.count <= most else { throw .invalidRequest(pattern) }
         }
         return done
     }

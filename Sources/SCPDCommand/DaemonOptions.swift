@@ -130,7 +130,7 @@ struct DaemonOptions {
         .init("max-auth-tries", "NUMBER", "failed attempts on a connection (6)") {
             (options, value) throws(OptionFault) in options.limits.authenticationAttempts = try number(value, 1...1000)
         },
-        .init("max-sessions", "NUMBER", "channels of a connection at a time (64)") {
+        .init("max-sessions", "NUMBER", "channels of a connection at a time (16)") {
             (options, value) throws(OptionFault) in options.limits.sessionsPerConnection = try number(value, 1...10_000)
         },
         .init("idle-timeout", "SECONDS", "end connections that carry nothing for so long (never)") {

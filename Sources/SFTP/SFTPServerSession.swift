@@ -59,6 +59,9 @@ package struct SFTPServerSession {
         }
         while let packet = try parser.next() {
             if case .initialize = packet {
+                guard !hasStarted else {
+                    throw .malformed(packet: "SSH_FXP_INIT", .invalid(field: "type", reason: "it comes a second time"))
+                }
                 hasStarted = true
                 writeVersion()
                 continue

@@ -21,6 +21,9 @@ struct ChannelTable {
     private var events = CircularBuffer<ConnectionEvent>()
     /// Messages to be sent, in order.
     private var outgoing = CircularBuffer<ByteBuffer>()
+    /// What they take in memory, in bytes.
+    private(set) var outgoingBytes = 0
+    private static let messageOverhead = 64
     /// Holds the first bytes of each data packet; kept to be written anew without an allocation.
     private var dataHead = ByteBuffer()
 
@@ -34,10 +37,17 @@ struct ChannelTable {
         if case .channelRefused(let id, _, _) = event { forget(id) }
         return event
     }
-    mutating func nextMessage() -> ByteBuffer? { outgoing.popFirst() }
+    mutating func nextMessage() -> ByteBuffer? {
+        guard let message = outgoing.popFirst() else { return nil }
+        outgoingBytes -= message.readableBytes + Self.messageOverhead
+        return message
+    }
 
     private mutating func send(_ message: some Message) throws(ConnectionError) {
-        do { outgoing.append(try message.encoded()) } catch { throw .violation("\(error)") }
+        let payload: ByteBuffer
+        do { payload = try message.encoded() } catch { throw .violation("\(error)") }
+        outgoingBytes += payload.readableBytes + Self.messageOverhead
+        outgoing.append(payload)
     }
 
     // MARK: Look-up

@@ -99,7 +99,10 @@ extension Connection {
     /// Whoever wants an answer, a keepalive above all, gets the plain refusal to all but one request.
     private mutating func answer(_ request: GlobalRequest) throws(ConnectionError) {
         guard request.wantReply else { return }
-        if role == .server, request.request == HostKeyRotation.proof, let proofs = proveHostKeys(request.fields) {
+        if role == .server, request.request == HostKeyRotation.proof, !hasProvedHostKeys,
+            let proofs = proveHostKeys(request.fields)
+        {
+            hasProvedHostKeys = true
             try send(RequestSuccess(fields: proofs))
         } else {
             try send(RequestFailure())

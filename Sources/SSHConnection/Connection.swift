@@ -15,6 +15,8 @@ package struct Connection {
     var serverAuthentication = ServerAuthentication()
     /// The names of the global requests that an answer is owed to, oldest first.
     var globalRepliesAwaited = CircularBuffer<String>()
+    /// Server: whether the host keys were proved; once is enough, as signatures are work.
+    var hasProvedHostKeys = false
     /// Bytes of a packet that is not whole yet, or that wait for a decision.
     private var partial = ByteBuffer()
     /// The most bytes that may wait for a decision.
@@ -121,7 +123,7 @@ package struct Connection {
     package mutating func nextEvent() -> ConnectionEvent? { transport.nextEvent() ?? channels.nextEvent() }
 
     /// Bytes that wait for ``takeOutput(limit:)``, channel data left out.
-    package var pendingOutput: Int { transport.outbound.output.readableBytes }
+    package var pendingOutput: Int { transport.outbound.output.readableBytes + channels.outgoingBytes }
 
     /// Takes what is to be written to the peer: all messages, and channel data until there are `limit` bytes.
     package mutating func takeOutput(limit: Int) throws(ConnectionError) -> ByteBuffer? {

@@ -55,7 +55,8 @@ extension Certificate {
         guard now < validBefore else { throw .expired(since: validBefore, now: now) }
         let covered =
             switch role {
-            case .user: principals.contains(principal)
+            // Byte for byte: two spellings of a letter are two names.
+            case .user: principals.contains { $0.utf8.elementsEqual(principal.utf8) }
             // A pattern, but no list: `!` means nothing here.
             case .host: principals.contains { !$0.hasPrefix("!") && HostPattern($0).covers(principal) }
             }

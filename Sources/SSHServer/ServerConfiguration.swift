@@ -91,7 +91,7 @@ public struct ServerLimits: Sendable {
     /// Failed attempts on one connection.
     public var authenticationAttempts = 6
     /// Channels of one connection at a time.
-    public var sessionsPerConnection = 64
+    public var sessionsPerConnection = 16
     /// Seconds without a byte on any channel after which a connection is ended; nil for never.
     public var idleSeconds: Int?
     /// Seconds of silence after which a client is asked whether it is there; 0 for never.

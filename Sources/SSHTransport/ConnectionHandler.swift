@@ -47,7 +47,10 @@ final class ConnectionHandler: ChannelInboundHandler {
         if context.channel.isActive { start() }
     }
 
-    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+        end(.closedByPeer)
+    }
 
     func channelActive(context: ChannelHandlerContext) {
         start()
@@ -140,8 +143,9 @@ final class ConnectionHandler: ChannelInboundHandler {
                 context.write(wrapOutboundOut(output), promise: nil)
             }
             context.flush()
-            context.close(promise: nil)
         }
+        // Also where it is not active yet, or it would become so and stay.
+        context?.close(promise: nil)
         for channel in channels.values { channel.ended(reason) }
         for (channel, continuation) in opening.values {
             channel.ended(reason)

@@ -164,7 +164,7 @@ struct ServerTests {
 
     @Test("A connection that carries nothing is ended, one that carries something is not")
     func idle() async throws {
-        let server = try await start { $0.idleSeconds = 1 }
+        let server = try await start { $0.idleSeconds = 5 }
         let idle = try await connect(server)
         let busy = try await connect(server)
         let sftp = try await SFTPClient(stream: busy.subsystem("sftp"))

@@ -121,6 +121,20 @@ struct FlowTests {
         #expect(total >= 1000)
     }
 
+    @Test("Between our own ends packets are larger, to others they are not")
+    func largePackets() {
+        for isOurs in [true, false] {
+            let (pair, id) = JoinedPair.withChannel(
+                client: .quick.with { if !isOurs { $0.softwareVersion = "OpenSSH_9.2" } },
+                server: .server().with { $0.ownMaximumPacketSize = 128 * 1024 })
+            pair.inject(
+                ChannelData(recipientChannel: 0, data: ByteBuffer(repeating: 7, count: 128 * 1024)), from: pair.client)
+            pair.run()
+            #expect((pair.server.failure == nil) == isOurs)
+            if isOurs { #expect(pair.server.data[id]?.readableBytes == 128 * 1024) }
+        }
+    }
+
     @Test("Many channels at once get their turns")
     func fairness() throws {
         let pair = JoinedPair.authenticated()

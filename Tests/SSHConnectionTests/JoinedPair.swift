@@ -107,6 +107,7 @@ extension ConnectionConfiguration {
     static var quick: ConnectionConfiguration {
         var configuration = ConnectionConfiguration()
         configuration.receiveWindow = 2 << 20
+        configuration.ownMaximumPacketSize = configuration.maximumPacketSize
         configuration.algorithms = AlgorithmProposal(
             kex: ["curve25519-sha256"], hostKeys: ["ssh-ed25519"], ciphers: ["aes128-gcm@openssh.com"], macs: [],
             compression: ["none"])
@@ -117,6 +118,7 @@ extension ConnectionConfiguration {
     static func server() -> ConnectionConfiguration {
         var configuration = ConnectionConfiguration()
         configuration.receiveWindow = 2 << 20
+        configuration.ownMaximumPacketSize = configuration.maximumPacketSize
         configuration.algorithms = .everything
         configuration.hostKeys = [hostKey].compactMap(\.self)
         return configuration

@@ -135,7 +135,13 @@ package struct SCPDownloadSession<Writer: SCPTargetWriter> {
         while let bytes = try await stream.read() {
             try Task.checkCancellation()
             sink.receive(bytes)
-            while let event = try sink.next() { handle(event, writer) }
+            var handled = 0
+            while let event = try sink.next() {
+                handle(event, writer)
+                handled += 1
+                // A source that sends nothing but records that are refused shall not fill the memory with warnings.
+                if handled % 64 == 0 { try await flush() }
+            }
             try await flush()
         }
         try sink.receiveEnd()

@@ -124,7 +124,7 @@ public final class FilePolicy: LoginPolicy {
                 return .refused("the revoked keys are not known")
             }
         }
-        let isServing = options.anyUser || attempt.user == options.servingUser
+        let isServing = options.anyUser || attempt.user.utf8.elementsEqual(options.servingUser.utf8)
         var hasOwnFile = false
         var isLetIn = isServing
         for template in options.authorizedKeys {
@@ -166,7 +166,7 @@ public final class FilePolicy: LoginPolicy {
         guard let path = options.passwordFile else { return .refused("no passwords are known") }
         do {
             let file = try await NIOThreadPool.singleton.runIfActive { self.value(self.passwordFiles, path) }
-            let known = UserName.isSound(attempt.user) ? file?.users[attempt.user] : nil
+            let known = UserName.isSound(attempt.user) ? file?.users[Array(attempt.user.utf8)] : nil
             // The same work for a user that does not exist, so that the time does not tell.
             let isRight = try await hasher.verify(password, against: known ?? file?.dummy ?? dummy)
             if file == nil { return .refused("the file of passwords cannot be read") }

@@ -110,7 +110,8 @@ struct KeyRules: Sendable {
         _ certificate: Certificate, principals: [String]?, _ attempt: LoginAttempt
     ) -> Result<Grant, Refusal> {
         let wanted = principals ?? [attempt.user]
-        let principal = wanted.first { certificate.principals.contains($0) } ?? wanted.first ?? attempt.user
+        let named = wanted.first { name in certificate.principals.contains { $0.utf8.elementsEqual(name.utf8) } }
+        let principal = named ?? wanted.first ?? attempt.user
         do throws(CertificateError) {
             try certificate.check(
                 role: .user, principal: principal, at: now, knownOptions: Certificate.userCriticalOptions)

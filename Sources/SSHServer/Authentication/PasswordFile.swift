@@ -15,14 +15,14 @@ public struct PasswordFile: Sendable {
         public var description: String { "line \(line): \(reason)" }
     }
 
-    let users: [String: ScryptHash]
+    let users: [[UInt8]: ScryptHash]
     public let faults: [Fault]
     /// What takes the work of a hash for users that do not exist.
     let dummy: ScryptHash
 
     /// Reads a file's content. A line that is not understood lets nobody in.
     public init(_ content: [UInt8]) {
-        var users: [String: ScryptHash] = [:]
+        var users: [[UInt8]: ScryptHash] = [:]
         var faults: [Fault] = []
         var first: ScryptHash.Cost?
         for (index, line) in content.split(separator: 0x0a, omittingEmptySubsequences: false).enumerated() {
@@ -37,8 +37,8 @@ public struct PasswordFile: Sendable {
                 }
                 let hash = try ScryptHash(String(decoding: text[colon...].dropFirst(), as: UTF8.self))
                 if first == nil { first = hash.cost }
-                if users[name] == nil {
-                    users[name] = hash
+                if users[Array(name.utf8)] == nil {
+                    users[Array(name.utf8)] = hash
                 } else {
                     faults.append(Fault(line: index + 1, reason: "\(Printable.text(name.utf8)) stands there twice"))
                 }
@@ -52,7 +52,7 @@ public struct PasswordFile: Sendable {
     }
 
     /// Whether the file has a line for a user.
-    public func lists(_ user: String) -> Bool { users[user] != nil }
+    public func lists(_ user: String) -> Bool { users[Array(user.utf8)] != nil }
 
     /// A line of such a file, for a new user or a new password.
     ///
