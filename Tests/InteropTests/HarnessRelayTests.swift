@@ -102,6 +102,7 @@ struct HarnessRelayTests {
         relay.stop()
         #expect(try await session.status == .exited(255))
         let again = try await run("ssh", peer.clientOptions(port: port) + [peer.sshDestination, "true"])
-        #expect(again.errorText.contains("refused"), "\(again)")
+        // Its port is free, and another test may have taken it already.
+        #expect(again.status == .exited(255), "\(again)")
     }
 }
