@@ -80,7 +80,9 @@ let package = Package(
             ],
             swiftSettings: settings),
 
-        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
+        .target(
+            name: "TestSupport", dependencies: ["SSHWire", "FileTransfer", nioCore], path: "Tests/TestSupport",
+            swiftSettings: settings),
         .executableTarget(
             name: "LinkEmulator", dependencies: ["TestSupport"], path: "Benchmarks/LinkEmulator",
             swiftSettings: settings),

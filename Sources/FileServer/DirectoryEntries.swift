@@ -8,8 +8,8 @@ import FileTransfer
     import Glibc
 #endif
 
-/// An open directory of a ``DirectoryRoot``. One task uses it at a time.
-final class DirectoryEntries: ServedDirectory, @unchecked Sendable {
+/// An open directory of a ``DirectoryRoot``.
+final class DirectoryEntries: ServedDirectory {
     #if canImport(Darwin)
         private let stream: UnsafeMutablePointer<DIR>
     #else

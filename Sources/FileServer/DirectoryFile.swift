@@ -9,8 +9,8 @@ import NIOCore
     import Glibc
 #endif
 
-/// An open file of a ``DirectoryRoot``. One task uses it at a time.
-final class DirectoryFile: ServedFile, @unchecked Sendable {
+/// An open file of a ``DirectoryRoot``.
+final class DirectoryFile: ServedFile {
     private var descriptor: Int32
     private let appends: Bool
 
@@ -26,56 +26,23 @@ final class DirectoryFile: ServedFile, @unchecked Sendable {
 
     func read(into buffer: inout ByteBuffer, count: Int, at offset: Int64) throws(ServedError) -> Int {
         guard count >= 0, offset >= 0, offset <= Int64.max - Int64(count) else { throw .system(EINVAL) }
-        var total = 0
-        while total < count {
-            let got = try readOnce(into: &buffer, count: count - total, at: offset + Int64(total))
-            if got == 0 { break }
-            total += got
+        return try served { () throws(SystemCall.Failure) in
+            try SystemCall.read(descriptor, into: &buffer, count: count, at: offset)
         }
-        return total
-    }
-
-    private func readOnce(into buffer: inout ByteBuffer, count: Int, at offset: Int64) throws(ServedError) -> Int {
-        var number: Int32 = 0
-        let got = buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: count) { space in
-            do throws(SystemCall.Failure) {
-                return try SystemCall.run { pread(descriptor, space.baseAddress, count, off_t(offset)) }
-            } catch {
-                number = error.number
-                return 0
-            }
-        }
-        if number != 0 { throw .system(number) }
-        return got
     }
 
     func write(_ bytes: ByteBuffer, at offset: Int64) throws(ServedError) {
         guard offset >= 0, offset <= Int64.max - Int64(bytes.readableBytes) else { throw .system(EINVAL) }
-        var number: Int32 = 0
+        var failure: SystemCall.Failure?
         bytes.withUnsafeReadableBytes { all in
             do throws(SystemCall.Failure) {
-                try writeAll(all, at: offset)
+                // To append, pwrite(2) would do on Linux alone.
+                try SystemCall.write(descriptor, all, at: appends ? nil : offset)
             } catch {
-                number = error.number
+                failure = error
             }
         }
-        if number != 0 { throw .system(number) }
-    }
-
-    private func writeAll(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(SystemCall.Failure) {
-        var done = 0
-        while done < bytes.count {
-            let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
-            // To append, pwrite(2) would do on Linux alone.
-            let count = try SystemCall.run {
-                appends
-                    ? SystemCall.write(descriptor, rest)
-                    : pwrite(descriptor, rest.baseAddress, rest.count, off_t(offset + Int64(done)))
-            }
-            // A write of nothing without an error would go on for ever.
-            if count == 0 { throw SystemCall.Failure(number: EIO) }
-            done += count
-        }
+        if let failure { throw .system(failure.number) }
     }
 
     private func systemStatus() throws(ServedError) -> stat {

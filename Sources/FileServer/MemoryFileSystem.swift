@@ -178,7 +178,7 @@ private final class MemoryFile: ServedFile {
     private let node: MemoryNode
     private let files: MemoryFileSystem
     private let options: ServedOpenOptions
-    private let isClosed = Mutex(false)
+    private var isClosed = false
 
     init(node: MemoryNode, files: MemoryFileSystem, options: ServedOpenOptions) {
         (self.node, self.files, self.options) = (node, files, options)
@@ -215,27 +215,24 @@ private final class MemoryFile: ServedFile {
     func synchronize() throws(ServedError) { try locked { _ throws(ServedError) in } }
 
     func close() throws(ServedError) {
-        let wasClosed = isClosed.withLock { isClosed in
-            defer { isClosed = true }
-            return isClosed
-        }
-        guard !wasClosed else { return }
+        guard !isClosed else { return }
+        isClosed = true
         try files.locked { tree throws(ServedError) in tree.close(node) }
     }
 
     private func locked<T: Sendable>(
         _ body: (inout MemoryTree) throws(ServedError) -> T
     ) throws(ServedError) -> T {
-        guard !isClosed.withLock({ $0 }) else { throw .system(EBADF) }
+        guard !isClosed else { throw .system(EBADF) }
         return try files.locked(body)
     }
 }
 
 /// The entries of a directory at the moment it was opened.
 private final class MemoryDirectory: ServedDirectory {
-    private let entries: Mutex<ArraySlice<ServedEntry>>
+    private var entries: ArraySlice<ServedEntry>
 
-    init(entries: [ServedEntry]) { self.entries = Mutex(entries[...]) }
+    init(entries: [ServedEntry]) { self.entries = entries[...] }
 
-    func next() throws(ServedError) -> ServedEntry? { entries.withLock { $0.popFirst() } }
+    func next() throws(ServedError) -> ServedEntry? { entries.popFirst() }
 }

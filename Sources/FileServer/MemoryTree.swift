@@ -8,7 +8,11 @@ import NIOCore
     import Glibc
 #endif
 
-/// A file, directory or link in memory. Touched only while its tree is locked.
+/// A file, directory or link in memory.
+///
+/// `@unchecked Sendable`, as the compiler cannot see which lock guards it: nodes are made by a ``MemoryTree`` alone, the tree
+/// exists only inside the mutex of its ``MemoryFileSystem``, and whoever holds a node outside, which is an open file, hands
+/// it back to functions that run under that mutex and reads no field of it himself.
 final class MemoryNode: @unchecked Sendable {
     enum Content {
         case file([UInt8])

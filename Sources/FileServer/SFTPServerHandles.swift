@@ -1,15 +1,8 @@
+import FileTransfer
 import NIOCore
 import SFTP
 import SSHWire
 import Synchronization
-
-#if canImport(Darwin)
-    import Darwin
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Glibc
-#endif
 
 /// A file that a client has open, and what it did with it.
 final class SFTPOpenFile {
@@ -85,14 +78,8 @@ struct SFTPServerHandles {
 
     /// - Parameter limit: what the process may open counts too.
     init(limit: Int) {
-        var limits = rlimit()
-        #if canImport(Glibc)
-            let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
-        #else
-            let resource = RLIMIT_NOFILE
-        #endif
         // Some descriptors are left for all else.
-        let most = getrlimit(resource, &limits) == 0 ? max(8, Int(clamping: limits.rlim_cur) - 64) : 64
+        let most = OpenFilesLimit.current(leaving: 64)
         self.limit = max(1, min(limit, most))
         // The connections themselves take some as well.
         mostOfAll = max(8, most / 2)

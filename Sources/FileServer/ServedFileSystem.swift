@@ -54,8 +54,8 @@ public struct ServedOpenOptions: Equatable, Sendable {
     public init() {}
 }
 
-/// An open file. Closed when released, if not before.
-public protocol ServedFile: AnyObject, Sendable {
+/// An open file, used by one session alone. Closed when released, if not before.
+public protocol ServedFile: AnyObject {
     /// Appends up to `count` bytes from `offset` to the buffer; returns how many, less only at the end of the file.
     func read(into buffer: inout ByteBuffer, count: Int, at offset: Int64) throws(ServedError) -> Int
     /// Writes all readable bytes.
@@ -75,8 +75,8 @@ extension ServedFile {
     public func isSameFile(as other: any ServedFile) -> Bool { self === other }
 }
 
-/// An open directory. Closed when released.
-public protocol ServedDirectory: AnyObject, Sendable {
+/// An open directory, used by one session alone. Closed when released.
+public protocol ServedDirectory: AnyObject {
     /// The next entry, `.` and `..` among them; nil at the end.
     func next() throws(ServedError) -> ServedEntry?
 }

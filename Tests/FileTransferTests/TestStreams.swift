@@ -11,28 +11,6 @@ import TestSupport
     import Glibc
 #endif
 
-/// An end of two pipes in memory.
-struct MemoryStream: ByteStream {
-    let input: MemoryPipe
-    let output: MemoryPipe
-    var cutsRandomly = false
-
-    func read() async throws -> ByteBuffer? {
-        await input.read(randomly: cutsRandomly).map { ByteBuffer(bytes: $0) }
-    }
-    func write(_ bytes: ByteBuffer) async throws { await output.write(Array(bytes.readableBytesView)) }
-    func finishWriting() async throws { await output.end() }
-
-    /// Two ends; `budget` bytes pass from the first to the second before the connection breaks.
-    static func pair(cutsRandomly: Bool = false, budget: Int = .max) -> (MemoryStream, MemoryStream) {
-        let (there, back) = (MemoryPipe(budget: budget), MemoryPipe())
-        return (
-            MemoryStream(input: back, output: there, cutsRandomly: cutsRandomly),
-            MemoryStream(input: there, output: back, cutsRandomly: cutsRandomly)
-        )
-    }
-}
-
 /// A program whose standard input and output are a stream.
 struct ChildProcess {
     let stream: PipeStream

@@ -29,6 +29,28 @@ struct ScpdServedTests {
         #expect(server.lines("file refused").count >= 2, "\(server.log)")
     }
 
+    @Test("New keys in the middle of copies harm nothing, whoever's client it is", arguments: [[], ["-O"]])
+    func rekeying(flags: [String]) async throws {
+        let home = try await ScpdHome()
+        let server = try await home.start(["--rekey-limit", "256K"])
+        let bytes = (0..<5_000_000).map { UInt8(truncatingIfNeeded: $0 &* 31 >> 3) }
+        let source = home.directory.file("source")
+        try writeFile(source, bytes)
+        for program in ["scp", try scpBinary()] {
+            let up = try await run(
+                program, flags + server.client() + ["-v", source, "\(home.user)@127.0.0.1:large"])
+            #expect(up.succeeded, "\(up)")
+            // Without the limit there would be one. What is on its way when the server asks arrives before the answer.
+            let exchanges = up.errorText.ranges(of: "SSH2_MSG_NEWKEYS received").count
+            #expect(exchanges >= 3, "\(up.errorText)")
+            let back = home.directory.file("back")
+            let down = try await run(
+                program, flags + server.client() + ["\(home.user)@127.0.0.1:large", back])
+            #expect(down.succeeded, "\(down)")
+            #expect(try readFile(back) == bytes)
+        }
+    }
+
     @Test("New files lack the bits of the mask", arguments: [[], ["-O"]])
     func mask(flags: [String]) async throws {
         let home = try await ScpdHome()

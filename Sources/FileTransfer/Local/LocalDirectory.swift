@@ -201,14 +201,5 @@ package enum LocalFileSystem {
     }()
 
     /// How many files a transfer may have open at a time, so that some descriptors are left for all else.
-    static let openFilesLimit: Int = {
-        var limit = rlimit()
-        #if canImport(Glibc)
-            let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
-        #else
-            let resource = RLIMIT_NOFILE
-        #endif
-        guard getrlimit(resource, &limit) == 0 else { return 64 }
-        return max(8, min(500, Int(clamping: limit.rlim_cur) - 128))
-    }()
+    static let openFilesLimit = min(500, OpenFilesLimit.current(leaving: 128))
 }

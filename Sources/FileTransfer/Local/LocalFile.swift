@@ -57,27 +57,11 @@ package final class LocalFile {
 
     /// Appends up to `count` bytes from `offset` to the buffer; returns how many, less only at the end of the file.
     package func read(into buffer: inout ByteBuffer, count: Int, at offset: Int64) throws(FileError) -> Int {
-        var total = 0
-        while total < count {
-            let got = try readOnce(into: &buffer, count: count - total, at: offset + Int64(total))
-            if got == 0 { break }
-            total += got
+        do throws(SystemCall.Failure) {
+            return try SystemCall.read(descriptor, into: &buffer, count: count, at: offset)
+        } catch {
+            throw error.on(path, .read)
         }
-        return total
-    }
-
-    private func readOnce(into buffer: inout ByteBuffer, count: Int, at offset: Int64) throws(FileError) -> Int {
-        var failure: SystemCall.Failure?
-        let got = buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: count) { space in
-            do throws(SystemCall.Failure) {
-                return try SystemCall.run { pread(descriptor, space.baseAddress, count, off_t(offset)) }
-            } catch {
-                failure = error
-                return 0
-            }
-        }
-        if let failure { throw failure.on(path, .read) }
-        return got
     }
 
     /// Writes all readable bytes at `offset`. Long runs of zeros are left out, so the file keeps holes: set the size
@@ -89,7 +73,7 @@ package final class LocalFile {
                 if status.kind == .regular {
                     try writeSparsely(all, at: offset)
                 } else {
-                    try writeFully(all, at: nil)
+                    try SystemCall.write(descriptor, all, at: nil)
                 }
             } catch {
                 failure = error
@@ -110,32 +94,18 @@ package final class LocalFile {
             let end = min(all.count, position + room)
             let piece = UnsafeRawBufferPointer(rebasing: all[position..<end])
             if offset >= dirtyEnd, isZero(piece) {
-                try writeFully(.init(rebasing: all[pending..<position]), at: start + Int64(pending))
+                try SystemCall.write(descriptor, .init(rebasing: all[pending..<position]), at: start + Int64(pending))
                 pending = end
             }
             position = end
         }
-        try writeFully(.init(rebasing: all[pending...]), at: start + Int64(pending))
+        try SystemCall.write(descriptor, .init(rebasing: all[pending...]), at: start + Int64(pending))
     }
 
     /// Most data shows in its first byte that it is no hole; the rest is compared with itself, one byte on.
     private func isZero(_ bytes: UnsafeRawBufferPointer) -> Bool {
         guard let base = bytes.baseAddress, bytes[0] == 0 else { return bytes.isEmpty }
         return memcmp(base, base + 1, bytes.count - 1) == 0
-    }
-
-    private func writeFully(_ bytes: UnsafeRawBufferPointer, at offset: Int64?) throws(SystemCall.Failure) {
-        var done = 0
-        while done < bytes.count {
-            let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
-            let count = try SystemCall.run {
-                if let offset { return pwrite(descriptor, rest.baseAddress, rest.count, off_t(offset + Int64(done))) }
-                return SystemCall.write(descriptor, rest)
-            }
-            // A write of nothing without an error would go on for ever.
-            if count == 0 { throw SystemCall.Failure(number: EIO) }
-            done += count
-        }
     }
 
     /// Sets the size in bytes; nothing for a FIFO or device.

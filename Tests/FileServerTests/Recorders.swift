@@ -6,28 +6,6 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// An end of two pipes in memory.
-struct MemoryStream: ByteStream {
-    let input: MemoryPipe
-    let output: MemoryPipe
-    var cutsRandomly = false
-
-    func read() async throws -> ByteBuffer? {
-        await input.read(randomly: cutsRandomly).map { ByteBuffer(bytes: $0) }
-    }
-    func write(_ bytes: ByteBuffer) async throws { await output.write(Array(bytes.readableBytesView)) }
-    func finishWriting() async throws { await output.end() }
-
-    /// A client's end and a server's.
-    static func pair(cutsRandomly: Bool = false) -> (client: MemoryStream, server: MemoryStream) {
-        let (there, back) = (MemoryPipe(), MemoryPipe())
-        return (
-            MemoryStream(input: back, output: there, cutsRandomly: cutsRandomly),
-            MemoryStream(input: there, output: back, cutsRandomly: cutsRandomly)
-        )
-    }
-}
-
 /// Keeps what a client's transfer tells.
 final class Recorder: TransferObserver {
     private let kept = Mutex([String]())
