@@ -14,11 +14,10 @@ build:
 	Scripts/setup.sh
 	Scripts/build.sh -c release --static-swift-stdlib
 
-# Only some tests at a time: many start servers, and a test that waits for its turn must not run out of its time.
 test:
 	Scripts/setup.sh
 	Scripts/build.sh --build-tests
-	swift test --skip-build --experimental-maximum-parallelization-width 8
+	Scripts/test.sh
 
 demo: build
 	Scripts/demo.sh

@@ -10,6 +10,9 @@ package struct LoginConversation: Sendable {
     package struct Options: Sendable {
         /// The connection ends with this many failures.
         package var maxAttempts = 6
+        /// The connection ends with the request after this many: questions about keys that would do, and rounds of
+        /// questions, count as no failure.
+        package var maxRequests = 256
         /// Shown before the first answer.
         package var banner: String?
         /// A failure is told no sooner than this after its request; where the judging took longer, after the next of

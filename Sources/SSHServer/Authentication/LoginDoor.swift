@@ -35,9 +35,6 @@ struct LoginDoor {
     private var method = ""
     private var key: String?
 
-    /// Questions about keys that would do, and rounds of questions, count as no failure; this many requests do.
-    private static let mostRequests = 256
-
     init(conversation: LoginConversation, transport: Transport) {
         self.conversation = conversation
         self.transport = transport
@@ -68,7 +65,7 @@ struct LoginDoor {
         started = .now
         requests += 1
         guard let attempt, let open = questions else { return nil }
-        guard requests <= Self.mostRequests else { throw try await end(.tooManyRequests(requests)) }
+        guard requests <= options.maxRequests else { throw try await end(.tooManyRequests(requests)) }
         questions = nil
         guard answers.count == awaitedAnswers else {
             return try await conclude(
@@ -93,7 +90,7 @@ struct LoginDoor {
 
     /// Learns who asks from the first request, and keeps the later ones to it.
     private mutating func admit(_ request: AuthenticationAttempt) async throws -> LoginAttempt {
-        guard requests <= Self.mostRequests else { throw try await end(.tooManyRequests(requests)) }
+        guard requests <= options.maxRequests else { throw try await end(.tooManyRequests(requests)) }
         if let attempt {
             guard attempt.user.utf8.elementsEqual(request.user.utf8) else { throw try await end(.userChanged) }
             return attempt
