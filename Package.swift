@@ -20,6 +20,7 @@ let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metrics")
+let metricsTestKit: Target.Dependency = .product(name: "MetricsTestKit", package: "swift-metrics")
 let cryptoExtras: Target.Dependency = .product(name: "CryptoExtras", package: "swift-crypto")
 
 // Lowest floor first; a target imports only floors above it in this list (docs/architecture.md).
@@ -105,8 +106,7 @@ let package = Package(
             "FileServerTests",
             [
                 "FileServer", "SSHServer", "SSHClient", "SSHTransport", "FileTransfer", "SFTP", "SCP", "SSHWire",
-                "SSHKeys",
-                "TestSupport", nioCore, nioPosix,
+                "SSHKeys", "TestSupport", nioCore, nioPosix, metricsTestKit,
             ]),
         tests("SCPCommandTests", ["SCPCommand", "SSHClient", "TestSupport"]),
         tests("SCPDCommandTests", ["SCPDCommand", "SSHServer", "TestSupport", logging]),

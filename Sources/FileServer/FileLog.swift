@@ -4,22 +4,34 @@ import Metrics
 import SSHServer
 import SSHWire
 
+/// What a service counts of all sessions' files.
+struct FileCounters: Sendable {
+    let files: Counter
+    let failures: Counter
+    let read: Counter
+    let written: Counter
+    let refusals: Counter
+
+    init(_ metrics: any MetricsFactory) {
+        files = Counter(label: "scpd_files_total", factory: metrics)
+        failures = Counter(label: "scpd_failed_files_total", factory: metrics)
+        read = Counter(label: "scpd_read_bytes_total", factory: metrics)
+        written = Counter(label: "scpd_written_bytes_total", factory: metrics)
+        refusals = Counter(label: "scpd_refused_requests_total", factory: metrics)
+    }
+}
+
 /// The lines and counters of one session's files: who, from where, what, how many bytes, how long, how it ended.
 final class FileLog: Sendable {
     private let logger: Logger?
+    private let counters: FileCounters
     private let session: Logger.Metadata
     /// Where the client's relative paths start.
     private let home: LocalPath
 
-    // Made once: a counter is looked up by its label.
-    private static let files = Counter(label: "scpd_files_total")
-    private static let failures = Counter(label: "scpd_failed_files_total")
-    private static let read = Counter(label: "scpd_read_bytes_total")
-    private static let written = Counter(label: "scpd_written_bytes_total")
-    private static let refusals = Counter(label: "scpd_refused_requests_total")
-
-    init(logger: Logger?, login: Login, home: [UInt8] = [UInt8(ascii: "/")]) {
+    init(logger: Logger?, counters: FileCounters, login: Login, home: [UInt8] = [UInt8(ascii: "/")]) {
         self.logger = logger
+        self.counters = counters
         self.home = LocalPath(home)
         session = ["user": "\(login.user)", "address": "\(login.address)", "port": "\(login.port)"]
     }
@@ -35,7 +47,7 @@ final class FileLog: Sendable {
 
     /// A command that is not served.
     func refused(_ reason: String) {
-        Self.refusals.increment()
+        counters.refusals.increment()
         log(.notice, "request refused", ["reason": "\(reason)"])
     }
 
@@ -50,10 +62,10 @@ final class FileLog: Sendable {
     }
 
     private func count(read: Int, written: Int, isComplete: Bool) {
-        Self.files.increment()
-        if !isComplete { Self.failures.increment() }
-        Self.read.increment(by: read)
-        Self.written.increment(by: written)
+        counters.files.increment()
+        if !isComplete { counters.failures.increment() }
+        counters.read.increment(by: read)
+        counters.written.increment(by: written)
     }
 
     /// Seconds with three decimals.
@@ -88,7 +100,7 @@ extension FileLog: ServedTransferObserver {
     }
 
     func refused(_ refusal: ServedRefusal) {
-        Self.refusals.increment()
+        counters.refusals.increment()
         log(
             .notice, "file refused",
             [

@@ -29,19 +29,28 @@ public struct FileService: SessionHandler {
 
     private let share: @Sendable (Login) throws -> Share
     private let logger: Logger?
+    private let counters: FileCounters
 
     /// - Parameters:
     ///   - logger: receives a line for each file and each refusal.
+    ///   - metrics: receives the counters.
     ///   - share: what a user is shown. It is asked at the start of each session, on a thread that may block.
-    public init(logger: Logger? = nil, share: @escaping @Sendable (Login) throws -> Share) {
+    public init(
+        logger: Logger? = nil, metrics: any MetricsFactory = MetricsSystem.factory,
+        share: @escaping @Sendable (Login) throws -> Share
+    ) {
         self.logger = logger
+        counters = FileCounters(metrics)
         self.share = share
     }
 
     /// The same for everybody.
-    public init(_ files: any ServedFileSystem, isReadOnly: Bool = false, logger: Logger? = nil) {
+    public init(
+        _ files: any ServedFileSystem, isReadOnly: Bool = false, logger: Logger? = nil,
+        metrics: any MetricsFactory = MetricsSystem.factory
+    ) {
         let share = Share(files: files, isReadOnly: isReadOnly)
-        self.init(logger: logger) { _ in share }
+        self.init(logger: logger, metrics: metrics) { _ in share }
     }
 
     public func accepts(_ request: SessionRequest, from login: Login) -> Bool {
@@ -60,7 +69,7 @@ public struct FileService: SessionHandler {
     }
 
     private func serveOnDisk(_ session: ServedSession) async -> UInt32 {
-        let log = FileLog(logger: logger, login: session.login)
+        let log = FileLog(logger: logger, counters: counters, login: session.login)
         do {
             let command = try Self.command(session.request)
             var share = try share(session.login)
@@ -87,7 +96,9 @@ public struct FileService: SessionHandler {
     private func serve(
         _ command: RemoteCommand, _ share: Share, _ session: ServedSession
     ) async throws -> UInt32 {
-        func log(home: [UInt8]) -> FileLog { FileLog(logger: logger, login: session.login, home: home) }
+        func log(home: [UInt8]) -> FileLog {
+            FileLog(logger: logger, counters: counters, login: session.login, home: home)
+        }
         let scp = SCPServer(
             files: share.files, home: share.home, isReadOnly: share.isReadOnly, observer: log(home: share.home))
         switch command {

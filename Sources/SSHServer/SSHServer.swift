@@ -1,4 +1,5 @@
 import Logging
+import Metrics
 import NIOCore
 import NIOPosix
 import SSHConnection
@@ -66,24 +67,26 @@ public final class SSHServer: Sendable {
     /// - Parameters:
     ///   - addresses: where; with port 0 on several, all get the port that the first found free.
     ///   - logger: receives a line for each log-in and each refusal.
+    ///   - metrics: receives the counters.
     /// - Throws: ``ServerError``.
     public static func start(
         on addresses: [ListenAddress], configuration: ServerConfiguration, policy: any LoginPolicy,
-        handler: any SessionHandler, logger: Logger? = nil,
+        handler: any SessionHandler, logger: Logger? = nil, metrics: any MetricsFactory = MetricsSystem.factory,
         group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
     ) async throws -> SSHServer {
         try await start(
             on: addresses, configuration: configuration, policy: policy, handler: handler, logger: logger,
-            group: group, observer: nil)
+            metrics: metrics, group: group, observer: nil)
     }
 
     package static func start(
         on addresses: [ListenAddress], configuration: ServerConfiguration, policy: any LoginPolicy,
-        handler: any SessionHandler, logger: Logger?, group: any EventLoopGroup,
+        handler: any SessionHandler, logger: Logger?, metrics: any MetricsFactory, group: any EventLoopGroup,
         observer: (any ConnectionObserver)?
     ) async throws -> SSHServer {
         let server = try SSHServer(
-            configuration, policy: policy, handler: handler, log: ServerLog(logger), observer: observer)
+            configuration, policy: policy, handler: handler, log: ServerLog(logger, metrics: metrics),
+            observer: observer)
         var port = 0
         do {
             for var address in addresses {

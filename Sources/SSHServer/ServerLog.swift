@@ -7,18 +7,22 @@ import SSHWire
 /// The lines and counters of a server: one line for each log-in, each refusal and each end of a connection.
 struct ServerLog: Sendable {
     private let logger: Logger?
+    private let connections: Counter
+    private let refusals: Counter
+    private let logins: Counter
+    private let failedLogins: Counter
 
-    init(_ logger: Logger?) { self.logger = logger }
-
-    // Made once: a counter is looked up by its label.
-    private static let connections = Counter(label: "scpd_connections_total")
-    private static let refusals = Counter(label: "scpd_refused_connections_total")
-    private static let logins = Counter(label: "scpd_logins_total")
-    private static let failedLogins = Counter(label: "scpd_failed_logins_total")
+    init(_ logger: Logger?, metrics: any MetricsFactory) {
+        self.logger = logger
+        connections = Counter(label: "scpd_connections_total", factory: metrics)
+        refusals = Counter(label: "scpd_refused_connections_total", factory: metrics)
+        logins = Counter(label: "scpd_logins_total", factory: metrics)
+        failedLogins = Counter(label: "scpd_failed_logins_total", factory: metrics)
+    }
 
     /// A connection that the server does not take.
     func refused(_ address: PeerAddress, _ refusal: Admission.Refusal) {
-        Self.refusals.increment()
+        refusals.increment()
         let reason =
             switch refusal {
             case .tooManyConnections: "too many connections"
@@ -29,7 +33,7 @@ struct ServerLog: Sendable {
     }
 
     func connected(_ address: PeerAddress) {
-        Self.connections.increment()
+        connections.increment()
         logger?.debug("connection", metadata: Self.metadata(address))
     }
 
@@ -43,12 +47,12 @@ struct ServerLog: Sendable {
         let words: Logger.Message
         switch event.outcome {
         case .accepted:
-            Self.logins.increment()
+            logins.increment()
             words = "login"
         case .stepDone:
             words = "login step"
         case .failed(let reason):
-            Self.failedLogins.increment()
+            failedLogins.increment()
             words = "login failed"
             fields["reason"] = "\(reason)"
         case .disconnected(let reason):

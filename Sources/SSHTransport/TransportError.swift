@@ -29,7 +29,7 @@ extension TransportError: CustomStringConvertible {
         case .connection(let error): "\(error)"
         case .channelRefused(let reason, let text): "channel open failed (\(reason.rawValue)): \(text)"
         case .channelClosed: "channel closed"
-        case .unresponsive: "Timeout, server not responding"
+        case .unresponsive: "Timeout, peer not responding"
         case .idle(let seconds): "idle for \(seconds) seconds"
         case .flooded: "the peer asks for more than it reads"
         }

@@ -1,5 +1,7 @@
 import FileTransfer
 import Logging
+import Metrics
+import MetricsTestKit
 import NIOCore
 import NIOPosix
 import SFTP
@@ -9,6 +11,7 @@ import SSHServer
 import SSHTransport
 import SSHWire
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import FileServer
@@ -75,7 +78,7 @@ struct ServerTests {
 
     private func start(
         _ files: MemoryFileSystem = MemoryFileSystem(["a.txt": "hello"]), log: KeptLog = KeptLog(),
-        _ change: (inout ServerLimits) -> Void = { _ in }
+        metrics: any MetricsFactory = NOOPMetricsHandler.instance, _ change: (inout ServerLimits) -> Void = { _ in }
     ) async throws -> SSHServer {
         var configuration = ServerConfiguration(hostKeys: [try .generate(.ed25519)])
         configuration.limits.penalizesFailures = false
@@ -83,7 +86,7 @@ struct ServerTests {
         return try await SSHServer.start(
             on: [.address("127.0.0.1", port: 0)], configuration: configuration,
             policy: StaticPolicy(users: ["me": .password("secret")]),
-            handler: FileService(files, logger: log.logger), logger: log.logger)
+            handler: FileService(files, logger: log.logger, metrics: metrics), logger: log.logger, metrics: metrics)
     }
 
     @Test("Three lines start it, and files of memory are read and written")
@@ -128,6 +131,63 @@ struct ServerTests {
         _ = try await log.line(with: "request refused", "rm")
         _ = try await log.line(with: "connection ended", "user=me")
         #expect(!log.lines.contains { $0.contains("secret") || $0.contains("wrong\"") })
+        await server.stop()
+    }
+
+    @Test("Connections, log-ins, files and their bytes, failures and refusals are counted")
+    func counters() async throws {
+        let metrics = TestMetrics()
+        let server = try await start(metrics: metrics) { $0.connections = 1 }
+        await #expect(throws: (any Error).self) {
+            _ = try await connect(server, password: "wrong") { $0.numberOfPasswordPrompts = 1 }
+        }
+        while server.connectionCount > 0 { try await Task.sleep(for: .milliseconds(10)) }
+        let client = try await connect(server)
+        await #expect(throws: (any Error).self) { _ = try await connect(server) }
+        let sftp = try await SFTPClient(stream: client.subsystem("sftp"))
+        let old = try await sftp.open(Array("a.txt".utf8), .read)
+        _ = try await sftp.read(old, at: 0, length: 100)
+        try await sftp.close(old)
+        let new = try await sftp.open(Array("b.txt".utf8), [.write, .create])
+        try await sftp.write(new, at: 0, ByteBuffer(string: "good day"))
+        try await sftp.close(new)
+        let command = try await client.exec("rm -rf /")
+        await command.waitForClose()
+        // Left open: it ends with the session, and not well.
+        _ = try await sftp.open(Array("c.txt".utf8), [.write, .create])
+        await client.close()
+        await server.stop()
+
+        // The wrong password was tried as an answer and as a password.
+        let counted = Dictionary(metrics.counters.map { ($0.label, $0.totalValue) }, uniquingKeysWith: +)
+        #expect(
+            counted == [
+                "scpd_connections_total": 2, "scpd_refused_connections_total": 1, "scpd_logins_total": 1,
+                "scpd_failed_logins_total": 2, "scpd_files_total": 3, "scpd_failed_files_total": 1,
+                "scpd_read_bytes_total": 5, "scpd_written_bytes_total": 8, "scpd_refused_requests_total": 1,
+            ])
+    }
+
+    @Test("A client that is gone without a word is noticed, one that is silent and there is kept")
+    func keepAlive() async throws {
+        let log = KeptLog()
+        let server = try await start(log: log) {
+            $0.keepAliveInterval = 1
+            $0.keepAliveCount = 2
+        }
+        let silent = try await connect(server)
+        let relay = try Relay(to: server.port, fault: .blackHole(.toServer, after: 64 << 10))
+        defer { relay.stop() }
+        let lost = try await connect(server) { $0.port = relay.port }
+        let sftp = try await SFTPClient(stream: lost.subsystem("sftp"))
+        let file = try await sftp.open(Array("a.txt".utf8), [.write])
+        let write = Task { try await sftp.write(file, at: 0, ByteBuffer(repeating: 1, count: 128 << 10)) }
+        _ = try await log.line(with: "connection ended", "Timeout")
+        while server.connectionCount > 1 { try await Task.sleep(for: .milliseconds(10)) }
+        #expect(silent.failure == nil)
+        await lost.close()
+        await #expect(throws: (any Error).self) { try await write.value }
+        await silent.close()
         await server.stop()
     }
 
