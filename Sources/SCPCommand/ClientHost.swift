@@ -8,6 +8,8 @@ import SSHWire
 struct ClientHost: RemoteHost {
     let client: SSHClient
 
+    var refusesToWriteDirectories: Bool { client.isServerKnown }
+
     func exec(_ command: [UInt8]) async throws -> any RemoteSession {
         ClientSession(
             channel: try await client.exec(command) { bytes in

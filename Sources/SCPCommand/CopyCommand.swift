@@ -131,7 +131,10 @@ struct CopyCommand {
 
     private func upload(_ files: [LocalPath], to target: Location.Remote) async throws -> TransferSummary {
         try await throughSFTP(target) { open in
-            try await SFTPUpload(open: open, options: uploadOptions, observer: observer)
+            var uploadOptions = uploadOptions
+            uploadOptions.opensAhead = try await connections.host(for: target, request: .subsystem("sftp"))
+                .refusesToWriteDirectories
+            return try await SFTPUpload(open: open, options: uploadOptions, observer: observer)
                 .run(files, to: target.path)
         } otherwise: {
             // The entries of a directory without a name must go into something.

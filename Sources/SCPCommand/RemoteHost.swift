@@ -11,10 +11,17 @@ protocol RemoteHost: Sendable {
     /// How one copy opens SFTP there; where the host can serve no more than one session, further ones are refused.
     func sftp() -> SFTPOpener
 
+    /// Whether its SFTP server is known to be one that fails to open a directory for writing.
+    var refusesToWriteDirectories: Bool { get }
+
     /// Ends what was begun there.
     ///
     /// - Returns: false if something there failed that nobody was told of.
     func close() async -> Bool
+}
+
+extension RemoteHost {
+    var refusesToWriteDirectories: Bool { false }
 }
 
 /// A command that runs on a remote host, its standard input and output.

@@ -16,6 +16,7 @@ import SSHWire
 /// ```
 public final class SSHClient: Sendable {
     public let options: ClientOptions
+    private let server: PeerSoftware
     let transport: Transport
     private let route: Route
     private let watcher: Task<Void, Never>
@@ -27,10 +28,11 @@ public final class SSHClient: Sendable {
     private static let handshakeLimit = 120
 
     private init(
-        options: ClientOptions, route: Route, watcher: Task<Void, Never>, forwardsAgent: Bool,
+        options: ClientOptions, server: PeerSoftware, route: Route, watcher: Task<Void, Never>, forwardsAgent: Bool,
         updates: UpdateGate
     ) {
         self.options = options
+        self.server = server
         self.forwardsAgent = forwardsAgent
         self.route = route
         transport = route.transport
@@ -77,6 +79,7 @@ public final class SSHClient: Sendable {
         let (transport, address) = (route.transport, route.address)
         let limit = options.connectTimeout ?? handshakeLimit
         transport.startDeadline(seconds: limit)
+        let server: PeerSoftware
         let forwarding: AgentForwarding?
         let updates = UpdateGate()
         let updater: HostKeyUpdater?
@@ -88,9 +91,10 @@ public final class SSHClient: Sendable {
             let trust = try await handshake(&events, transport, verifier, address: address, log: log)
             updater = try verifier.updater(after: trust, address: address, gate: updates)
             guard let facts = try await SessionFacts(of: transport) else { throw TransportError.closedByPeer }
+            server = facts.server
             var authenticator = Authenticator(
                 options: options, interface: patient, log: log, patience: patience, facts: facts,
-                publicKeyAlgorithms: publicKeyAlgorithms)
+                publicKeyAlgorithms: publicKeyAlgorithms, opensSession: trail.isEmpty)
             try await authenticator.run(&events)
             transport.stopDeadline()
             let binding = AgentBinding(sessionID: facts.sessionID, proof: facts.proof)
@@ -114,7 +118,7 @@ public final class SSHClient: Sendable {
             }
         }
         return SSHClient(
-            options: options, route: route, watcher: watcher, forwardsAgent: forwarding != nil,
+            options: options, server: server, route: route, watcher: watcher, forwardsAgent: forwarding != nil,
             updates: updates)
     }
 
@@ -224,6 +228,9 @@ public final class SSHClient: Sendable {
         }
         return channel
     }
+
+    /// Whether the server is OpenSSH's or this package's, whose ways are known.
+    package var isServerKnown: Bool { server.isOpenSSH || server.isOurs }
 
     /// Why the connection ended; nil while it lives.
     public var failure: TransportError? { transport.failure }

@@ -19,6 +19,7 @@ struct ChannelTable {
     /// Where the next round of sending starts, so that no channel starves another.
     private var nextToSend = 0
     private var events = CircularBuffer<ConnectionEvent>()
+    private var ahead: Ahead?
     /// Messages to be sent, in order.
     private var outgoing = CircularBuffer<ByteBuffer>()
     /// What they take in memory, in bytes.
@@ -48,6 +49,50 @@ struct ChannelTable {
         do { payload = try message.encoded() } catch { throw .violation("\(error)") }
         outgoingBytes += payload.readableBytes + Self.messageOverhead
         outgoing.append(payload)
+    }
+
+    private mutating func tell(_ event: ConnectionEvent, of id: ChannelID) throws(ConnectionError) {
+        guard ahead?.isClaimed == false, ahead?.id == id else { return events.append(event) }
+        ahead?.events.append(event)
+        guard ahead?.events.count ?? 0 <= Ahead.mostEvents else {
+            throw .violation("too much on a channel on which nothing was asked for")
+        }
+    }
+
+    // MARK: A session opened ahead
+
+    /// A session channel that was asked for before anybody here wanted one.
+    private struct Ahead {
+        static let mostEvents = 16
+
+        let id: ChannelID
+        /// Whether somebody has it now.
+        var isClaimed = false
+        /// What happened on it before.
+        var events: [ConnectionEvent] = []
+    }
+
+    /// Asks for a session channel that the next ``open(_:)`` of one gives out.
+    mutating func openAhead() throws(ConnectionError) { ahead = Ahead(id: try open(.session)) }
+
+    /// The peer has not let the user in, so it has not looked at the channel asked for ahead.
+    mutating func forgetAhead() {
+        guard let ahead else { return }
+        self.ahead = nil
+        forget(ahead.id)
+    }
+
+    /// The peer does not know one of our packets: if that asked for the channel ahead, it is asked for again.
+    mutating func repeatAhead() throws(ConnectionError) {
+        guard let id = ahead?.id, let index = index(id.number), channels[index]?.stage == .requested else { return }
+        try sendOpen(.session, id)
+    }
+
+    private mutating func claimAhead() -> ChannelID? {
+        guard let waiting = ahead, !waiting.isClaimed else { return nil }
+        events.append(contentsOf: waiting.events)
+        ahead = waiting.events.isEmpty ? Ahead(id: waiting.id, isClaimed: true) : nil
+        return waiting.id
     }
 
     // MARK: Look-up
@@ -88,12 +133,17 @@ struct ChannelTable {
     // MARK: What this side does
 
     mutating func open(_ type: ChannelType) throws(ConnectionError) -> ChannelID {
+        if case .session = type, let id = claimAhead() { return id }
         let id = try allocate(type: type.name, stage: .requested)
+        try sendOpen(type, id)
+        return id
+    }
+
+    private mutating func sendOpen(_ type: ChannelType, _ id: ChannelID) throws(ConnectionError) {
         try send(
             ChannelOpen(
                 type: type, senderChannel: id.number, initialWindowSize: UInt32(configuration.receiveWindow),
                 maximumPacketSize: maximumPacketSize))
-        return id
     }
 
     mutating func accept(_ id: ChannelID) throws(ConnectionError) {
@@ -244,7 +294,7 @@ struct ChannelTable {
             channels[index]?.closeSent = true
             channels[index]?.dropUnsent()
             try send(ChannelClose(recipientChannel: channel.remoteNumber))
-            if channel.closeReceived { events.append(.channelClosed(channel.id)) }
+            if channel.closeReceived { try tell(.channelClosed(channel.id), of: channel.id) }
             return true
         }
         return false
@@ -270,7 +320,7 @@ struct ChannelTable {
             guard let channel = channels[index], channel.stage == .open, !channel.eofReceived, !channel.closeReceived
             else { throw .violation("SSH_MSG_CHANNEL_EOF out of place") }
             channels[index]?.eofReceived = true
-            events.append(.channelEOF(channel.id))
+            try tell(.channelEOF(channel.id), of: channel.id)
         case ChannelClose.number: try receivedClose(payload)
         case ChannelRequest.number: try receivedRequest(payload, answers: answersRequests)
         case ChannelSuccess.number:
@@ -292,7 +342,7 @@ struct ChannelTable {
             return try consumed(id, message.data.readableBytes)
         }
         channels[index]?.receive(message.data)
-        if held == 0, message.data.readableBytes > 0 { events.append(.channelReadable(id)) }
+        if held == 0, message.data.readableBytes > 0 { try tell(.channelReadable(id), of: id) }
     }
 
     private mutating func receivedExtendedData(_ payload: ByteBuffer) throws(ConnectionError) {
@@ -305,7 +355,7 @@ struct ChannelTable {
             let held = channels[index]?.receivedErrors.readableBytes
         else { return try consumed(id, message.data.readableBytes) }
         channels[index]?.receivedErrors.writeImmutableBuffer(message.data)
-        if held == 0, message.data.readableBytes > 0 { events.append(.channelReadable(id)) }
+        if held == 0, message.data.readableBytes > 0 { try tell(.channelReadable(id), of: id) }
     }
 
     private mutating func account(_ data: ByteBuffer, _ index: Int, _ name: String) throws(ConnectionError) {
@@ -361,7 +411,8 @@ struct ChannelTable {
         channels[index]?.opened(
             remoteNumber: message.senderChannel, window: message.initialWindowSize,
             packetSize: message.maximumPacketSize)
-        events.append(.channelOpened(channel.id))
+        try tell(.channelOpened(channel.id), of: channel.id)
+        if ahead?.isClaimed == true, ahead?.id == channel.id { ahead = nil }
     }
 
     private mutating func receivedOpenFailure(_ payload: ByteBuffer) throws(ConnectionError) {
@@ -371,10 +422,11 @@ struct ChannelTable {
             throw .violation("channel \(message.recipientChannel) refused after it was open")
         }
         channels[index]?.stage = .refused
-        events.append(
+        try tell(
             .channelRefused(
                 channel.id, ChannelOpenFailureReason(rawValue: message.reason),
-                Printable.text(message.text.readableBytesView.prefix(TransportLayer.longestText))))
+                Printable.text(message.text.readableBytesView.prefix(TransportLayer.longestText))), of: channel.id)
+        if ahead?.isClaimed == true, ahead?.id == channel.id { ahead = nil }
     }
 
     private mutating func receivedClose(_ payload: ByteBuffer) throws(ConnectionError) {
@@ -385,7 +437,7 @@ struct ChannelTable {
         channels[index]?.closeReceived = true
         channels[index]?.closeWanted = true
         channels[index]?.dropUnsent()
-        if channel.closeSent { events.append(.channelClosed(channel.id)) }
+        if channel.closeSent { try tell(.channelClosed(channel.id), of: channel.id) }
     }
 
     private mutating func receivedRequest(_ payload: ByteBuffer, answers: Bool) throws(ConnectionError) {
@@ -394,7 +446,7 @@ struct ChannelTable {
         guard let channel = channels[index], channel.stage == .open, !channel.closeReceived else {
             throw .violation("SSH_MSG_CHANNEL_REQUEST out of place")
         }
-        events.append(.channelRequest(channel.id, message.kind, wantReply: message.wantReply))
+        try tell(.channelRequest(channel.id, message.kind, wantReply: message.wantReply), of: channel.id)
         if message.wantReply && !answers && !channel.closeSent {
             try send(ChannelFailure(recipientChannel: channel.remoteNumber))
         }
@@ -406,6 +458,6 @@ struct ChannelTable {
             throw .violation("an answer on channel \(number) to no request")
         }
         channels[index]?.repliesAwaited -= 1
-        events.append(.channelReply(channel.id, success: success))
+        try tell(.channelReply(channel.id, success: success), of: channel.id)
     }
 }

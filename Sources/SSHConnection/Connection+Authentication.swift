@@ -1,4 +1,5 @@
 import NIOCore
+import SSHCrypto
 import SSHKeys
 import SSHWire
 
@@ -14,7 +15,13 @@ extension Connection {
     }
 
     /// Asks to be let in. One request is under way at a time.
-    package mutating func authenticate(user: String, _ method: AuthenticationMethod) throws(ConnectionError) {
+    ///
+    /// - Parameter opensSession: behind the first request that carries a signature, so most likely to succeed, a session
+    ///   channel is asked for, if the server is known to take that. The next ``openChannel(_:)`` of a session gives it out;
+    ///   a round trip is saved.
+    package mutating func authenticate(
+        user: String, _ method: AuthenticationMethod, opensSession: Bool = false
+    ) throws(ConnectionError) {
         try checkAlive()
         guard role == .client, negotiated != nil, clientAuthentication.state == .idle else {
             throw .violation("an authentication request out of turn")
@@ -23,7 +30,21 @@ extension Connection {
             try connection.send(UserAuthRequest(user: user, method: method))
             connection.clientAuthentication.sent(method)
             connection.transport.describeAuthentication(method)
+            guard opensSession, method.isSigned, connection.takesChannelsAhead, !connection.hasOpenedAhead else {
+                return
+            }
+            connection.hasOpenedAhead = true
+            connection.channels.isPeerOurs = connection.peer?.isOurs == true
+            try connection.channels.openAhead()
         }
+    }
+
+    /// Whether the server reads on behind a request to be let in and handles what follows when it has answered: OpenSSH's
+    /// does, and answers with UNIMPLEMENTED if the user was not let in. Others end the connection. A delayed compression
+    /// would begin in between.
+    private var takesChannelsAhead: Bool {
+        guard negotiated?.clientToServer.compression == "none", let peer else { return false }
+        return peer.isOurs || peer.isOpenSSH
     }
 
     /// Answers ``ConnectionEvent/informationRequested(_:)``, one answer a prompt.
@@ -105,12 +126,26 @@ extension Connection {
 
     // MARK: Incoming
 
+    /// Server: a client that expects to be let in may ask for one channel ahead, which is then as if it had not (OpenSSH's
+    /// server treats all messages that way). Anything else ends the connection (RFC 4252 section 6).
+    mutating func receivedTooEarly(_ number: UInt8) throws(ConnectionError) {
+        guard role == .server, number == ChannelOpen.number, !hasHeardEarlyOpen else {
+            throw .unexpected(message: number, during: "authentication")
+        }
+        hasHeardEarlyOpen = true
+        try sendUnimplemented()
+    }
+
     mutating func receivedAuthentication(_ payload: ByteBuffer, _ number: UInt8) throws(ConnectionError) {
         let event: ConnectionEvent?
         switch role {
         case .client:
             event = try clientAuthentication.receive(payload, number: number)
-            if case .authenticated = event { transport.replacesKeys = true }
+            switch event {
+            case .authenticated: transport.replacesKeys = true
+            case nil, .banner: break
+            default: channels.forgetAhead()
+            }
         case .server:
             guard let sessionID = transport.sessionID, let hostKey = hostKeyBlob else { return }
             if transport.observer != nil, let request = try? UserAuthRequest(payload: payload) {
@@ -126,6 +161,6 @@ extension Connection {
     /// The user is let in: channels may follow.
     private mutating func authenticated() {
         transport.authenticated()
-        channels.isPeerOurs = transport.peerVersion?.hasPrefix("SSH-2.0-swift-scp_") == true
+        channels.isPeerOurs = peer?.isOurs == true
     }
 }

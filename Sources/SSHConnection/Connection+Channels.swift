@@ -124,8 +124,7 @@ extension Connection {
             try channels.receive(
                 payload, number: number, accepts: { accepted.contains($0.name) }, answersRequests: role == .server)
         default:
-            let sequence = transport.inbound.counter.sequenceNumber &- 1
-            try send(Unimplemented(sequenceNumber: sequence))
+            try sendUnimplemented()
         }
     }
 }

@@ -17,6 +17,10 @@ package struct Connection {
     var globalRepliesAwaited = CircularBuffer<String>()
     /// Server: whether the host keys were proved; once is enough, as signatures are work.
     var hasProvedHostKeys = false
+    /// Client: whether a session was asked for before the user was let in.
+    var hasOpenedAhead = false
+    /// Server: whether a channel was asked for behind a request to be let in that was refused.
+    var hasHeardEarlyOpen = false
     /// Bytes of a packet that is not whole yet, or that wait for a decision.
     private var partial = ByteBuffer()
     /// The most bytes that may wait for a decision.
@@ -38,6 +42,8 @@ package struct Connection {
     /// What identifies this connection to signatures (RFC 4253 section 7.2); nil before the first key exchange.
     package var sessionID: [UInt8]? { transport.sessionID }
     package var negotiated: NegotiatedAlgorithms? { transport.negotiated }
+    /// What the peer says it is; nil before it did.
+    package var peer: PeerSoftware? { transport.peerVersion.map { PeerSoftware(identification: $0) } }
     package var hostKey: PublicKey? { transport.hostKey }
     /// Client: how the server proved in the first key exchange that it holds its host key; nil before that.
     package var hostKeyProof: HostKeyProof? { transport.hostKeyProof }
@@ -208,12 +214,18 @@ package struct Connection {
         case ServiceAccept.number, 50...79:
             try receivedAuthentication(payload, number)
         case 80...127:
-            guard isAuthenticated else { throw .unexpected(message: number, during: "authentication") }
+            guard isAuthenticated else { return try receivedTooEarly(number) }
             try receivedConnection(payload, number)
+        case Unimplemented.number:
+            if isAuthenticated { try channels.repeatAhead() }
         default:
-            let sequence = transport.inbound.counter.sequenceNumber &- 1
-            try send(Unimplemented(sequenceNumber: sequence))
+            try sendUnimplemented()
         }
+    }
+
+    /// Tells the peer that we do not know the packet taken last.
+    mutating func sendUnimplemented() throws(ConnectionError) {
+        try send(Unimplemented(sequenceNumber: transport.inbound.counter.sequenceNumber &- 1))
     }
 
     private mutating func receivedServiceRequest(_ payload: ByteBuffer) throws(ConnectionError) {

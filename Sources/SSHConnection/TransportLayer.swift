@@ -201,7 +201,7 @@ struct TransportLayer {
         case Unimplemented.number:
             let message = try Unimplemented(decoding: payload)
             observer?.note(1, "The peer does not know our packet \(message.sequenceNumber)")
-            return true
+            return isFirstExchange
         case Debug.number:
             let message = try Debug(decoding: payload)
             let text = Printable.text(message.text.readableBytesView)

@@ -32,6 +32,8 @@ final class ConnectionHandler: ChannelInboundHandler {
     /// Ends the connection when no channel has carried anything since `lastData` for long enough.
     private var idleCheck: RepeatedTask?
     private var lastData = NIODeadline.now()
+    /// Whether no channel has carried anything yet: one small packet waits for the other's answer.
+    private var isStarting = true
     private var isFlushing = false
 
     init(_ connection: Connection, transport: Transport, events: AsyncStream<ConnectionEvent>.Continuation) {
@@ -62,6 +64,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard failure == nil else { return }
         keepalive?.heard()
+        if isStarting { context.channel.acknowledgePromptly() }
         do {
             try connection.receive(unwrapInboundIn(data))
         } catch {
@@ -365,6 +368,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     private func deliverData(_ id: ChannelID) {
         guard let channel = channels[id] else { return }
         lastData = .now()
+        isStarting = false
         if let data = connection.takeReceived(id) { channel.received(data) }
         if let data = connection.takeReceivedErrors(id) {
             channel.receivedErrors(data)

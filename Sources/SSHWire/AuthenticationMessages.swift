@@ -26,6 +26,14 @@ package enum AuthenticationMethod: Equatable, Sendable {
         case .other(let name, _): name
         }
     }
+
+    /// Whether it proves that the user holds a key.
+    package var isSigned: Bool {
+        switch self {
+        case .publicKey(_, _, let signature), .hostBoundPublicKey(_, _, _, let signature): signature != nil
+        case .none, .password, .keyboardInteractive, .other: false
+        }
+    }
 }
 
 /// SSH_MSG_USERAUTH_REQUEST (RFC 4252 section 5).

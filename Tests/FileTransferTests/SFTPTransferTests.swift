@@ -128,6 +128,45 @@ struct SFTPTransferTests {
         }
     }
 
+    @Test(
+        "a target that is opened while it is looked at gets what it would have got",
+        arguments: ["new", "old", "dir", "dir/", "dir/new", ".", "", "missing/new", "old/new", "/dev/null"])
+    func openedAhead(target: String) async throws {
+        try await withTemporaryDirectory { base in
+            for recursive in [false, true] {
+                var outcomes: [([String], Tree)] = []
+                for ahead in [false, true] {
+                    let place = base / "\(recursive) \(ahead)"
+                    try makeTree(
+                        .named([
+                            "source": .file([1, 2, 3]), "tree": .named(["a": .file([4])]),
+                            "there": .named([
+                                "old": .file([9, 9, 9, 9, 9]), "dir": .named(["source": .file([8, 8, 8, 8])]),
+                            ]),
+                        ]), at: place)
+                    var options = SFTPOptions(recursive: recursive, preserve: true)
+                    options.opensAhead = ahead
+                    var told: [String] = []
+                    for name in recursive ? ["source", "tree"] : ["source", "none"] {
+                        let recorder = Recorder()
+                        do {
+                            let summary = try await upload(
+                                [place / name], to: target, at: place / "there", options: options, observer: recorder)
+                            told.append("\(summary) \(recorder.finished)")
+                        } catch {
+                            told.append("\(error)")
+                        }
+                        told += recorder.warnings
+                    }
+                    let words = told.map { $0.replacing("\(recursive) \(ahead)", with: "place") }
+                    outcomes.append((words, try readTree(at: place / "there")))
+                }
+                #expect(outcomes[0].0 == outcomes[1].0)
+                #expect(differences(outcomes[0].1, outcomes[1].1, attributes: false) == [])
+            }
+        }
+    }
+
     @Test("patterns stand for what matches, and names with wildcards for themselves")
     func patterns() async throws {
         try await withTemporaryDirectory { base in

@@ -9,6 +9,9 @@ public struct SFTPOptions: Sendable {
     public var targetMustBeDirectory: Bool
     /// How much is asked of the server at a time (`-X`).
     public var tuning = SFTPTuning()
+    /// An upload of one file opens the target while it asks whether that is a directory, which saves a round trip. Only for
+    /// a server that is known to fail to open a directory for writing.
+    public var opensAhead = false
 
     public init(recursive: Bool = false, preserve: Bool = false, targetMustBeDirectory: Bool = false) {
         self.recursive = recursive

@@ -98,8 +98,13 @@ private struct UploadSession {
     }
 
     mutating func run(_ sources: [LocalPath], to path: [UInt8]) async throws -> TransferSummary {
-        try await findTarget(path, sources)
         let walk = LocalWalk(sources: sources, options: .init(recursive: options.recursive))
+        target = try await link.expand(path, tag: Tag.question, index: Self.index)
+        if options.opensAhead, sources.count == 1, !options.targetMustBeDirectory, let item = walk.next() {
+            try await begin(item, walk, at: path)
+        } else {
+            try await findTarget(path, sources)
+        }
         var hasMore = true
         while hasMore || unfinished > 0 {
             try Task.checkCancellation()
@@ -107,7 +112,9 @@ private struct UploadSession {
             try await link.flush()
             guard hasMore || unfinished > 0 else { break }
             try await link.wait()
-            while let event = try link.next() { handle(event) }
+            while let event = try link.next() {
+                if case .reply(let tag, let reply) = event { handle(tag, reply) }
+            }
         }
         try await link.flush()
         try await link.stream.finishWriting()
@@ -117,14 +124,10 @@ private struct UploadSession {
     // MARK: The target
 
     private mutating func findTarget(_ path: [UInt8], _ sources: [LocalPath]) async throws {
-        target = try await link.expand(path, tag: Tag.question, index: Self.index)
         guard let reply = try await ask(.stat(path: ByteBuffer(bytes: target))) else { return }
-        if case .attributes(let attributes) = reply {
-            targetIsDirectory = attributes.kind == .directory
-            targetIsSpecial = attributes.kind == .other
-            if options.targetMustBeDirectory, !targetIsDirectory {
-                throw RemoteError(path: path, reason: .notADirectory)
-            }
+        learn(reply)
+        if case .attributes = reply, options.targetMustBeDirectory, !targetIsDirectory {
+            throw RemoteError(path: path, reason: .notADirectory)
         }
         guard options.targetMustBeDirectory, !targetIsDirectory, let first = sources.first else { return }
         let mode = try LocalFileSystem.status(of: first).mode & 0o777 | 0o700
@@ -134,6 +137,28 @@ private struct UploadSession {
             throw RemoteError(path: path, reason: .status(status))
         }
         targetIsDirectory = true
+    }
+
+    private mutating func learn(_ target: SFTPReply) {
+        guard case .attributes(let attributes) = target else { return }
+        targetIsDirectory = attributes.kind == .directory
+        targetIsSpecial = attributes.kind == .other
+    }
+
+    /// Begins the one thing to be sent. A file most likely goes to the target itself: it is opened while that is looked at.
+    private mutating func begin(_ item: WalkItem<LocalFile>, _ walk: LocalWalk, at path: [UInt8]) async throws {
+        guard case .file(let name, let file) = item, target.last != UInt8(ascii: "/"), target != [UInt8(ascii: ".")]
+        else {
+            try await findTarget(path, [])
+            return begin(item, walk)
+        }
+        let replies = try await link.ask(
+            [.stat(path: ByteBuffer(bytes: target)), opening(file, at: target)], tag: Tag.question, index: Self.index)
+        guard let first = replies.first, let opened = replies.last else { return }
+        learn(first)
+        guard targetIsDirectory else { return handle(.opened(outgoing(name, file)), opened) }
+        if case .handle(let handle) = opened { _ = try await ask(.close(handle: handle)) }
+        begin(item, walk)
     }
 
     private mutating func ask(_ request: SFTPRequest) async throws -> SFTPReply? {
@@ -202,15 +227,17 @@ private struct UploadSession {
             send(
                 .mkdir(path: ByteBuffer(bytes: directory.path), SFTPAttributes(permissions: mode)),
                 .madeDirectory(directory))
-        case .file(let name, let file):
-            let transfer = FileInTransfer(number: started, path: file.path, size: file.status.size)
-            started += 1
-            let outgoing = OutgoingFile(
-                file: file, path: destination(name), transfer: transfer, directory: directories.last)
-            unfinished += 1
-            openFiles += 1
-            open(outgoing)
+        case .file(let name, let file): open(outgoing(name, file))
         }
+    }
+
+    /// One more file that is under way.
+    private mutating func outgoing(_ name: [UInt8], _ file: LocalFile) -> OutgoingFile {
+        let transfer = FileInTransfer(number: started, path: file.path, size: file.status.size)
+        started += 1
+        unfinished += 1
+        openFiles += 1
+        return OutgoingFile(file: file, path: destination(name), transfer: transfer, directory: directories.last)
     }
 
     private mutating func leaveDirectory() {
@@ -218,10 +245,12 @@ private struct UploadSession {
         childFinished(of: directory)
     }
 
-    private mutating func open(_ file: OutgoingFile) {
-        var attributes = SFTPAttributes(permissions: UInt32(file.file.status.mode & 0o777))
-        if options.preserve { attributes.times = Self.times(file.file.status) }
-        send(.open(path: ByteBuffer(bytes: file.path), flags: [.write, .create], attributes), .opened(file))
+    private mutating func open(_ file: OutgoingFile) { send(opening(file.file, at: file.path), .opened(file)) }
+
+    private func opening(_ file: LocalFile, at path: [UInt8]) -> SFTPRequest {
+        var attributes = SFTPAttributes(permissions: UInt32(file.status.mode & 0o777))
+        if options.preserve { attributes.times = Self.times(file.status) }
+        return .open(path: ByteBuffer(bytes: path), flags: [.write, .create], attributes)
     }
 
     private mutating func send(_ request: SFTPRequest, _ tag: Tag) { link.session.send(request, tag) }
@@ -337,8 +366,7 @@ private struct UploadSession {
 
     // MARK: Answers
 
-    private mutating func handle(_ event: SFTPSession<Tag>.Event) {
-        guard case .reply(let tag, let reply) = event else { return }
+    private mutating func handle(_ tag: Tag, _ reply: SFTPReply) {
         var status = SFTPStatus(.failure, message: "unexpected answer")
         if case .status(let told) = reply { status = told }
         switch tag {

@@ -10,6 +10,8 @@ struct Authenticator {
     let interface: any UserInterface
     let log: ClientLog
     let transport: Transport
+    /// Whether a session is wanted as soon as the user is let in.
+    private let opensSession: Bool
 
     private var keys: PublicKeyOffers
     private var passwords: PasswordPrompts
@@ -19,8 +21,9 @@ struct Authenticator {
 
     init(
         options: ClientOptions, interface: any UserInterface, log: ClientLog, patience: Patience, facts: SessionFacts,
-        publicKeyAlgorithms: [String]
+        publicKeyAlgorithms: [String], opensSession: Bool
     ) {
+        self.opensSession = opensSession
         self.options = options
         self.interface = interface
         self.log = log
@@ -54,9 +57,9 @@ struct Authenticator {
     }
 
     private func send(_ method: AuthenticationMethod) async throws {
-        let user = options.user
+        let (user, opensSession) = (options.user, opensSession)
         try await transport.perform { (connection) throws(ConnectionError) in
-            try connection.authenticate(user: user, method)
+            try connection.authenticate(user: user, method, opensSession: opensSession)
         }
     }
 

@@ -12,9 +12,14 @@ struct SessionFacts: Sendable {
     let bindsHost: Bool
     /// The algorithms the server verifies (RFC 8308 section 3.1); nil when it did not say.
     let algorithms: [String]?
+    let server: PeerSoftware
 
     init?(_ connection: Connection) {
-        guard let sessionID = connection.sessionID, let proof = connection.hostKeyProof else { return nil }
+        guard let sessionID = connection.sessionID, let proof = connection.hostKeyProof, let peer = connection.peer
+        else {
+            return nil
+        }
+        server = peer
         self.sessionID = sessionID
         self.proof = proof
         let info = connection.peerExtensions

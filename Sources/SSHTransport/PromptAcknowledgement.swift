@@ -1,0 +1,22 @@
+import NIOCore
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+extension Channel {
+    /// Has the system acknowledge at once what has just come, where it can be told to.
+    ///
+    /// A server that waits with a small packet until the last is acknowledged (Nagle's algorithm, which OpenSSH's switches
+    /// off only when a session begins) would else wait for the 40 ms by which systems delay their acknowledgements, at each
+    /// step of the handshake. The setting does not last, so it is made again with every read.
+    func acknowledgePromptly() {
+        #if os(Linux)
+            guard let socket = self as? any SocketOptionProvider else { return }
+            _ = socket.unsafeSetSocketOption(
+                level: .tcp, name: NIOBSDSocket.Option(rawValue: TCP_QUICKACK), value: CInt(1))
+        #endif
+    }
+}
