@@ -1,6 +1,7 @@
 #!/bin/bash
 # Our scp to our scpd against the installed scp to the installed sshd, one large file over loopback with AES-GCM, up and
-# down, in pairs A B A B.
+# down, in pairs A B A B; and the same bytes from a process to another without any protocol or encryption, as the least that
+# the system's own copies take.
 #
 #   Benchmarks/own-ends.sh [PAIRS [MEBIBYTES]]     without them 5 pairs of 1024 MiB
 #   SCP_BINARY, SCPD_BINARY                        our programs; without them those of .build/release
@@ -31,18 +32,22 @@ seconds() {
     "$@"
     awk -v ns=$(($(date +%s%N) - begin)) 'BEGIN { printf "%.2f", ns / 1e9 }'
 }
-up_ratios=() down_ratios=()
+up_ratios=() down_ratios=() plain_ratios=()
 for _ in $(seq "$pairs"); do
     a=$(seconds "$scp" -q -c aes128-gcm@openssh.com "${scpd_options[@]}" "$work/data" "$scpd_user@127.0.0.1:ours")
     b=$(seconds scp -q "${ssh_options[@]}" "$work/data" "$ssh_user@127.0.0.1:$work/served/theirs")
     c=$(seconds "$scp" -q -c aes128-gcm@openssh.com "${scpd_options[@]}" "$scpd_user@127.0.0.1:ours" "$work/back")
     d=$(seconds scp -q "${ssh_options[@]}" "$ssh_user@127.0.0.1:$work/served/theirs" "$work/back2")
+    e=$("$here/plain-copy.py" "$work/data" "$work/plain")
     cmp "$work/data" "$work/back"
-    rm -f "$work/served"/* "$work"/back*
-    echo "up: ours $a s, theirs $b s; down: ours $c s, theirs $d s"
+    cmp "$work/data" "$work/plain"
+    rm -f "$work/served"/* "$work"/back* "$work/plain"
+    echo "up: ours $a s, theirs $b s; down: ours $c s, theirs $d s; plain $e s"
     up_ratios+=("$(awk -v a="$a" -v b="$b" 'BEGIN { print a / b }')")
     down_ratios+=("$(awk -v a="$c" -v b="$d" 'BEGIN { print a / b }')")
+    plain_ratios+=("$(awk -v a="$e" -v b="$b" 'BEGIN { print a / b }')")
 done
 median() { printf '%s\n' "$@" | sort -g | awk '{ v[NR] = $1 } END { printf "%.2f", v[int((NR + 1) / 2)] }'; }
 echo "ours / theirs, median of $pairs pairs: up $(median "${up_ratios[@]}"), down $(median "${down_ratios[@]}")"
+echo "plain / theirs up: $(median "${plain_ratios[@]}")"
 awk '/VmHWM/ { printf "peak memory of scpd: %d MiB\n", $2 / 1024 }' "/proc/$scpd_pid/status"

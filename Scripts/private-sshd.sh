@@ -4,11 +4,12 @@
 #   sshd_port      its port
 #   ssh_options    an array of options with which scp and ssh reach it, the user's own configuration left aside
 #   ssh_user       whom to log in as
+# It listens on sshd_address if that is set.
 
 sshd_pid=
 
 start_sshd() {
-    local directory=$1 sshd attempt
+    local directory=$1 address=${sshd_address:-127.0.0.1} sshd attempt
     shift
     sshd=$(PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin" command -v sshd) || {
         echo "sshd is not installed: Scripts/setup.sh installs it" >&2
@@ -22,7 +23,7 @@ start_sshd() {
         {
             printf '%s\n' "$@"
             cat <<CONFIG
-ListenAddress 127.0.0.1:$sshd_port
+ListenAddress $address:$sshd_port
 HostKey $directory/host_key
 AuthorizedKeysFile $directory/user_key.pub
 StrictModes no
@@ -48,7 +49,7 @@ CONFIG
             return 1
         fi
     done
-    printf '[127.0.0.1]:%s %s\n' "$sshd_port" "$(cut -d' ' -f1,2 "$directory/host_key.pub")" >"$directory/known_hosts"
+    printf '[%s]:%s %s\n' "$address" "$sshd_port" "$(cut -d' ' -f1,2 "$directory/host_key.pub")" >"$directory/known_hosts"
     ssh_user=$(id -un)
     ssh_options=(
         -F none -i "$directory/user_key" -o "Port=$sshd_port" -o "UserKnownHostsFile=$directory/known_hosts"
