@@ -17,11 +17,12 @@ fi
 # The server's half of the work is done in its namespace.
 if [ -z "${HANDSHAKE_CLIENT:-}" ]; then
     coproc "$here/tunnel.py" 100 "scp$$a" "scp$$b"
-    read -r _ <&"${COPROC[0]}"
-    status=0
-    HANDSHAKE_CLIENT="scp$$a" ip netns exec "scp$$b" "$0" "$pairs" || status=$?
     tunnel=$COPROC_PID
-    exec {COPROC[1]}>&-
+    exec {output}<&"${COPROC[0]}" {input}>&"${COPROC[1]}" {COPROC[1]}>&-
+    read -r _ <&"$output"
+    status=0
+    HANDSHAKE_CLIENT="scp$$a" ip netns exec "scp$$b" "$here/handshake.sh" "$pairs" || status=$?
+    exec {input}>&-
     wait "$tunnel"
     exit "$status"
 fi

@@ -16,9 +16,9 @@ scpd=${SCPD_BINARY:-$here/../.build/release/scpd}
 # shellcheck source=Scripts/private-scpd.sh
 . "$here/../Scripts/private-scpd.sh"
 
-# In memory where four times the file fits, so that no disk is measured.
+# In memory where seven times the file fits, so that no disk is measured.
 base=${TMPDIR:-/tmp}
-if [ -w /dev/shm ] && [ "$(df -Pm /dev/shm | awk 'NR == 2 { print $4 }')" -gt $((mebibytes * 4)) ]; then base=/dev/shm; fi
+if [ -w /dev/shm ] && [ "$(df -Pm /dev/shm | awk 'NR == 2 { print $4 }')" -gt $((mebibytes * 7)) ]; then base=/dev/shm; fi
 work=$(mktemp -d "$base/scp-ends.XXXXXX")
 trap 'stop_sshd; stop_scpd || true; rm -rf "$work"' EXIT
 mkdir "$work/served"

@@ -10,9 +10,9 @@ import time
 BLOCK = 256 * 1024
 
 
-def send(source, port):
+def send(file, port):
     block = memoryview(bytearray(BLOCK))
-    with open(source, "rb", buffering=0) as file, socket.create_connection(("127.0.0.1", port)) as stream:
+    with socket.create_connection(("127.0.0.1", port)) as stream:
         while count := file.readinto(block):
             stream.sendall(block[:count])
 
@@ -26,11 +26,11 @@ def receive(listener, target):
 
 
 source, target = sys.argv[1:3]
-with socket.create_server(("127.0.0.1", 0)) as listener:
+with open(source, "rb", buffering=0) as file, socket.create_server(("127.0.0.1", 0)) as listener:
     begin = time.perf_counter()
     sender = os.fork()
     if sender == 0:
-        send(source, listener.getsockname()[1])
+        send(file, listener.getsockname()[1])
         os._exit(0)
     receive(listener, target)
     _, status = os.waitpid(sender, 0)

@@ -9,6 +9,7 @@ import collections
 import fcntl
 import os
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -22,7 +23,7 @@ def run(*words):
     subprocess.run(words, check=True)
 
 
-def join(names):
+def join(names, made):
     ends = []
     for index, name in enumerate(names):
         end = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
@@ -30,6 +31,7 @@ def join(names):
         fcntl.ioctl(end, TUNSETIFF, struct.pack("16sH", device.encode(), IFF_TUN | IFF_NO_PI))
         addresses = ("10.77.0.1", "10.77.0.2")[:: 1 - 2 * index]
         run("ip", "netns", "add", name)
+        made.append(name)
         run("ip", "link", "set", device, "netns", name)
         inside = ("ip", "-n", name)
         run(*inside, "link", "set", "lo", "up")
@@ -64,11 +66,13 @@ def carry(ends, delay):
                     pass  # a full queue loses packets, as any router's does
 
 
-delay, names = float(sys.argv[1]) / 2000, sys.argv[2:4]
+delay, names, made = float(sys.argv[1]) / 2000, sys.argv[2:4], []
+for number in (signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, lambda *_: sys.exit(1))
 try:
-    ends = join(names)
+    ends = join(names, made)
     print("ready", flush=True)
     carry(ends, delay)
 finally:
-    for name in names:
-        subprocess.run(["ip", "netns", "del", name], stderr=subprocess.DEVNULL)
+    for name in made:
+        subprocess.run(["ip", "netns", "del", name])

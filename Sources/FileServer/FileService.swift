@@ -33,7 +33,7 @@ public struct FileService: SessionHandler {
 
     /// - Parameters:
     ///   - logger: receives a line for each file and each refusal.
-    ///   - metrics: receives the counters.
+    ///   - metrics: receives the counters; without it the backend that the program has set up by now.
     ///   - share: what a user is shown. It is asked at the start of each session, on a thread that may block.
     public init(
         logger: Logger? = nil, metrics: any MetricsFactory = MetricsSystem.factory,

@@ -57,19 +57,35 @@ public final class SSHClient: Sendable {
         _ options: ClientOptions, interface: any UserInterface, log: ClientLog, trail: [Dialer.Stop]
     ) async throws -> SSHClient {
         do {
-            return try await connect(once: options, interface: interface, log: log, trail: trail)
+            return try await connect(patient: options, interface: interface, log: log, trail: trail)
         } catch ClientError.lost(options.host, options.port, .connection(.noCommonAlgorithm(let reason)))
             where options.canReachFurther
         {
             log.note(1, "\(reason); connecting again, with what is for such servers")
             var options = options
             options.reach = .wide
-            return try await connect(once: options, interface: interface, log: log, trail: trail)
+            return try await connect(patient: options, interface: interface, log: log, trail: trail)
+        }
+    }
+
+    /// The server has ended the connection for a session that was asked for before the user was let in.
+    private struct SessionMinded: Error {}
+
+    private static func connect(
+        patient options: ClientOptions, interface: any UserInterface, log: ClientLog, trail: [Dialer.Stop]
+    ) async throws -> SSHClient {
+        do {
+            return try await connect(
+                once: options, interface: interface, log: log, trail: trail, opensSession: trail.isEmpty)
+        } catch is SessionMinded {
+            log.note(1, "The server has ended the connection; connecting again, one step after the other")
+            return try await connect(once: options, interface: interface, log: log, trail: trail, opensSession: false)
         }
     }
 
     private static func connect(
-        once options: ClientOptions, interface: any UserInterface, log: ClientLog, trail: [Dialer.Stop]
+        once options: ClientOptions, interface: any UserInterface, log: ClientLog, trail: [Dialer.Stop],
+        opensSession: Bool
     ) async throws -> SSHClient {
         var verifier = HostVerifier(options: options, interface: interface, log: log)
         let publicKeyAlgorithms = try PublicKeyOffers.algorithms(options)
@@ -94,8 +110,12 @@ public final class SSHClient: Sendable {
             server = facts.server
             var authenticator = Authenticator(
                 options: options, interface: patient, log: log, patience: patience, facts: facts,
-                publicKeyAlgorithms: publicKeyAlgorithms, opensSession: trail.isEmpty)
-            try await authenticator.run(&events)
+                publicKeyAlgorithms: publicKeyAlgorithms, opensSession: opensSession)
+            do {
+                try await authenticator.run(&events)
+            } catch let error as TransportError where authenticator.mayHaveMindedSession(error) {
+                throw SessionMinded()
+            }
             transport.stopDeadline()
             let binding = AgentBinding(sessionID: facts.sessionID, proof: facts.proof)
             forwarding = AgentForwarding(options, binding: binding, log: log)

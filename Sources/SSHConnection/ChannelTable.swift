@@ -19,7 +19,7 @@ struct ChannelTable {
     /// Where the next round of sending starts, so that no channel starves another.
     private var nextToSend = 0
     private var events = CircularBuffer<ConnectionEvent>()
-    private var ahead: Ahead?
+    private var ahead: SessionAhead?
     /// Messages to be sent, in order.
     private var outgoing = CircularBuffer<ByteBuffer>()
     /// What they take in memory, in bytes.
@@ -52,47 +52,52 @@ struct ChannelTable {
     }
 
     private mutating func tell(_ event: ConnectionEvent, of id: ChannelID) throws(ConnectionError) {
-        guard ahead?.isClaimed == false, ahead?.id == id else { return events.append(event) }
-        ahead?.events.append(event)
-        guard ahead?.events.count ?? 0 <= Ahead.mostEvents else {
-            throw .violation("too much on a channel on which nothing was asked for")
-        }
+        guard try ahead?.keep(event, of: id) != true else { return }
+        events.append(event)
     }
 
     // MARK: A session opened ahead
 
-    /// A session channel that was asked for before anybody here wanted one.
-    private struct Ahead {
-        static let mostEvents = 16
-
-        let id: ChannelID
-        /// Whether somebody has it now.
-        var isClaimed = false
-        /// What happened on it before.
-        var events: [ConnectionEvent] = []
-    }
-
     /// Asks for a session channel that the next ``open(_:)`` of one gives out.
-    mutating func openAhead() throws(ConnectionError) { ahead = Ahead(id: try open(.session)) }
+    ///
+    /// - Parameter packet: the number of the packet that will carry the next message.
+    mutating func openAhead(packet: UInt32) throws(ConnectionError) {
+        ahead = SessionAhead(id: try open(.session), packet: packet)
+    }
 
     /// The peer has not let the user in, so it has not looked at the channel asked for ahead.
     mutating func forgetAhead() {
-        guard let ahead else { return }
-        self.ahead = nil
-        forget(ahead.id)
+        guard let id = ahead?.id else { return }
+        ahead = nil
+        forget(id)
     }
 
-    /// The peer does not know one of our packets: if that asked for the channel ahead, it is asked for again.
-    mutating func repeatAhead() throws(ConnectionError) {
-        guard let id = ahead?.id, let index = index(id.number), channels[index]?.stage == .requested else { return }
-        try sendOpen(.session, id)
+    /// The peer does not know one of our packets: if that asked for the channel ahead, it is as if it had not been sent.
+    mutating func unknown(packet: UInt32) throws(ConnectionError) {
+        guard let waiting = ahead, waiting.packet == packet, isRequested(waiting.id) else { return }
+        guard waiting.isClaimed else { return forgetAhead() }
+        ahead = nil
+        try sendOpen(.session, waiting.id)
+    }
+
+    private func isRequested(_ id: ChannelID) -> Bool {
+        index(id.number).map { channels[$0]?.stage == .requested } ?? false
     }
 
     private mutating func claimAhead() -> ChannelID? {
-        guard let waiting = ahead, !waiting.isClaimed else { return nil }
-        events.append(contentsOf: waiting.events)
-        ahead = waiting.events.isEmpty ? Ahead(id: waiting.id, isClaimed: true) : nil
-        return waiting.id
+        guard let id = ahead?.id, ahead?.isClaimed == false else { return nil }
+        if ahead?.isOver == true {
+            forgetAhead()
+            return nil
+        }
+        events.append(contentsOf: ahead?.claim() ?? [])
+        if !isRequested(id) { ahead = nil }
+        return id
+    }
+
+    /// The peer has answered the request for a channel: whoever has it needs no second one.
+    private mutating func answered(_ id: ChannelID) {
+        if ahead?.isClaimed == true, ahead?.id == id { ahead = nil }
     }
 
     // MARK: Look-up
@@ -412,7 +417,7 @@ struct ChannelTable {
             remoteNumber: message.senderChannel, window: message.initialWindowSize,
             packetSize: message.maximumPacketSize)
         try tell(.channelOpened(channel.id), of: channel.id)
-        if ahead?.isClaimed == true, ahead?.id == channel.id { ahead = nil }
+        answered(channel.id)
     }
 
     private mutating func receivedOpenFailure(_ payload: ByteBuffer) throws(ConnectionError) {
@@ -426,7 +431,7 @@ struct ChannelTable {
             .channelRefused(
                 channel.id, ChannelOpenFailureReason(rawValue: message.reason),
                 Printable.text(message.text.readableBytesView.prefix(TransportLayer.longestText))), of: channel.id)
-        if ahead?.isClaimed == true, ahead?.id == channel.id { ahead = nil }
+        answered(channel.id)
     }
 
     private mutating func receivedClose(_ payload: ByteBuffer) throws(ConnectionError) {

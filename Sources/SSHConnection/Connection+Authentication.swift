@@ -30,13 +30,16 @@ extension Connection {
             try connection.send(UserAuthRequest(user: user, method: method))
             connection.clientAuthentication.sent(method)
             connection.transport.describeAuthentication(method)
-            guard opensSession, method.isSigned, connection.takesChannelsAhead, !connection.hasOpenedAhead else {
-                return
-            }
-            connection.hasOpenedAhead = true
-            connection.channels.isPeerOurs = connection.peer?.isOurs == true
-            try connection.channels.openAhead()
+            if opensSession, method.isSigned { try connection.openAhead() }
         }
+    }
+
+    private mutating func openAhead() throws(ConnectionError) {
+        guard takesChannelsAhead, !hasOpenedAhead, transport.maySend else { return }
+        hasOpenedAhead = true
+        channels.isPeerOurs = peer?.isOurs == true
+        try channels.openAhead(packet: transport.outbound.counter.sequenceNumber)
+        try sendChannelMessages()
     }
 
     /// Whether the server reads on behind a request to be let in and handles what follows when it has answered: OpenSSH's
@@ -126,14 +129,22 @@ extension Connection {
 
     // MARK: Incoming
 
-    /// Server: a client that expects to be let in may ask for one channel ahead, which is then as if it had not (OpenSSH's
-    /// server treats all messages that way). Anything else ends the connection (RFC 4252 section 6).
+    /// Handles a message of the connection protocol that comes before the user is let in.
+    ///
+    /// Client: a server that looks at a channel asked for ahead may refuse it in due form. Server: a client that expects to
+    /// be let in may ask for one channel ahead, which is then as if it had not (OpenSSH's server treats all messages that
+    /// way). Anything else ends the connection (RFC 4252 section 6).
     mutating func receivedTooEarly(_ number: UInt8) throws(ConnectionError) {
-        guard role == .server, number == ChannelOpen.number, !hasHeardEarlyOpen else {
+        switch (role, number) {
+        case (.client, ChannelOpenFailure.number) where hasOpenedAhead && !hasHeardOfAhead:
+            hasHeardOfAhead = true
+            channels.forgetAhead()
+        case (.server, ChannelOpen.number) where !hasHeardOfAhead:
+            hasHeardOfAhead = true
+            try sendUnimplemented()
+        default:
             throw .unexpected(message: number, during: "authentication")
         }
-        hasHeardEarlyOpen = true
-        try sendUnimplemented()
     }
 
     mutating func receivedAuthentication(_ payload: ByteBuffer, _ number: UInt8) throws(ConnectionError) {

@@ -18,9 +18,9 @@ package struct Connection {
     /// Server: whether the host keys were proved; once is enough, as signatures are work.
     var hasProvedHostKeys = false
     /// Client: whether a session was asked for before the user was let in.
-    var hasOpenedAhead = false
-    /// Server: whether a channel was asked for behind a request to be let in that was refused.
-    var hasHeardEarlyOpen = false
+    package internal(set) var hasOpenedAhead = false
+    /// Whether the other end's word on that has come before the user was let in: the refusal, or to a server the request.
+    var hasHeardOfAhead = false
     /// Bytes of a packet that is not whole yet, or that wait for a decision.
     private var partial = ByteBuffer()
     /// The most bytes that may wait for a decision.
@@ -149,7 +149,7 @@ package struct Connection {
         try transport.rekeyIfDue()
     }
 
-    private mutating func sendChannelMessages() throws(ConnectionError) {
+    mutating func sendChannelMessages() throws(ConnectionError) {
         while let message = channels.nextMessage() { try transport.send(message) }
     }
 
@@ -217,7 +217,7 @@ package struct Connection {
             guard isAuthenticated else { return try receivedTooEarly(number) }
             try receivedConnection(payload, number)
         case Unimplemented.number:
-            if isAuthenticated { try channels.repeatAhead() }
+            try channels.unknown(packet: try Unimplemented(decoding: payload).sequenceNumber)
         default:
             try sendUnimplemented()
         }

@@ -67,7 +67,7 @@ public final class SSHServer: Sendable {
     /// - Parameters:
     ///   - addresses: where; with port 0 on several, all get the port that the first found free.
     ///   - logger: receives a line for each log-in and each refusal.
-    ///   - metrics: receives the counters.
+    ///   - metrics: receives the counters; without it the backend that the program has set up by now.
     /// - Throws: ``ServerError``.
     public static func start(
         on addresses: [ListenAddress], configuration: ServerConfiguration, policy: any LoginPolicy,

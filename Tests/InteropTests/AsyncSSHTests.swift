@@ -22,4 +22,16 @@ struct AsyncSSHTests {
         #expect(finished.errorText.contains("kex: algorithm: ecdh-sha2-nistp256"), "\(finished)")
         #expect(try readText(peer.directory.file("copy")) == readText(peer.knownHosts))
     }
+
+    @Test("Under OpenSSH's name, of which more is expected, it lets us in all the same", arguments: [false, true])
+    func falseName(isFirstKeyRefused: Bool) async throws {
+        let peer = try await Peer.asyncSSH(hostKeys: [.ed25519], version: "OpenSSH_9.9")
+        let stranger = peer.directory.file("stranger")
+        try await run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", stranger]).success()
+        let finished = try await peer.scp(
+            ["-v"] + (isFirstKeyRefused ? ["-i", stranger] : []), [peer.knownHosts, peer.remote("copy")])
+        #expect(finished.succeeded, "\(finished)\n\(peer.log)")
+        #expect(finished.errorText.contains("connecting again"), "\(finished)")
+        #expect(try readText(peer.directory.file("copy")) == readText(peer.knownHosts))
+    }
 }

@@ -117,72 +117,121 @@ struct EarlySessionTests {
         question.server.acts = { _, event in if case .authenticationRequested = event { true } else { false } }
         try logIn(question, isSigned: false)
         question.run()
-        #expect(question.server.failure == nil && !question.server.connection.hasHeardEarlyOpen)
+        #expect(question.server.failure == nil && !question.server.connection.hasHeardOfAhead)
         let stock = keyed(server: .server().with { $0.softwareVersion = "OpenSSH_9.2p1 Debian-2" })
         try logIn(stock)
         stock.run()
         #expect(offers(stock) == 1)
     }
 
-    @Test("A server that let the user in and does not know the request is asked again")
-    func unknown() throws {
-        let pair = keyed()
+    /// Has the server say that it does not know the packet read last, in place of looking at the first channel asked for.
+    private func forgetFirstOpen(_ pair: JoinedPair) {
         pair.server.acts = { connection, event in
-            // As if the request had been read before the user was let in.
-            if case .channelOffered(let id, _) = event, self.offers(pair) == 1 {
-                try connection.sendUnimplemented()
-                try connection.rejectChannel(id, .resourceShortage, "")
-                _ = connection.channels.nextMessage()
-                return true
-            }
+            guard case .channelOffered(let id, _) = event, self.offers(pair) == 1 else { return false }
+            try connection.sendUnimplemented()
+            try connection.rejectChannel(id, .resourceShortage, "")
+            _ = connection.channels.nextMessage()
+            return true
+        }
+    }
+
+    @Test("A server that let the user in and does not know the request is asked again", arguments: [false, true])
+    func unknown(isWanted: Bool) throws {
+        let pair = keyed()
+        forgetFirstOpen(pair)
+        pair.client.acts = { connection, event in
+            if isWanted, case .authenticated = event { _ = try connection.openChannel() }
             return false
         }
         try logIn(pair)
         pair.run()
-        pair.client.attempt { _ = try $0.openChannel() }
+        #expect(offers(pair) == (isWanted ? 2 : 1))
+        if !isWanted { pair.client.attempt { _ = try $0.openChannel() } }
         pair.run()
         #expect(offers(pair) == 2 && pair.client.story.last == "channelOpened")
-        // Once it is open, nothing is asked again.
-        pair.inject(Unimplemented(sequenceNumber: 3), from: pair.server)
+        for number: UInt32 in 0..<8 { pair.inject(Unimplemented(sequenceNumber: number), from: pair.server) }
         pair.run()
-        #expect(offers(pair) == 2 && pair.client.failure == nil)
+        #expect(offers(pair) == 2 && pair.client.failure == nil && pair.server.failure == nil)
     }
 
-    @Test("A refusal is told to whoever wants the session, and so is an end that came first")
-    func endings() throws {
-        let refused = keyed()
-        refused.server.acts = { connection, event in
-            guard case .channelOffered(let id, _) = event else { return false }
-            try connection.rejectChannel(id, .resourceShortage, "no")
-            return true
+    @Test("A server that looks at the request before its verdict may refuse it or not know it")
+    func lookedAtTooEarly() throws {
+        for isRefusal in [false, true] {
+            let pair = keyed()
+            var attempts = 0
+            pair.server.acts = { connection, event in
+                guard case .authenticationRequested = event else { return false }
+                attempts += 1
+                guard attempts == 1 else { return false }
+                let packet = connection.transport.inbound.counter.sequenceNumber
+                let early: any Message =
+                    isRefusal
+                    ? ChannelOpenFailure(recipientChannel: 0, reason: .administrativelyProhibited, text: "")
+                    : Unimplemented(sequenceNumber: packet)
+                try connection.transport.outbound.send(head: try early.encoded(), body: nil)
+                if isRefusal { try connection.rejectAuthentication(methods: ["publickey"]) }
+                return isRefusal
+            }
+            try logIn(pair)
+            pair.run()
+            if isRefusal { try logIn(pair) }
+            pair.run()
+            #expect(pair.client.connection.isAuthenticated)
+            if isRefusal {
+                pair.client.attempt { _ = try $0.openChannel() }
+                pair.run()
+                #expect(pair.client.story.last == "channelOpened" && pair.client.failure == nil)
+            } else {
+                // Ours looks at it all the same, and confirms a channel that is none any more.
+                #expect("\(try #require(pair.client.failure))".contains("not open"))
+            }
         }
-        try logIn(refused)
-        refused.run()
-        refused.client.attempt { _ = try $0.openChannel() }
-        refused.run()
-        #expect(refused.client.story.last == "channelRefused")
-        refused.server.acts = { _, _ in false }
-        refused.client.attempt { _ = try $0.openChannel() }
-        refused.run()
-        #expect(refused.client.story.last == "channelOpened")
+    }
 
-        let closed = keyed()
-        closed.server.acts = { connection, event in
+    @Test("A session that was refused or closed before anybody wanted it is none")
+    func endings() throws {
+        for isRefusal in [false, true] {
+            let pair = keyed()
+            pair.server.acts = { connection, event in
+                guard case .channelOffered(let id, _) = event, self.offers(pair) == 1 else { return false }
+                if isRefusal {
+                    try connection.rejectChannel(id, .resourceShortage, "no")
+                } else {
+                    try connection.acceptChannel(id)
+                    try connection.write(id, ByteBuffer(string: "bye"))
+                    connection.finishWriting(id)
+                    connection.close(id)
+                }
+                return true
+            }
+            try logIn(pair)
+            pair.run()
+            var id: ChannelID?
+            pair.client.attempt { id = try $0.openChannel() }
+            pair.run()
+            #expect(pair.client.story.last == "channelOpened" && offers(pair) == 2)
+            #expect(pair.client.data[try #require(id)] == nil)
+            #expect(pair.client.failure == nil && pair.server.failure == nil)
+        }
+    }
+
+    @Test("What came before the session was wanted comes when it is, in order")
+    func keptEvents() throws {
+        let pair = keyed()
+        pair.server.acts = { connection, event in
             guard case .channelOffered(let id, _) = event else { return false }
             try connection.acceptChannel(id)
-            try connection.write(id, ByteBuffer(string: "bye"))
+            try connection.write(id, ByteBuffer(string: "hello"))
             connection.finishWriting(id)
-            connection.close(id)
             return true
         }
-        try logIn(closed)
-        closed.run()
+        try logIn(pair)
+        pair.run()
         var id: ChannelID?
-        closed.client.attempt { id = try $0.openChannel() }
-        closed.run()
-        #expect(closed.client.story.suffix(4) == ["channelOpened", "channelReadable", "channelEOF", "channelClosed"])
-        #expect(closed.client.data[try #require(id)].map { String(buffer: $0) } == "bye")
-        #expect(closed.client.failure == nil && closed.server.failure == nil)
+        pair.client.attempt { id = try $0.openChannel() }
+        pair.run()
+        #expect(pair.client.story.suffix(3) == ["channelOpened", "channelReadable", "channelEOF"])
+        #expect(pair.client.data[try #require(id)].map { String(buffer: $0) } == "hello")
     }
 
     @Test("A server does not get to fill a channel's story before anybody reads it")

@@ -127,7 +127,8 @@ let asyncSSHServer = #"""
 
 
     async def main():
-        names = ["kex_algs", "encryption_algs", "mac_algs", "compression_algs", "signature_algs", "rekey_bytes"]
+        names = [
+            "kex_algs", "encryption_algs", "mac_algs", "compression_algs", "signature_algs", "rekey_bytes", "server_version"]
         chosen = {name: settings[name] for name in names if settings[name] is not None}
         await asyncssh.listen(
             settings["address"], settings["port"], server_factory=Server, process_factory=run, sftp_factory=True,

@@ -69,9 +69,11 @@ extension Peer {
     /// - Parameters:
     ///   - steps: what a client has to do to be let in.
     ///   - rekeyBytes: new keys after so much data, asked for by the server; nil for its own choice.
+    ///   - version: what it says it is; nil for the truth.
     package static func asyncSSH(
         _ address: Loopback = .ipv4, hostKeys: [KeyType] = KeyType.allCases, steps: [AuthenticationStep] = [.publicKey],
-        algorithms: AsyncSSHAlgorithms = AsyncSSHAlgorithms(), banner: String = "", rekeyBytes: Int? = nil
+        algorithms: AsyncSSHAlgorithms = AsyncSSHAlgorithms(), banner: String = "", rekeyBytes: Int? = nil,
+        version: String? = nil
     ) async throws -> Peer {
         let python = try requireAsyncSSH()
         let keys = try await TestKeys.ofThisRun()
@@ -92,6 +94,7 @@ extension Peer {
                 "compression_algs": JSON(algorithms.compression),
                 "signature_algs": JSON(algorithms.signatures),
                 "rekey_bytes": rekeyBytes.map(JSON.number) ?? .null,
+                "server_version": version.map(JSON.string) ?? .null,
             ])
             try writeFile(directory.file("settings.json"), text: settings.text)
             return ServerCommand(

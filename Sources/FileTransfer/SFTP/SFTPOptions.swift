@@ -9,7 +9,7 @@ public struct SFTPOptions: Sendable {
     public var targetMustBeDirectory: Bool
     /// How much is asked of the server at a time (`-X`).
     public var tuning = SFTPTuning()
-    /// An upload of one file opens the target while it asks whether that is a directory, which saves a round trip. Only for
+    /// An upload of one small file opens the target while it asks whether that is a directory, which saves a round trip. Only for
     /// a server that is known to fail to open a directory for writing.
     public var opensAhead = false
 

@@ -18,6 +18,8 @@ struct Authenticator {
     private var questions: KeyboardInteractive
     /// What the server said may go on; nil before it said anything.
     private var methods: [String]?
+    private var requests = 0
+    private var hasOpenedAhead = false
 
     init(
         options: ClientOptions, interface: any UserInterface, log: ClientLog, patience: Patience, facts: SessionFacts,
@@ -56,10 +58,24 @@ struct Authenticator {
         }
     }
 
-    private func send(_ method: AuthenticationMethod) async throws {
+    private mutating func send(_ method: AuthenticationMethod) async throws {
         let (user, opensSession) = (options.user, opensSession)
-        try await transport.perform { (connection) throws(ConnectionError) in
+        requests += 1
+        hasOpenedAhead = try await transport.perform { (connection) throws(ConnectionError) in
             try connection.authenticate(user: user, method, opensSession: opensSession)
+            return connection.hasOpenedAhead
+        }
+    }
+
+    /// Whether the connection ended because the server minded a session asked for before the user was let in, as far as one
+    /// can see.
+    func mayHaveMindedSession(_ error: TransportError) -> Bool {
+        // Its end comes with its first refusal; by then the next request may have been sent.
+        guard hasOpenedAhead, requests <= 2 else { return false }
+        switch error {
+        case .closedByPeer, .broken: return true
+        case .connection(.disconnected(.protocolError, let text)): return !text.contains("authentication failures")
+        default: return false
         }
     }
 
