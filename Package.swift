@@ -66,8 +66,8 @@ let package = Package(
         module(
             "FileServer",
             [
-                "SSHWire", "SSHKeys", "SSHServer", "SCP", "SFTP", "FileTransfer", "CSystemCalls", nioCore, nioLocks,
-                nioPosix, crypto, logging, metrics,
+                "SSHWire", "SSHKeys", "SSHTransport", "SSHServer", "SCP", "SFTP", "FileTransfer", "CSystemCalls", nioCore,
+                nioLocks, nioPosix, crypto, logging, metrics,
             ]),
         .executableTarget(
             name: "SCPCommand",

@@ -3,6 +3,7 @@ import Logging
 import Metrics
 import NIOCore
 import SSHServer
+import SSHTransport
 import SSHWire
 
 /// Serves files to the sessions of an ``SSHServer``: the `sftp` subsystem, `scp -t` and `scp -f`. It runs no program.
@@ -78,6 +79,9 @@ public struct FileService: SessionHandler {
         } catch  where error is RemoteCommandError || error is NoShare {
             log.refused("\(error)")
             session.writeError(ByteBuffer(string: "scpd: \(error)\r\n"))
+            return 1
+        } catch let error as TransportError where error.isGoodbye {
+            // What was not complete by then has its own line.
             return 1
         } catch {
             log.ended(error)

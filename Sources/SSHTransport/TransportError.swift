@@ -21,6 +21,13 @@ public enum TransportError: Error, Sendable {
     case flooded
 }
 
+extension TransportError {
+    /// Whether the peer ended the connection because it had no more to do.
+    package var isGoodbye: Bool {
+        if case .connection(.disconnected(.byApplication, _)) = self { true } else { false }
+    }
+}
+
 extension TransportError: CustomStringConvertible {
     public var description: String {
         switch self {

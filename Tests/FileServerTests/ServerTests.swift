@@ -134,6 +134,19 @@ struct ServerTests {
         await server.stop()
     }
 
+    @Test("A client that says goodbye in the middle has not failed; its open file is told of")
+    func goodbye() async throws {
+        let log = KeptLog()
+        let server = try await start(log: log)
+        let client = try await connect(server)
+        let sftp = try await SFTPClient(stream: client.subsystem("sftp"))
+        _ = try await sftp.open(Array("new.txt".utf8), [.write, .create])
+        await client.close()
+        await server.stop()
+        _ = try await log.line(with: "file ", "path=/new.txt", "outcome=interrupted")
+        #expect(!log.lines.contains { $0.contains("session failed") }, "\(log.lines)")
+    }
+
     @Test("Connections, log-ins, files and their bytes, failures and refusals are counted")
     func counters() async throws {
         let metrics = TestMetrics()
