@@ -66,7 +66,8 @@ let package = Package(
         module(
             "FileServer",
             [
-                "SSHWire", "SSHKeys", "SSHTransport", "SSHServer", "SCP", "SFTP", "FileTransfer", "CSystemCalls", nioCore,
+                "SSHWire", "SSHKeys", "SSHTransport", "SSHServer", "SCP", "SFTP", "FileTransfer", "CSystemCalls",
+                nioCore,
                 nioLocks, nioPosix, crypto, logging, metrics,
             ]),
         .executableTarget(
