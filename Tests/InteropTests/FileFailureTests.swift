@@ -40,6 +40,29 @@ struct FileFailureTests {
         #expect(names(peer) == ["first", "last"])
     }
 
+    @Test("What cannot be made among many small files is named, all else is copied", arguments: [[], ["-O"]])
+    func conflicts(options: [String]) async throws {
+        let peer = try await start()
+        func directory(_ path: String) throws { try peer.directory.makeDirectory(path) }
+        for path in ["tree", "tree/deep", "tree/deep/deeper", "target/tree", "target/tree/f50"] { try directory(path) }
+        for index in 0..<100 {
+            try writeFile(Array("\(index)".utf8), at: peer.directory.file("tree/f\(index)"))
+            try writeFile(Array("\(index)".utf8), at: peer.directory.file("tree/deep/deeper/g\(index)"))
+        }
+        try writeFile([7], at: peer.directory.file("target/tree/deep"))
+        let finished = try await peer.scp(options + ["-r"], [peer.remote("tree"), peer.directory.file("target")])
+        #expect(finished.status == .exited(1), "\(finished)")
+        let words = finished.errorText.split(separator: "\n").sorted()
+        #expect(words.count == 2 && words.first?.hasSuffix("tree/deep: Not a directory") == true, "\(finished)")
+        #expect(words.last?.hasSuffix("tree/f50: Is a directory") == true, "\(finished)")
+        #expect(names(peer, "target/tree") == Set((0..<100).map { "f\($0)" } + ["deep"]))
+        for index in 0..<100 where index != 50 {
+            #expect(try readFile(peer.directory.file("target/tree/f\(index)")) == Array("\(index)".utf8))
+        }
+        #expect(try readFile(peer.directory.file("target/tree/deep")) == [7])
+        #expect(names(peer, "target/tree/f50").isEmpty)
+    }
+
     @Test("A directory without -r is named, the others are copied", arguments: [true, false])
     func directoryWithoutRecursion(isUpload: Bool) async throws {
         let peer = try await start()
