@@ -28,13 +28,13 @@ struct Daemon {
         } catch let error as ServerError {
             throw StartFailure("\(error)")
         }
+        for key in configuration.hostKeys {
+            logger.info("host key", metadata: ["key": "\(key.publicKey.type.name) \(key.publicKey.fingerprint())"])
+        }
         for (address, port) in server.addresses {
             print("scpd: listening on \(address) port \(port)")
         }
         fflush(nil)
-        for key in configuration.hostKeys {
-            logger.info("host key", metadata: ["key": "\(key.publicKey.type.name) \(key.publicKey.fingerprint())"])
-        }
         ServiceManager.notify("READY=1")
         await stop(server, signals)
         logger.notice("stopped")
