@@ -67,8 +67,7 @@ let package = Package(
             "FileServer",
             [
                 "SSHWire", "SSHKeys", "SSHTransport", "SSHServer", "SCP", "SFTP", "FileTransfer", "CSystemCalls",
-                nioCore,
-                nioLocks, nioPosix, crypto, logging, metrics,
+                nioCore, nioLocks, nioPosix, crypto, logging, metrics,
             ]),
         .executableTarget(
             name: "SCPCommand",

@@ -250,7 +250,7 @@ public final class SSHClient: Sendable {
     }
 
     /// Whether the server is OpenSSH's or this package's, whose ways are known.
-    package var isServerKnown: Bool { server.isOpenSSH || server.isOurs }
+    package var isServerKnown: Bool { server.isKnown }
 
     /// Why the connection ended; nil while it lives.
     public var failure: TransportError? { transport.failure }

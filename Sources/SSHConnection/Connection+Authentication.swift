@@ -46,8 +46,7 @@ extension Connection {
     /// does, and answers with UNIMPLEMENTED if the user was not let in. Others end the connection. A delayed compression
     /// would begin in between.
     private var takesChannelsAhead: Bool {
-        guard negotiated?.clientToServer.compression == "none", let peer else { return false }
-        return peer.isOurs || peer.isOpenSSH
+        negotiated?.clientToServer.compression == "none" && peer?.isKnown == true
     }
 
     /// Answers ``ConnectionEvent/informationRequested(_:)``, one answer a prompt.

@@ -13,4 +13,7 @@ package struct PeerSoftware: Sendable {
         let name = "SSH-2.0-OpenSSH_"
         return identification.hasPrefix(name) && identification.dropFirst(name.count).first?.isNumber == true
     }
+
+    /// Whether it is one of the two whose ways are known.
+    package var isKnown: Bool { isOurs || isOpenSSH }
 }

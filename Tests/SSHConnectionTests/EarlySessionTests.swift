@@ -43,6 +43,15 @@ struct EarlySessionTests {
         }
     }
 
+    /// Has somebody on the client's side want a session.
+    @discardableResult
+    private func open(_ pair: JoinedPair) -> ChannelID? {
+        var id: ChannelID?
+        pair.client.attempt { id = try $0.openChannel() }
+        pair.run()
+        return id
+    }
+
     private func offers(_ pair: JoinedPair) -> Int { pair.server.story.count { $0 == "channelOffered" } }
 
     @Test("It is open when the user is let in, and whoever opens one gets it")
@@ -52,18 +61,13 @@ struct EarlySessionTests {
         #expect(pair.run())
         #expect(pair.client.connection.isAuthenticated && offers(pair) == 1)
         #expect(!pair.client.story.contains("channelOpened"), "nobody has asked for it")
-        var id: ChannelID?
-        pair.client.attempt { id = try $0.openChannel() }
-        pair.run()
-        let first = try #require(id)
+        let first = try #require(open(pair))
         #expect(pair.client.story.last == "channelOpened" && offers(pair) == 1)
         pair.client.attempt { try $0.request(first, .subsystem(name: "sftp"), wantReply: true) }
         pair.run()
         #expect(pair.client.story.last == "channelReply")
         // The next one is asked for in the usual way.
-        pair.client.attempt { id = try $0.openChannel() }
-        pair.run()
-        #expect(id != first && offers(pair) == 2)
+        #expect(open(pair) != first && offers(pair) == 2)
         #expect(pair.client.failure == nil && pair.server.failure == nil)
     }
 
@@ -92,8 +96,7 @@ struct EarlySessionTests {
         try logIn(pair)
         pair.run()
         #expect(pair.client.connection.isAuthenticated && offers(pair) == 0)
-        pair.client.attempt { _ = try $0.openChannel() }
-        pair.run()
+        open(pair)
         #expect(pair.client.story.last == "channelOpened" && offers(pair) == 1)
         #expect(pair.client.failure == nil && pair.server.failure == nil)
     }
@@ -117,7 +120,7 @@ struct EarlySessionTests {
         question.server.acts = { _, event in if case .authenticationRequested = event { true } else { false } }
         try logIn(question, isSigned: false)
         question.run()
-        #expect(question.server.failure == nil && !question.server.connection.hasHeardOfAhead)
+        #expect(question.server.failure == nil && !question.client.connection.hasOpenedAhead)
         let stock = keyed(server: .server().with { $0.softwareVersion = "OpenSSH_9.2p1 Debian-2" })
         try logIn(stock)
         stock.run()
@@ -146,8 +149,7 @@ struct EarlySessionTests {
         try logIn(pair)
         pair.run()
         #expect(offers(pair) == (isWanted ? 2 : 1))
-        if !isWanted { pair.client.attempt { _ = try $0.openChannel() } }
-        pair.run()
+        if !isWanted { open(pair) }
         #expect(offers(pair) == 2 && pair.client.story.last == "channelOpened")
         for number: UInt32 in 0..<8 { pair.inject(Unimplemented(sequenceNumber: number), from: pair.server) }
         pair.run()
@@ -178,8 +180,7 @@ struct EarlySessionTests {
             pair.run()
             #expect(pair.client.connection.isAuthenticated)
             if isRefusal {
-                pair.client.attempt { _ = try $0.openChannel() }
-                pair.run()
+                open(pair)
                 #expect(pair.client.story.last == "channelOpened" && pair.client.failure == nil)
             } else {
                 // Ours looks at it all the same, and confirms a channel that is none any more.
@@ -206,9 +207,7 @@ struct EarlySessionTests {
             }
             try logIn(pair)
             pair.run()
-            var id: ChannelID?
-            pair.client.attempt { id = try $0.openChannel() }
-            pair.run()
+            let id = open(pair)
             #expect(pair.client.story.last == "channelOpened" && offers(pair) == 2)
             #expect(pair.client.data[try #require(id)] == nil)
             #expect(pair.client.failure == nil && pair.server.failure == nil)
@@ -227,9 +226,7 @@ struct EarlySessionTests {
         }
         try logIn(pair)
         pair.run()
-        var id: ChannelID?
-        pair.client.attempt { id = try $0.openChannel() }
-        pair.run()
+        let id = open(pair)
         #expect(pair.client.story.suffix(3) == ["channelOpened", "channelReadable", "channelEOF"])
         #expect(pair.client.data[try #require(id)].map { String(buffer: $0) } == "hello")
     }
