@@ -53,6 +53,10 @@ struct Channel {
     var eofReceived = false
     /// Requests that await their answers, in the order of sending.
     var repliesAwaited = 0
+    /// What is to be asked for as soon as the channel is open; the last one's answer is wanted.
+    var requests: [ChannelRequestKind] = []
+    /// What the peer has asked for before the channel was accepted.
+    var requestsAhead: [(kind: ChannelRequestKind, wantReply: Bool)] = []
 
     init(id: ChannelID, type: String, stage: Stage, receiveWindow: Int) {
         self.id = id

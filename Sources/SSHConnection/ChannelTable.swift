@@ -58,11 +58,16 @@ struct ChannelTable {
 
     // MARK: A session opened ahead
 
-    /// Asks for a session channel that the next ``open(_:)`` of one gives out.
+    /// Asks for a session channel that the next ``open(_:requests:)`` of one gives out, if that is for the same requests or for nothing
+    /// yet.
     ///
-    /// - Parameter packet: the number of the packet that will carry the next message.
-    mutating func openAhead(packet: UInt32) throws(ConnectionError) {
-        ahead = SessionAhead(id: try open(.session), packet: packet)
+    /// - Parameters:
+    ///   - packet: the number of the packet that will carry the next message.
+    ///   - requests: are made at once.
+    mutating func openAhead(packet: UInt32, requests: [ChannelRequestKind]) throws(ConnectionError) {
+        let id = try open(.session)
+        ahead = SessionAhead(id: id, packet: packet, requests: requests)
+        try send(requests, on: id, number: SessionAhead.firstNumber)
     }
 
     /// The peer has not let the user in, so it has not looked at the channel asked for ahead.
@@ -77,6 +82,10 @@ struct ChannelTable {
         guard let waiting = ahead, waiting.packet == packet, isRequested(waiting.id) else { return }
         guard waiting.isClaimed else { return forgetAhead() }
         ahead = nil
+        if !waiting.requests.isEmpty, let index = index(waiting.id.number) {
+            channels[index]?.repliesAwaited = 0
+            channels[index]?.requests = waiting.requests
+        }
         try sendOpen(.session, waiting.id)
     }
 
@@ -84,15 +93,18 @@ struct ChannelTable {
         index(id.number).map { channels[$0]?.stage == .requested } ?? false
     }
 
-    private mutating func claimAhead() -> ChannelID? {
-        guard let id = ahead?.id, ahead?.isClaimed == false else { return nil }
-        if ahead?.isOver == true {
+    private mutating func claimAhead(for requests: [ChannelRequestKind]) throws(ConnectionError) -> ChannelID? {
+        guard let waiting = ahead, !waiting.isClaimed, waiting.requests.isEmpty || waiting.requests == requests else {
+            return nil
+        }
+        if waiting.isOver {
             forgetAhead()
             return nil
         }
         events.append(contentsOf: ahead?.claim() ?? [])
-        if !isRequested(id) { ahead = nil }
-        return id
+        if waiting.requests.isEmpty { try request(requests, on: waiting.id) }
+        if !isRequested(waiting.id) { ahead = nil }
+        return waiting.id
     }
 
     /// The peer has answered the request for a channel: whoever has it needs no second one.
@@ -137,11 +149,34 @@ struct ChannelTable {
 
     // MARK: What this side does
 
-    mutating func open(_ type: ChannelType) throws(ConnectionError) -> ChannelID {
-        if case .session = type, let id = claimAhead() { return id }
+    /// - Parameter requests: are made as soon as the channel is open; the last one's answer is told.
+    mutating func open(_ type: ChannelType, requests: [ChannelRequestKind] = []) throws(ConnectionError) -> ChannelID {
+        if case .session = type, let id = try claimAhead(for: requests) { return id }
         let id = try allocate(type: type.name, stage: .requested)
         try sendOpen(type, id)
+        try request(requests, on: id)
         return id
+    }
+
+    /// Makes requests on a channel now, or when it is open.
+    private mutating func request(_ requests: [ChannelRequestKind], on id: ChannelID) throws(ConnectionError) {
+        guard let index = index(id.number), let channel = channels[index] else { return }
+        if channel.stage == .open {
+            try send(requests, on: id, number: channel.remoteNumber)
+        } else {
+            channels[index]?.requests = requests
+        }
+    }
+
+    /// - Parameter number: what the peer calls the channel.
+    private mutating func send(
+        _ requests: [ChannelRequestKind], on id: ChannelID, number: UInt32
+    ) throws(ConnectionError) {
+        guard let index = index(id.number), !requests.isEmpty else { return }
+        for (position, kind) in requests.enumerated() {
+            try send(ChannelRequest(recipientChannel: number, kind: kind, wantReply: position == requests.count - 1))
+        }
+        channels[index]?.repliesAwaited += 1
     }
 
     private mutating func sendOpen(_ type: ChannelType, _ id: ChannelID) throws(ConnectionError) {
@@ -160,6 +195,9 @@ struct ChannelTable {
         message.initialWindowSize = UInt32(configuration.receiveWindow)
         message.maximumPacketSize = maximumPacketSize
         try send(message)
+        let requests = channels[index]?.requestsAhead ?? []
+        channels[index]?.requestsAhead = []
+        for request in requests { try tell(.channelRequest(id, request.kind, wantReply: request.wantReply), of: id) }
     }
 
     mutating func reject(_ id: ChannelID, _ reason: ChannelOpenFailureReason, _ text: String) throws(ConnectionError) {
@@ -413,11 +451,18 @@ struct ChannelTable {
             throw .violation("channel \(message.recipientChannel) confirmed twice")
         }
         guard message.maximumPacketSize > 0 else { throw .violation("a channel for packets of no size") }
+        if let ahead, ahead.id == channel.id, !ahead.requests.isEmpty,
+            message.senderChannel != SessionAhead.firstNumber
+        {
+            throw .violation("the first channel is number \(message.senderChannel)")
+        }
         channels[index]?.opened(
             remoteNumber: message.senderChannel, window: message.initialWindowSize,
             packetSize: message.maximumPacketSize)
         try tell(.channelOpened(channel.id), of: channel.id)
         answered(channel.id)
+        channels[index]?.requests = []
+        try send(channel.requests, on: channel.id, number: message.senderChannel)
     }
 
     private mutating func receivedOpenFailure(_ payload: ByteBuffer) throws(ConnectionError) {
@@ -426,11 +471,11 @@ struct ChannelTable {
         guard let channel = channels[index], channel.stage == .requested else {
             throw .violation("channel \(message.recipientChannel) refused after it was open")
         }
+        let reason = ChannelOpenFailureReason(rawValue: message.reason)
+        let text = Printable.text(message.text.readableBytesView.prefix(TransportLayer.longestText))
+        if let ahead, ahead.id == channel.id, !ahead.requests.isEmpty { throw .sessionRefused(reason, text) }
         channels[index]?.stage = .refused
-        try tell(
-            .channelRefused(
-                channel.id, ChannelOpenFailureReason(rawValue: message.reason),
-                Printable.text(message.text.readableBytesView.prefix(TransportLayer.longestText))), of: channel.id)
+        try tell(.channelRefused(channel.id, reason, text), of: channel.id)
         answered(channel.id)
     }
 
@@ -445,9 +490,18 @@ struct ChannelTable {
         if channel.closeSent { try tell(.channelClosed(channel.id), of: channel.id) }
     }
 
+    /// A client that knows how channels are numbered here may make requests without waiting for its channel; so many at most.
+    private static let mostRequestsAhead = 64
+
     private mutating func receivedRequest(_ payload: ByteBuffer, answers: Bool) throws(ConnectionError) {
         let message = try ChannelRequest(decoding: payload)
         let index = try peerIndex(message.recipientChannel, ChannelRequest.name)
+        if let channel = channels[index], channel.stage == .offered,
+            channel.requestsAhead.count < Self.mostRequestsAhead
+        {
+            channels[index]?.requestsAhead.append((message.kind, message.wantReply))
+            return
+        }
         guard let channel = channels[index], channel.stage == .open, !channel.closeReceived else {
             throw .violation("SSH_MSG_CHANNEL_REQUEST out of place")
         }

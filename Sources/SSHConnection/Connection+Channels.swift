@@ -3,10 +3,15 @@ import SSHWire
 
 extension Connection {
     /// Asks the peer for a channel; ``ConnectionEvent/channelOpened(_:)`` or `channelRefused` follows.
-    package mutating func openChannel(_ type: ChannelType = .session) throws(ConnectionError) -> ChannelID {
+    ///
+    /// - Parameter requests: are made as soon as it is open. The answer to the last one is wanted: a
+    ///   ``ConnectionEvent/channelReply(_:success:)`` follows.
+    package mutating func openChannel(
+        _ type: ChannelType = .session, requests: [ChannelRequestKind] = []
+    ) throws(ConnectionError) -> ChannelID {
         try checkAlive()
         guard isAuthenticated else { throw .violation("a channel before authentication") }
-        return try channels.open(type)
+        return try channels.open(type, requests: requests)
     }
 
     /// Grants what ``ConnectionEvent/channelOffered(_:_:)`` asked for.

@@ -21,6 +21,9 @@ package struct Connection {
     package internal(set) var hasOpenedAhead = false
     /// Whether the other end's word on that has come before the user was let in: the refusal, or to a server the request.
     var hasHeardOfAhead = false
+    /// Server: requests made on a channel that was asked for ahead and in vain.
+    var requestsTooEarly = 0
+    static let mostRequestsTooEarly = 64
     /// Bytes of a packet that is not whole yet, or that wait for a decision.
     private var partial = ByteBuffer()
     /// The most bytes that may wait for a decision.
