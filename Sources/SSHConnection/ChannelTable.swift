@@ -5,21 +5,21 @@ import SSHWire
 ///
 /// Messages come in as payloads and go out as payloads; data leaves only as the peer's windows admit it.
 struct ChannelTable {
-    private let configuration: ConnectionConfiguration
-    private var channels: [Channel?] = []
-    private var count = 0
+    let configuration: ConnectionConfiguration
+    var channels: [Channel?] = []
+    var count = 0
     /// Whether the peer is of this package, and takes larger packets than others must.
     var isPeerOurs = false
     /// The most data sent in one packet, in bytes: what every peer takes (RFC 4253 section 6.1), or what our own does.
     private var packetSize: Int { isPeerOurs ? 128 * 1024 : 32 * 1024 }
     /// The most data of a packet we accept, in bytes.
-    private var maximumPacketSize: UInt32 {
+    var maximumPacketSize: UInt32 {
         isPeerOurs ? configuration.ownMaximumPacketSize : configuration.maximumPacketSize
     }
     /// Where the next round of sending starts, so that no channel starves another.
     private var nextToSend = 0
-    private var events = CircularBuffer<ConnectionEvent>()
-    private var ahead: SessionAhead?
+    var events = CircularBuffer<ConnectionEvent>()
+    var ahead: SessionAhead?
     /// Messages to be sent, in order.
     private var outgoing = CircularBuffer<ByteBuffer>()
     /// What they take in memory, in bytes.
@@ -44,14 +44,14 @@ struct ChannelTable {
         return message
     }
 
-    private mutating func send(_ message: some Message) throws(ConnectionError) {
+    mutating func send(_ message: some Message) throws(ConnectionError) {
         let payload: ByteBuffer
         do { payload = try message.encoded() } catch { throw .violation("\(error)") }
         outgoingBytes += payload.readableBytes + Self.messageOverhead
         outgoing.append(payload)
     }
 
-    private mutating func tell(_ event: ConnectionEvent, of id: ChannelID) throws(ConnectionError) {
+    mutating func tell(_ event: ConnectionEvent, of id: ChannelID) throws(ConnectionError) {
         guard try ahead?.keep(event, of: id) != true else { return }
         events.append(event)
     }
@@ -108,7 +108,7 @@ struct ChannelTable {
     }
 
     /// The peer has answered the request for a channel: whoever has it needs no second one.
-    private mutating func answered(_ id: ChannelID) {
+    mutating func answered(_ id: ChannelID) {
         if ahead?.isClaimed == true, ahead?.id == id { ahead = nil }
     }
 
@@ -119,12 +119,12 @@ struct ChannelTable {
         return Int(number)
     }
 
-    private func peerIndex(_ number: UInt32, _ message: String) throws(ConnectionError) -> Int {
+    func peerIndex(_ number: UInt32, _ message: String) throws(ConnectionError) -> Int {
         guard let index = index(number) else { throw .violation("\(message) for channel \(number), which is not open") }
         return index
     }
 
-    private mutating func allocate(type: String, stage: Channel.Stage) throws(ConnectionError) -> ChannelID {
+    mutating func allocate(type: String, stage: Channel.Stage) throws(ConnectionError) -> ChannelID {
         guard count < configuration.mostChannels else { throw .violation("\(count) channels are open, no more may be") }
         let slot = channels.firstIndex { $0 == nil } ?? channels.endIndex
         let id = ChannelID(number: UInt32(slot))
@@ -169,7 +169,7 @@ struct ChannelTable {
     }
 
     /// - Parameter number: what the peer calls the channel.
-    private mutating func send(
+    mutating func send(
         _ requests: [ChannelRequestKind], on id: ChannelID, number: UInt32
     ) throws(ConnectionError) {
         guard let index = index(id.number), !requests.isEmpty else { return }
@@ -341,182 +341,5 @@ struct ChannelTable {
             return true
         }
         return false
-    }
-
-    // MARK: What the peer does
-
-    /// Handles a message numbered 90 to 100.
-    ///
-    /// - Parameter accepts: whether the peer may open a channel of this type.
-    mutating func receive(
-        _ payload: ByteBuffer, number: UInt8, accepts: (ChannelType) -> Bool, answersRequests: Bool
-    ) throws(ConnectionError) {
-        switch number {
-        case ChannelData.number: try receivedData(payload)
-        case ChannelExtendedData.number: try receivedExtendedData(payload)
-        case ChannelWindowAdjust.number: try receivedAdjust(payload)
-        case ChannelOpen.number: try receivedOpen(payload, accepts)
-        case ChannelOpenConfirmation.number: try receivedConfirmation(payload)
-        case ChannelOpenFailure.number: try receivedOpenFailure(payload)
-        case ChannelEOF.number:
-            let index = try peerIndex(try ChannelEOF(decoding: payload).recipientChannel, ChannelEOF.name)
-            guard let channel = channels[index], channel.stage == .open, !channel.eofReceived, !channel.closeReceived
-            else { throw .violation("SSH_MSG_CHANNEL_EOF out of place") }
-            channels[index]?.eofReceived = true
-            try tell(.channelEOF(channel.id), of: channel.id)
-        case ChannelClose.number: try receivedClose(payload)
-        case ChannelRequest.number: try receivedRequest(payload, answers: answersRequests)
-        case ChannelSuccess.number:
-            try receivedReply(try ChannelSuccess(decoding: payload).recipientChannel, success: true)
-        case ChannelFailure.number:
-            try receivedReply(try ChannelFailure(decoding: payload).recipientChannel, success: false)
-        default:
-            throw .unexpected(message: number, during: "the connection protocol")
-        }
-    }
-
-    /// The hot path of a download: data is appended to what the channel holds, and announced once.
-    private mutating func receivedData(_ payload: ByteBuffer) throws(ConnectionError) {
-        let message = try ChannelData(decoding: payload)
-        let index = try peerIndex(message.recipientChannel, ChannelData.name)
-        try account(message.data, index, ChannelData.name)
-        let id = ChannelID(number: message.recipientChannel)
-        guard channels[index]?.closeWanted == false, let held = channels[index]?.received.readableBytes else {
-            return try consumed(id, message.data.readableBytes)
-        }
-        channels[index]?.receive(message.data)
-        if held == 0, message.data.readableBytes > 0 { try tell(.channelReadable(id), of: id) }
-    }
-
-    private mutating func receivedExtendedData(_ payload: ByteBuffer) throws(ConnectionError) {
-        let message = try ChannelExtendedData(decoding: payload)
-        let index = try peerIndex(message.recipientChannel, ChannelExtendedData.name)
-        try account(message.data, index, ChannelExtendedData.name)
-        let id = ChannelID(number: message.recipientChannel)
-        // Other types than standard error are defined nowhere; they count against the window and go no further.
-        guard message.dataType == ChannelExtendedData.standardError, channels[index]?.closeWanted == false,
-            let held = channels[index]?.receivedErrors.readableBytes
-        else { return try consumed(id, message.data.readableBytes) }
-        channels[index]?.receivedErrors.writeImmutableBuffer(message.data)
-        if held == 0, message.data.readableBytes > 0 { try tell(.channelReadable(id), of: id) }
-    }
-
-    private mutating func account(_ data: ByteBuffer, _ index: Int, _ name: String) throws(ConnectionError) {
-        guard let channel = channels[index], channel.stage == .open, !channel.eofReceived, !channel.closeReceived else {
-            throw .violation("\(name) out of place")
-        }
-        guard data.readableBytes <= Int(maximumPacketSize) else {
-            throw .violation("\(name) with \(data.readableBytes) bytes, at most \(maximumPacketSize) fit")
-        }
-        guard channels[index]?.window.received(data.readableBytes) == true else {
-            throw .violation("\(name) with \(data.readableBytes) bytes, the window has \(channel.window.remaining)")
-        }
-    }
-
-    private mutating func receivedAdjust(_ payload: ByteBuffer) throws(ConnectionError) {
-        let message = try ChannelWindowAdjust(decoding: payload)
-        let index = try peerIndex(message.recipientChannel, ChannelWindowAdjust.name)
-        guard let channel = channels[index], channel.stage == .open else {
-            throw .violation("SSH_MSG_CHANNEL_WINDOW_ADJUST out of place")
-        }
-        let window = channel.sendWindow + Int(message.bytesToAdd)
-        guard window <= Int(UInt32.max) else { throw .violation("a window of \(window) bytes") }
-        channels[index]?.sendWindow = window
-    }
-
-    private mutating func receivedOpen(_ payload: ByteBuffer, _ accepts: (ChannelType) -> Bool) throws(ConnectionError)
-    {
-        let message = try ChannelOpen(decoding: payload)
-        func refuse(_ reason: ChannelOpenFailureReason, _ text: String) throws(ConnectionError) {
-            try send(ChannelOpenFailure(recipientChannel: message.senderChannel, reason: reason, text: text))
-        }
-        guard accepts(message.type) else {
-            if case .other = message.type { return try refuse(.unknownChannelType, "unknown here") }
-            return try refuse(.administrativelyProhibited, "not offered here")
-        }
-        guard count < configuration.mostChannels else { return try refuse(.resourceShortage, "too many channels") }
-        guard message.maximumPacketSize > 0 else { return try refuse(.resourceShortage, "packets of no size") }
-        let id = try allocate(type: message.type.name, stage: .offered)
-        channels[Int(id.number)]?.opened(
-            remoteNumber: message.senderChannel, window: message.initialWindowSize,
-            packetSize: message.maximumPacketSize)
-        channels[Int(id.number)]?.stage = .offered
-        events.append(.channelOffered(id, message.type))
-    }
-
-    private mutating func receivedConfirmation(_ payload: ByteBuffer) throws(ConnectionError) {
-        let message = try ChannelOpenConfirmation(decoding: payload)
-        let index = try peerIndex(message.recipientChannel, ChannelOpenConfirmation.name)
-        guard let channel = channels[index], channel.stage == .requested else {
-            throw .violation("channel \(message.recipientChannel) confirmed twice")
-        }
-        guard message.maximumPacketSize > 0 else { throw .violation("a channel for packets of no size") }
-        if let ahead, ahead.id == channel.id, !ahead.requests.isEmpty,
-            message.senderChannel != SessionAhead.firstNumber
-        {
-            throw .violation("the first channel is number \(message.senderChannel)")
-        }
-        channels[index]?.opened(
-            remoteNumber: message.senderChannel, window: message.initialWindowSize,
-            packetSize: message.maximumPacketSize)
-        try tell(.channelOpened(channel.id), of: channel.id)
-        answered(channel.id)
-        channels[index]?.requests = []
-        try send(channel.requests, on: channel.id, number: message.senderChannel)
-    }
-
-    private mutating func receivedOpenFailure(_ payload: ByteBuffer) throws(ConnectionError) {
-        let message = try ChannelOpenFailure(decoding: payload)
-        let index = try peerIndex(message.recipientChannel, ChannelOpenFailure.name)
-        guard let channel = channels[index], channel.stage == .requested else {
-            throw .violation("channel \(message.recipientChannel) refused after it was open")
-        }
-        let reason = ChannelOpenFailureReason(rawValue: message.reason)
-        let text = Printable.text(message.text.readableBytesView.prefix(TransportLayer.longestText))
-        if let ahead, ahead.id == channel.id, !ahead.requests.isEmpty { throw .sessionRefused(reason, text) }
-        channels[index]?.stage = .refused
-        try tell(.channelRefused(channel.id, reason, text), of: channel.id)
-        answered(channel.id)
-    }
-
-    private mutating func receivedClose(_ payload: ByteBuffer) throws(ConnectionError) {
-        let index = try peerIndex(try ChannelClose(decoding: payload).recipientChannel, ChannelClose.name)
-        guard let channel = channels[index], channel.stage == .open, !channel.closeReceived else {
-            throw .violation("SSH_MSG_CHANNEL_CLOSE out of place")
-        }
-        channels[index]?.closeReceived = true
-        channels[index]?.closeWanted = true
-        channels[index]?.dropUnsent()
-        if channel.closeSent { try tell(.channelClosed(channel.id), of: channel.id) }
-    }
-
-    /// A client that knows how channels are numbered here may make requests without waiting for its channel; so many at most.
-    private static let mostRequestsAhead = 64
-
-    private mutating func receivedRequest(_ payload: ByteBuffer, answers: Bool) throws(ConnectionError) {
-        let message = try ChannelRequest(decoding: payload)
-        let index = try peerIndex(message.recipientChannel, ChannelRequest.name)
-        if let channel = channels[index], channel.stage == .offered,
-            channel.requestsAhead.count < Self.mostRequestsAhead
-        {
-            channels[index]?.requestsAhead.append((message.kind, message.wantReply))
-            return
-        }
-        guard let channel = channels[index], channel.stage == .open, !channel.closeReceived else {
-            throw .violation("SSH_MSG_CHANNEL_REQUEST out of place")
-        }
-        try tell(.channelRequest(channel.id, message.kind, wantReply: message.wantReply), of: channel.id)
-        if message.wantReply && !answers && !channel.closeSent {
-            try send(ChannelFailure(recipientChannel: channel.remoteNumber))
-        }
-    }
-
-    private mutating func receivedReply(_ number: UInt32, success: Bool) throws(ConnectionError) {
-        let index = try peerIndex(number, success ? ChannelSuccess.name : ChannelFailure.name)
-        guard let channel = channels[index], channel.repliesAwaited > 0 else {
-            throw .violation("an answer on channel \(number) to no request")
-        }
-        channels[index]?.repliesAwaited -= 1
-        try tell(.channelReply(channel.id, success: success), of: channel.id)
     }
 }
