@@ -18,10 +18,9 @@ extension ChannelTable {
         case ChannelOpenFailure.number: try receivedOpenFailure(payload)
         case ChannelEOF.number:
             let index = try peerIndex(try ChannelEOF(decoding: payload).recipientChannel, ChannelEOF.name)
-            guard let channel = channels[index], channel.stage == .open, !channel.eofReceived, !channel.closeReceived
-            else { throw .violation("SSH_MSG_CHANNEL_EOF out of place") }
-            channels[index]?.eofReceived = true
-            try tell(.channelEOF(channel.id), of: channel.id)
+            guard channels[index].mayReceive else { throw .violation("SSH_MSG_CHANNEL_EOF out of place") }
+            channels[index].eofReceived = true
+            try tell(.channelEOF(channels[index].id), of: channels[index].id)
         case ChannelClose.number: try receivedClose(payload)
         case ChannelRequest.number: try receivedRequest(payload, answers: answersRequests)
         case ChannelSuccess.number:
@@ -39,10 +38,9 @@ extension ChannelTable {
         let index = try peerIndex(message.recipientChannel, ChannelData.name)
         try account(message.data, index, ChannelData.name)
         let id = ChannelID(number: message.recipientChannel)
-        guard channels[index]?.closeWanted == false, let held = channels[index]?.received.readableBytes else {
-            return try consumed(id, message.data.readableBytes)
-        }
-        channels[index]?.receive(message.data)
+        guard !channels[index].closeWanted else { return try consumed(id, message.data.readableBytes) }
+        let held = channels[index].received.readableBytes
+        channels[index].receive(message.data)
         if held == 0, message.data.readableBytes > 0 { try tell(.channelReadable(id), of: id) }
     }
 
@@ -52,34 +50,34 @@ extension ChannelTable {
         try account(message.data, index, ChannelExtendedData.name)
         let id = ChannelID(number: message.recipientChannel)
         // Other types than standard error are defined nowhere; they count against the window and go no further.
-        guard message.dataType == ChannelExtendedData.standardError, channels[index]?.closeWanted == false,
-            let held = channels[index]?.receivedErrors.readableBytes
-        else { return try consumed(id, message.data.readableBytes) }
-        channels[index]?.receivedErrors.writeImmutableBuffer(message.data)
+        guard message.dataType == ChannelExtendedData.standardError, !channels[index].closeWanted else {
+            return try consumed(id, message.data.readableBytes)
+        }
+        let held = channels[index].receivedErrors.readableBytes
+        channels[index].receivedErrors.writeImmutableBuffer(message.data)
         if held == 0, message.data.readableBytes > 0 { try tell(.channelReadable(id), of: id) }
     }
 
     private mutating func account(_ data: ByteBuffer, _ index: Int, _ name: String) throws(ConnectionError) {
-        guard let channel = channels[index], channel.stage == .open, !channel.eofReceived, !channel.closeReceived else {
-            throw .violation("\(name) out of place")
-        }
+        guard channels[index].mayReceive else { throw .violation("\(name) out of place") }
         guard data.readableBytes <= Int(maximumPacketSize) else {
             throw .violation("\(name) with \(data.readableBytes) bytes, at most \(maximumPacketSize) fit")
         }
-        guard channels[index]?.window.received(data.readableBytes) == true else {
-            throw .violation("\(name) with \(data.readableBytes) bytes, the window has \(channel.window.remaining)")
+        guard channels[index].window.received(data.readableBytes) else {
+            let remaining = channels[index].window.remaining
+            throw .violation("\(name) with \(data.readableBytes) bytes, the window has \(remaining)")
         }
     }
 
     private mutating func receivedAdjust(_ payload: ByteBuffer) throws(ConnectionError) {
         let message = try ChannelWindowAdjust(decoding: payload)
         let index = try peerIndex(message.recipientChannel, ChannelWindowAdjust.name)
-        guard let channel = channels[index], channel.stage == .open else {
+        guard channels[index].stage == .open else {
             throw .violation("SSH_MSG_CHANNEL_WINDOW_ADJUST out of place")
         }
-        let window = channel.sendWindow + Int(message.bytesToAdd)
+        let window = channels[index].sendWindow + Int(message.bytesToAdd)
         guard window <= Int(UInt32.max) else { throw .violation("a window of \(window) bytes") }
-        channels[index]?.sendWindow = window
+        channels[index].sendWindow = window
     }
 
     private mutating func receivedOpen(_ payload: ByteBuffer, _ accepts: (ChannelType) -> Bool) throws(ConnectionError)
@@ -95,17 +93,18 @@ extension ChannelTable {
         guard count < configuration.mostChannels else { return try refuse(.resourceShortage, "too many channels") }
         guard message.maximumPacketSize > 0 else { return try refuse(.resourceShortage, "packets of no size") }
         let id = try allocate(type: message.type.name, stage: .offered)
-        channels[Int(id.number)]?.opened(
+        channels[Int(id.number)].opened(
             remoteNumber: message.senderChannel, window: message.initialWindowSize,
             packetSize: message.maximumPacketSize)
-        channels[Int(id.number)]?.stage = .offered
+        channels[Int(id.number)].stage = .offered
         events.append(.channelOffered(id, message.type))
     }
 
     private mutating func receivedConfirmation(_ payload: ByteBuffer) throws(ConnectionError) {
         let message = try ChannelOpenConfirmation(decoding: payload)
         let index = try peerIndex(message.recipientChannel, ChannelOpenConfirmation.name)
-        guard let channel = channels[index], channel.stage == .requested else {
+        let channel = channels[index]
+        guard channel.stage == .requested else {
             throw .violation("channel \(message.recipientChannel) confirmed twice")
         }
         guard message.maximumPacketSize > 0 else { throw .violation("a channel for packets of no size") }
@@ -114,37 +113,39 @@ extension ChannelTable {
         {
             throw .violation("the first channel is number \(message.senderChannel)")
         }
-        channels[index]?.opened(
+        channels[index].opened(
             remoteNumber: message.senderChannel, window: message.initialWindowSize,
             packetSize: message.maximumPacketSize)
         try tell(.channelOpened(channel.id), of: channel.id)
         answered(channel.id)
-        channels[index]?.requests = []
+        channels[index].requests = []
         try send(channel.requests, on: channel.id, number: message.senderChannel)
     }
 
     private mutating func receivedOpenFailure(_ payload: ByteBuffer) throws(ConnectionError) {
         let message = try ChannelOpenFailure(decoding: payload)
         let index = try peerIndex(message.recipientChannel, ChannelOpenFailure.name)
-        guard let channel = channels[index], channel.stage == .requested else {
+        let channel = channels[index]
+        guard channel.stage == .requested else {
             throw .violation("channel \(message.recipientChannel) refused after it was open")
         }
         let reason = ChannelOpenFailureReason(rawValue: message.reason)
         let text = Printable.text(message.text.readableBytesView.prefix(TransportLayer.longestText))
         if let ahead, ahead.id == channel.id, !ahead.requests.isEmpty { throw .sessionRefused(reason, text) }
-        channels[index]?.stage = .refused
+        channels[index].stage = .refused
         try tell(.channelRefused(channel.id, reason, text), of: channel.id)
         answered(channel.id)
     }
 
     private mutating func receivedClose(_ payload: ByteBuffer) throws(ConnectionError) {
         let index = try peerIndex(try ChannelClose(decoding: payload).recipientChannel, ChannelClose.name)
-        guard let channel = channels[index], channel.stage == .open, !channel.closeReceived else {
+        let channel = channels[index]
+        guard channel.stage == .open, !channel.closeReceived else {
             throw .violation("SSH_MSG_CHANNEL_CLOSE out of place")
         }
-        channels[index]?.closeReceived = true
-        channels[index]?.closeWanted = true
-        channels[index]?.dropUnsent()
+        channels[index].closeReceived = true
+        channels[index].closeWanted = true
+        channels[index].dropUnsent()
         if channel.closeSent { try tell(.channelClosed(channel.id), of: channel.id) }
     }
 
@@ -154,13 +155,12 @@ extension ChannelTable {
     private mutating func receivedRequest(_ payload: ByteBuffer, answers: Bool) throws(ConnectionError) {
         let message = try ChannelRequest(decoding: payload)
         let index = try peerIndex(message.recipientChannel, ChannelRequest.name)
-        if let channel = channels[index], channel.stage == .offered,
-            channel.requestsAhead.count < Self.mostRequestsAhead
-        {
-            channels[index]?.requestsAhead.append((message.kind, message.wantReply))
+        let channel = channels[index]
+        if channel.stage == .offered, channel.requestsAhead.count < Self.mostRequestsAhead {
+            channels[index].requestsAhead.append((message.kind, message.wantReply))
             return
         }
-        guard let channel = channels[index], channel.stage == .open, !channel.closeReceived else {
+        guard channel.stage == .open, !channel.closeReceived else {
             throw .violation("SSH_MSG_CHANNEL_REQUEST out of place")
         }
         try tell(.channelRequest(channel.id, message.kind, wantReply: message.wantReply), of: channel.id)
@@ -171,10 +171,10 @@ extension ChannelTable {
 
     private mutating func receivedReply(_ number: UInt32, success: Bool) throws(ConnectionError) {
         let index = try peerIndex(number, success ? ChannelSuccess.name : ChannelFailure.name)
-        guard let channel = channels[index], channel.repliesAwaited > 0 else {
+        guard channels[index].repliesAwaited > 0 else {
             throw .violation("an answer on channel \(number) to no request")
         }
-        channels[index]?.repliesAwaited -= 1
-        try tell(.channelReply(channel.id, success: success), of: channel.id)
+        channels[index].repliesAwaited -= 1
+        try tell(.channelReply(channels[index].id, success: success), of: channels[index].id)
     }
 }

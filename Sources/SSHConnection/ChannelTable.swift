@@ -6,7 +6,9 @@ import SSHWire
 /// Messages come in as payloads and go out as payloads; data leaves only as the peer's windows admit it.
 struct ChannelTable {
     let configuration: ConnectionConfiguration
-    var channels: [Channel?] = []
+    /// By their numbers; those of a stage `unused` are nobody's.
+    var channels: [Channel] = []
+    /// Channels that are somebody's.
     var count = 0
     /// Whether the peer is of this package, and takes larger packets than others must.
     var isPeerOurs = false
@@ -83,14 +85,14 @@ struct ChannelTable {
         guard waiting.isClaimed else { return forgetAhead() }
         ahead = nil
         if !waiting.requests.isEmpty, let index = index(waiting.id.number) {
-            channels[index]?.repliesAwaited = 0
-            channels[index]?.requests = waiting.requests
+            channels[index].repliesAwaited = 0
+            channels[index].requests = waiting.requests
         }
         try sendOpen(.session, waiting.id)
     }
 
     private func isRequested(_ id: ChannelID) -> Bool {
-        index(id.number).map { channels[$0]?.stage == .requested } ?? false
+        index(id.number).map { channels[$0].stage == .requested } ?? false
     }
 
     private mutating func claimAhead(for requests: [ChannelRequestKind]) throws(ConnectionError) -> ChannelID? {
@@ -115,7 +117,7 @@ struct ChannelTable {
     // MARK: Look-up
 
     private func index(_ number: UInt32) -> Int? {
-        guard number < UInt32(channels.count), channels[Int(number)] != nil else { return nil }
+        guard number < UInt32(channels.count), channels[Int(number)].stage != .unused else { return nil }
         return Int(number)
     }
 
@@ -126,7 +128,7 @@ struct ChannelTable {
 
     mutating func allocate(type: String, stage: Channel.Stage) throws(ConnectionError) -> ChannelID {
         guard count < configuration.mostChannels else { throw .violation("\(count) channels are open, no more may be") }
-        let slot = channels.firstIndex { $0 == nil } ?? channels.endIndex
+        let slot = channels.firstIndex { $0.stage == .unused } ?? channels.endIndex
         let id = ChannelID(number: UInt32(slot))
         let channel = Channel(id: id, type: type, stage: stage, receiveWindow: configuration.receiveWindow)
         if slot == channels.endIndex { channels.append(channel) } else { channels[slot] = channel }
@@ -136,14 +138,13 @@ struct ChannelTable {
 
     /// Forgets a channel that is closed; its number may be used again.
     mutating func release(_ id: ChannelID) {
-        guard let index = index(id.number), channels[index]?.closeSent == true, channels[index]?.closeReceived == true
-        else { return }
+        guard let index = index(id.number), channels[index].closeSent, channels[index].closeReceived else { return }
         forget(id)
     }
 
     private mutating func forget(_ id: ChannelID) {
         guard let index = index(id.number) else { return }
-        channels[index] = nil
+        channels[index] = Channel(id: id, type: "", stage: .unused, receiveWindow: 0)
         count -= 1
     }
 
@@ -160,11 +161,11 @@ struct ChannelTable {
 
     /// Makes requests on a channel now, or when it is open.
     private mutating func request(_ requests: [ChannelRequestKind], on id: ChannelID) throws(ConnectionError) {
-        guard let index = index(id.number), let channel = channels[index] else { return }
-        if channel.stage == .open {
-            try send(requests, on: id, number: channel.remoteNumber)
+        guard let index = index(id.number) else { return }
+        if channels[index].stage == .open {
+            try send(requests, on: id, number: channels[index].remoteNumber)
         } else {
-            channels[index]?.requests = requests
+            channels[index].requests = requests
         }
     }
 
@@ -176,7 +177,7 @@ struct ChannelTable {
         for (position, kind) in requests.enumerated() {
             try send(ChannelRequest(recipientChannel: number, kind: kind, wantReply: position == requests.count - 1))
         }
-        channels[index]?.repliesAwaited += 1
+        channels[index].repliesAwaited += 1
     }
 
     private mutating func sendOpen(_ type: ChannelType, _ id: ChannelID) throws(ConnectionError) {
@@ -187,67 +188,67 @@ struct ChannelTable {
     }
 
     mutating func accept(_ id: ChannelID) throws(ConnectionError) {
-        guard let index = index(id.number), channels[index]?.stage == .offered else { return }
-        channels[index]?.stage = .open
+        guard let index = index(id.number), channels[index].stage == .offered else { return }
+        channels[index].stage = .open
         var message = ChannelOpenConfirmation()
-        message.recipientChannel = channels[index]?.remoteNumber ?? 0
+        message.recipientChannel = channels[index].remoteNumber
         message.senderChannel = id.number
         message.initialWindowSize = UInt32(configuration.receiveWindow)
         message.maximumPacketSize = maximumPacketSize
         try send(message)
-        let requests = channels[index]?.requestsAhead ?? []
-        channels[index]?.requestsAhead = []
+        let requests = channels[index].requestsAhead
+        channels[index].requestsAhead = []
         for request in requests { try tell(.channelRequest(id, request.kind, wantReply: request.wantReply), of: id) }
     }
 
     mutating func reject(_ id: ChannelID, _ reason: ChannelOpenFailureReason, _ text: String) throws(ConnectionError) {
-        guard let index = index(id.number), let channel = channels[index], channel.stage == .offered else { return }
-        try send(ChannelOpenFailure(recipientChannel: channel.remoteNumber, reason: reason, text: text))
+        guard let index = index(id.number), channels[index].stage == .offered else { return }
+        try send(ChannelOpenFailure(recipientChannel: channels[index].remoteNumber, reason: reason, text: text))
         forget(id)
     }
 
     mutating func request(_ id: ChannelID, _ kind: ChannelRequestKind, wantReply: Bool) throws(ConnectionError) {
-        guard let index = index(id.number), let channel = channels[index], channel.stage == .open, !channel.closeSent
-        else { throw .closed }
-        if wantReply { channels[index]?.repliesAwaited += 1 }
-        try send(ChannelRequest(recipientChannel: channel.remoteNumber, kind: kind, wantReply: wantReply))
+        guard let index = index(id.number), channels[index].stage == .open, !channels[index].closeSent else {
+            throw .closed
+        }
+        if wantReply { channels[index].repliesAwaited += 1 }
+        try send(ChannelRequest(recipientChannel: channels[index].remoteNumber, kind: kind, wantReply: wantReply))
     }
 
     mutating func reply(_ id: ChannelID, success: Bool) throws(ConnectionError) {
-        guard let index = index(id.number), let channel = channels[index], channel.stage == .open, !channel.closeSent
-        else { return }
+        guard let index = index(id.number), channels[index].stage == .open, !channels[index].closeSent else { return }
         if success {
-            try send(ChannelSuccess(recipientChannel: channel.remoteNumber))
+            try send(ChannelSuccess(recipientChannel: channels[index].remoteNumber))
         } else {
-            try send(ChannelFailure(recipientChannel: channel.remoteNumber))
+            try send(ChannelFailure(recipientChannel: channels[index].remoteNumber))
         }
     }
 
     mutating func write(_ id: ChannelID, _ bytes: ByteBuffer) throws(ConnectionError) {
-        guard let index = index(id.number), let channel = channels[index] else { throw .closed }
-        guard !channel.eofWanted, !channel.closeWanted, !channel.closeSent else { throw .closed }
-        if bytes.readableBytes > 0 { channels[index]?.enqueue(bytes) }
+        guard let index = index(id.number), channels[index].takesData else { throw .closed }
+        if bytes.readableBytes > 0 { channels[index].enqueue(bytes) }
     }
 
     mutating func writeErrors(_ id: ChannelID, _ bytes: ByteBuffer) throws(ConnectionError) {
-        guard let index = index(id.number), let channel = channels[index] else { throw .closed }
-        guard !channel.closeWanted, !channel.closeSent else { throw .closed }
-        channels[index]?.enqueueErrors(bytes)
+        guard let index = index(id.number), !channels[index].closeWanted, !channels[index].closeSent else {
+            throw .closed
+        }
+        channels[index].enqueueErrors(bytes)
     }
 
     mutating func setExitStatus(_ id: ChannelID, _ status: UInt32) {
         guard let index = index(id.number) else { return }
-        channels[index]?.exitStatus = status
+        channels[index].exitStatus = status
     }
 
     mutating func finishWriting(_ id: ChannelID) {
         guard let index = index(id.number) else { return }
-        channels[index]?.eofWanted = true
+        channels[index].eofWanted = true
     }
 
     mutating func close(_ id: ChannelID) {
         guard let index = index(id.number) else { return }
-        channels[index]?.closeWanted = true
+        channels[index].closeWanted = true
         // A peer that waits for room to write must not keep us waiting for its CLOSE.
         for data in [takeReceived(id), takeReceivedErrors(id)] {
             try? consumed(id, data?.readableBytes ?? 0)
@@ -256,34 +257,35 @@ struct ChannelTable {
 
     /// Bytes written to a channel that have not left it yet.
     func unsentBytes(_ id: ChannelID) -> Int {
-        index(id.number).flatMap { channels[$0]?.unsentBytes } ?? 0
+        index(id.number).map { channels[$0].unsentBytes } ?? 0
     }
 
     /// Whether the peer's window is what holds a channel's data back.
     func isStalled(_ id: ChannelID) -> Bool {
-        index(id.number).flatMap { channels[$0]?.isStalled } ?? false
+        index(id.number).map { channels[$0].isStalled } ?? false
     }
 
     /// Takes the data received on a channel since the last call; nil when there is none.
     mutating func takeReceived(_ id: ChannelID) -> ByteBuffer? {
         guard let index = index(id.number) else { return nil }
-        return channels[index]?.takeReceived()
+        return channels[index].takeReceived()
     }
 
     mutating func takeReceivedErrors(_ id: ChannelID) -> ByteBuffer? {
-        guard let index = index(id.number), let data = channels[index]?.receivedErrors, data.readableBytes > 0 else {
-            return nil
-        }
-        channels[index]?.receivedErrors = ByteBuffer()
+        guard let index = index(id.number), channels[index].receivedErrors.readableBytes > 0 else { return nil }
+        let data = channels[index].receivedErrors
+        channels[index].receivedErrors = ByteBuffer()
         return data
     }
 
     /// Data was read by its reader: grants the peer as much again, early.
     mutating func consumed(_ id: ChannelID, _ count: Int) throws(ConnectionError) {
-        guard let index = index(id.number), let grant = channels[index]?.window.read(count), grant > 0,
-            let channel = channels[index], channel.stage == .open, !channel.eofReceived, !channel.closeSent
-        else { return }
-        try send(ChannelWindowAdjust(recipientChannel: channel.remoteNumber, bytesToAdd: grant))
+        guard let index = index(id.number) else { return }
+        let grant = channels[index].window.read(count)
+        guard grant > 0, channels[index].stage == .open, !channels[index].eofReceived, !channels[index].closeSent else {
+            return
+        }
+        try send(ChannelWindowAdjust(recipientChannel: channels[index].remoteNumber, bytesToAdd: grant))
     }
 
     // MARK: Sending data
@@ -296,18 +298,17 @@ struct ChannelTable {
         let packetSize = packetSize
         for offset in 0..<channels.count {
             let index = (nextToSend + offset) % channels.count
-            guard let unsentBytes = channels[index]?.unsentBytes else { continue }
-            if let number = channels[index]?.remoteNumber,
-                let text = channels[index]?.nextErrors(atMost: packetSize)
-            {
+            guard channels[index].stage != .unused else { continue }
+            let (number, unsentBytes) = (channels[index].remoteNumber, channels[index].unsentBytes)
+            if let text = channels[index].nextErrors(atMost: packetSize) {
                 try send(ChannelExtendedData(recipientChannel: number, standardError: text))
                 nextToSend = index + 1
                 return true
             }
-            if unsentBytes > 0, let number = channels[index]?.remoteNumber {
+            if unsentBytes > 0 {
                 dataHead.clear()
                 dataHead.writeMultipleIntegers(ChannelData.number, number, 0 as UInt32)
-                if let (size, body) = channels[index]?.nextData(atMost: packetSize, head: &dataHead) {
+                if let (size, body) = channels[index].nextData(atMost: packetSize, head: &dataHead) {
                     dataHead.setInteger(UInt32(size), at: dataHead.readerIndex + ChannelData.overhead - 4)
                     outbound.reserve(min(limit - outbound.output.readableBytes, unsentBytes) + packetSize)
                     try outbound.send(head: dataHead, body: body)
@@ -322,9 +323,10 @@ struct ChannelTable {
 
     /// Sends EOF, the exit status and CLOSE once all data before them has gone.
     private mutating func finish(_ index: Int) throws(ConnectionError) -> Bool {
-        guard let channel = channels[index], channel.stage == .open, !channel.closeSent else { return false }
+        guard channels[index].mayEnd else { return false }
+        let channel = channels[index]
         if channel.eofWanted && !channel.eofSent && !channel.closeReceived && channel.isDrained {
-            channels[index]?.eofSent = true
+            channels[index].eofSent = true
             try send(ChannelEOF(recipientChannel: channel.remoteNumber))
             return true
         }
@@ -334,8 +336,8 @@ struct ChannelTable {
                     ChannelRequest(
                         recipientChannel: channel.remoteNumber, kind: .exitStatus(status), wantReply: false))
             }
-            channels[index]?.closeSent = true
-            channels[index]?.dropUnsent()
+            channels[index].closeSent = true
+            channels[index].dropUnsent()
             try send(ChannelClose(recipientChannel: channel.remoteNumber))
             if channel.closeReceived { try tell(.channelClosed(channel.id), of: channel.id) }
             return true

@@ -66,7 +66,7 @@ extension Connection {
     package mutating func release(_ id: ChannelID) { channels.release(id) }
 
     /// Bytes queued for a channel that the peer's window or the socket has not taken yet.
-    package func unsentBytes(_ id: ChannelID) -> Int { channels.unsentBytes(id) }
+    package mutating func unsentBytes(_ id: ChannelID) -> Int { channels.unsentBytes(id) }
 
     /// Whether a channel's data waits for the peer's window alone.
     package func isStalled(_ id: ChannelID) -> Bool { channels.isStalled(id) }

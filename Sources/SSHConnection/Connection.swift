@@ -132,7 +132,12 @@ package struct Connection {
     package mutating func nextEvent() -> ConnectionEvent? { transport.nextEvent() ?? channels.nextEvent() }
 
     /// Bytes that wait for ``takeOutput(limit:)``, channel data left out.
-    package var pendingOutput: Int { transport.outbound.output.readableBytes + channels.outgoingBytes }
+    ///
+    /// Mutating in name alone, as is ``unsentBytes(_:)``: whoever keeps the connection in an object asks both after every batch, and
+    /// anything else is asked of a copy of all of it.
+    package var pendingOutput: Int {
+        mutating get { transport.outbound.output.readableBytes + channels.outgoingBytes }
+    }
 
     /// Takes what is to be written to the peer: all messages, and channel data until there are `limit` bytes.
     package mutating func takeOutput(limit: Int) throws(ConnectionError) -> ByteBuffer? {
