@@ -117,7 +117,7 @@ private func race(
     let swapper = try Swapper(confined.place)
     defer { swapper.end() }
     var outcomes = Outcomes()
-    let deadline = ContinuousClock.now + .seconds(60)
+    let deadline = ContinuousClock.now + patience
     while !isEnough(outcomes), ContinuousClock.now < deadline {
         // On a thread of its own: it has to keep up with the other.
         outcomes = try await DiskExecutor.run { [outcomes] in
@@ -143,7 +143,7 @@ private func race(
     return outcomes
 }
 
-@Suite("While a directory is swapped for a link that leads out", .timeLimit(.minutes(2)), .serialized)
+@Suite("While a directory is swapped for a link that leads out", .timeLimit(.minutes(hangMinutes)), .serialized)
 struct DirectoryRaceTests {
     @Test("nothing outside is read or touched", arguments: confinements)
     func confined(confinement: DirectoryConfinement) async throws {
@@ -167,7 +167,7 @@ struct DirectoryRaceTests {
             let swapper = try Swapper(place)
             defer { swapper.end() }
             var (written, denied) = (0, 0)
-            let deadline = ContinuousClock.now + .seconds(30)
+            let deadline = ContinuousClock.now + patience
             while written < 300 || denied < 300, ContinuousClock.now < deadline {
                 let code = try await status {
                     let handle = try await client.open(bytes("/sub/secret"), [.read, .write, .create])
