@@ -9,7 +9,7 @@ import Testing
     import Darwin
 #endif
 
-@Suite("How scpd starts, and how it does not", .timeLimit(.minutes(3)))
+@Suite("How scpd starts, and how it does not", .timeLimit(.minutes(hangMinutes)))
 struct ScpdStartTests {
     @Test("It says where it listens, a line for each address and nothing else, once clients can come")
     func listening() async throws {
