@@ -1,6 +1,14 @@
 import TestSupport
 import Testing
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
 /// A connection that the installed ssh keeps for others.
 private struct Master {
     let peer: Peer
@@ -20,10 +28,14 @@ private struct Master {
     var options: [String] { ["-oControlPath=\(socket)"] }
     static let noLogin = ["-oPubkeyAuthentication=no"]
 
-    func end() async throws { try await run("ssh", ["-S", socket, "-O", "exit", "x"]).success() }
+    /// Ends it and waits until its socket is gone.
+    func end() async throws {
+        try await run("ssh", ["-S", socket, "-O", "exit", "x"]).success()
+        try await eventually("the end of \(socket)") { access(socket, F_OK) != 0 }
+    }
 }
 
-@Suite("Connections of others, shared", .timeLimit(.minutes(5)))
+@Suite("Connections of others, shared", .timeLimit(.minutes(hangMinutes)))
 struct SharedConnectionTests {
     @Test(
         "A tree goes there and back over the connection that an ssh keeps, without another log-in",
