@@ -35,7 +35,7 @@ struct AuditTests {
         let program = try Audit.program()
         for _ in 1...5 {
             let port = try Loopback.ipv4.freePort()
-            async let audited = run(program, ["-n", "-c", "-t", "600", "-p", "\(port)"], timeout: patience * 2)
+            async let audited = run(program, ["-n", "-c", "-t", "240", "-p", "\(port)"])
             let client =
                 options + [
                     "-F", "none", "-oPort=\(port)", "-oStrictHostKeyChecking=no", "-oUserKnownHostsFile=none", "-B",
@@ -92,7 +92,7 @@ struct ServerAuditTests {
         // It connects, and goes away, more often than a client that means well.
         let server = try await home.start(["--no-penalties"] + options, hostKeys: hostKeys)
         let text = try await run(
-            Audit.program(), ["-n", "-t", "600", "-p", "\(server.port)", "127.0.0.1"]
+            Audit.program(), ["-n", "-t", "240", "-p", "\(server.port)", "127.0.0.1"]
         ).outputText
         #expect(text.contains("SSH-2.0-swift-scp"), "\(text)\n\(server.log)")
         return (text, Audit.faults(text))

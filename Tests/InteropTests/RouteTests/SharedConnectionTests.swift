@@ -24,8 +24,9 @@ private struct Master {
         ).success()
     }
 
-    /// Our own connection is out of the question for these: nobody is let in.
-    var options: [String] { ["-oControlPath=\(socket)"] }
+    /// Those that lead to it; our scp takes one that is silent for long to be dead.
+    var options: [String] { ["-oControlPath=\(socket)", "-oConnectTimeout=600"] }
+    /// Our own connection is out of the question with these: nobody is let in.
     static let noLogin = ["-oPubkeyAuthentication=no"]
 
     /// Ends it and waits until its socket is gone.
@@ -66,7 +67,7 @@ struct SharedConnectionTests {
         let bytes = noise(20_000_000)
         try writeFile(bytes, at: peer.directory.file("a"))
         for letter in ["-O", "-s"] {
-            let options = [letter, path] + Master.noLogin
+            let options = [letter, path, "-oConnectTimeout=600"] + Master.noLogin
             try await peer.scp(options, [peer.directory.file("a"), peer.remote("b\(letter)")]).success()
             #expect(try readFile(peer.directory.file("b\(letter)")) == bytes)
             let missing = try await peer.scp(options, [peer.remote("missing"), peer.directory.file("x")])
