@@ -114,6 +114,24 @@ private func race(
     try confined.place.makeDirectory("outside/inner")
     var before = stat()
     stat("\(outside)/secret", &before)
+    /// What has been done outside.
+    func touched() throws -> [String] {
+        var marks: [String] = []
+        var after = stat()
+        if stat("\(outside)/secret", &after) != 0 {
+            marks.append("removed")
+        } else {
+            if try readText("\(outside)/secret") != "secret" { marks.append("written") }
+            if after.st_mode != before.st_mode { marks.append("mode") }
+            if ServedStatus(after).modified != ServedStatus(before).modified { marks.append("times") }
+            if after.st_nlink != 1 { marks.append("linked") }
+        }
+        if access("\(outside)/inner", F_OK) != 0 { marks.append("rmdir") }
+        for name in ["made", "moved", "hard"] where access("\(outside)/\(name)", F_OK) == 0 {
+            marks.append("made \(name)")
+        }
+        return marks
+    }
     let swapper = try Swapper(confined.place)
     defer { swapper.end() }
     var outcomes = Outcomes()
@@ -125,21 +143,12 @@ private func race(
             for _ in 0..<100 { use(confined, &outcomes) }
             return outcomes
         }
+        // What is done outside at once hides what would have been seen of it.
+        outcomes.leaks += try touched()
+        if !outcomes.leaks.isEmpty { break }
     }
     await swapper.stop()
-    var after = stat()
-    if stat("\(outside)/secret", &after) != 0 {
-        outcomes.leaks.append("removed")
-    } else {
-        if try readText("\(outside)/secret") != "secret" { outcomes.leaks.append("written") }
-        if after.st_mode != before.st_mode { outcomes.leaks.append("mode") }
-        if ServedStatus(after).modified != ServedStatus(before).modified { outcomes.leaks.append("times") }
-        if after.st_nlink != 1 { outcomes.leaks.append("linked") }
-    }
-    if access("\(outside)/inner", F_OK) != 0 { outcomes.leaks.append("rmdir") }
-    for name in ["made", "moved", "hard"] where access("\(outside)/\(name)", F_OK) == 0 {
-        outcomes.leaks.append("made \(name)")
-    }
+    outcomes.leaks += try touched()
     return outcomes
 }
 
