@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-@Suite("What -v tells", .timeLimit(.minutes(10)))
+@Suite("What -v tells", .timeLimit(.minutes(hangMinutes)))
 struct TraceTests {
     private let contents = "the contents of this file are nobody's business"
 
