@@ -108,7 +108,9 @@ let package = Package(
                 "FileServer", "SSHServer", "SSHClient", "SSHTransport", "FileTransfer", "SFTP", "SCP", "SSHWire",
                 "SSHKeys", "TestSupport", nioCore, nioPosix, metricsTestKit,
             ]),
-        tests("SCPCommandTests", ["SCPCommand", "SSHClient", "TestSupport"]),
+        tests(
+            "SCPCommandTests",
+            ["SCPCommand", "SSHClient", "SSHTransport", "SSHConnection", "SSHWire", "SFTP", "TestSupport"]),
         tests("SCPDCommandTests", ["SCPDCommand", "SSHServer", "TestSupport", logging]),
         tests(
             "InteropTests",

@@ -23,7 +23,7 @@ package final class TargetDirectory {
     let parent: TargetDirectory?
     let identity: FileStatus.Identity
     let followsLink: Bool
-    let isNew: Bool
+    package internal(set) var isNew: Bool
     package var attributes: FileAttributes
     /// Only some are kept open.
     fileprivate var directory: LocalDirectory?

@@ -89,6 +89,15 @@ public final class ProgressMeter: Sendable {
         }
     }
 
+    fileprivate func withdraw(_ file: ProgressFile) {
+        state.withLock { state in
+            state.files.removeAll { $0.file === file }
+            guard state.files.isEmpty else { return }
+            state.timer?.cancel()
+            state.timer = nil
+        }
+    }
+
     fileprivate func finish(_ file: ProgressFile) { finish(file, now: .now) }
 
     func finish(_ file: ProgressFile, now: ContinuousClock.Instant) {
@@ -168,6 +177,9 @@ public final class ProgressFile: Sendable {
     public func advance(by bytes: Int) {
         count.wrappingAdd(UInt64(max(0, bytes)), ordering: .relaxed)
     }
+
+    /// Takes the file from the meter without a last word.
+    public func withdraw() { meter.withdraw(self) }
 
     /// Draws the line a last time, whether all of the file has arrived or not; nothing happens when called again.
     public func finish() { meter.finish(self) }
