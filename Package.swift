@@ -62,7 +62,7 @@ let package = Package(
             ]),
         module("SCP", ["SSHWire", nioCore]),
         module("SFTP", ["SSHWire", nioCore]),
-        module("FileTransfer", ["SSHWire", "SCP", "SFTP", "CSystemCalls", nioCore, nioPosix]),
+        module("FileTransfer", ["SSHWire", "SCP", "SFTP", "CSystemCalls", nioCore, nioPosix, crypto]),
         module(
             "FileServer",
             [
