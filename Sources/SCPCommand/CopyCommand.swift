@@ -116,12 +116,30 @@ struct CopyCommand {
         ).run([source], to: target)
     }
 
-    private var uploadOptions: SFTPOptions {
+    private var sftpOptions: SFTPOptions {
         var result = SFTPOptions(
             recursive: options.recursive, preserve: options.preserve,
             targetMustBeDirectory: options.targetMustBeDirectory)
         result.tuning = tuning
+        (result.resume, result.verify) = (options.long.resume, options.long.verify)
         return result
+    }
+
+    /// How files are hashed on a host, over whichever connection to it there is then.
+    private func hashing(on remote: Location.Remote) -> RemoteHashing {
+        RemoteHashing { [connections, limit] in
+            let stream = try await connections.host(for: remote, request: .subsystem("sftp")).sftp()()
+            return limit?.limiting(stream) ?? stream
+        } run: { [connections] command in
+            guard let host = try await connections.host(for: remote, request: .subsystem("sftp")) as? ClientHost else {
+                throw ClientError.requestRefused("to run a program")
+            }
+            return try await host.run(command)
+        } isLoss: { error in
+            (error as? TransportError)?.isLoss ?? false
+        } note: { [options] text in
+            if options.verbosity > 0 { StandardError.write("debug1: \(text)\n") }
+        }
     }
 
     private var tuning: SFTPTuning {
@@ -132,11 +150,12 @@ struct CopyCommand {
 
     private func upload(_ files: [LocalPath], to target: Location.Remote) async throws -> TransferSummary {
         try await throughSFTP(target) { open, reconnect in
-            var uploadOptions = uploadOptions
+            var uploadOptions = sftpOptions
             uploadOptions.opensAhead = try await connections.host(for: target, request: .subsystem("sftp"))
                 .refusesToWriteDirectories
             return try await SFTPUpload(
-                open: open, options: uploadOptions, observer: observer, reconnect: reconnect
+                open: open, options: uploadOptions, observer: observer, hashing: hashing(on: target),
+                reconnect: reconnect
             ).run(files, to: target.path)
         } otherwise: {
             // The entries of a directory without a name must go into something.
@@ -156,12 +175,9 @@ struct CopyCommand {
         _ paths: [[UInt8]], from source: Location.Remote, to target: LocalPath
     ) async throws -> TransferSummary {
         try await throughSFTP(source) { open, reconnect in
-            var downloadOptions = SFTPOptions(
-                recursive: options.recursive, preserve: options.preserve,
-                targetMustBeDirectory: options.targetMustBeDirectory)
-            downloadOptions.tuning = tuning
-            return try await SFTPDownload(
-                open: open, options: downloadOptions, observer: observer, reconnect: reconnect
+            try await SFTPDownload(
+                open: open, options: sftpOptions, observer: observer, hashing: hashing(on: source),
+                reconnect: reconnect
             ).run(paths, into: target)
         } otherwise: {
             var summary = TransferSummary()
@@ -222,7 +238,7 @@ struct CopyCommand {
     private func reconnector(
         to remote: Location.Remote, _ host: any RemoteHost, _ watch: AnswerWatch
     ) -> SFTPReconnector? {
-        guard options.retries > 0, host is ClientHost else { return nil }
+        guard host is ClientHost else { return nil }
         let reconnection = Reconnection(to: remote, options, connections, watch)
         return { [limit] loss, hasProgressed in
             let host = try await reconnection.host(after: loss, hasProgressed: hasProgressed)
@@ -243,7 +259,7 @@ struct CopyCommand {
         try options.refuseLongOptions("between two servers")
         return try await throughSFTP(source) { from, _ in
             try await throughSFTP(target) { to, _ in
-                try await SFTPRelay(from: from, to: to, options: uploadOptions, observer: observer)
+                try await SFTPRelay(from: from, to: to, options: sftpOptions, observer: observer)
                     .run([source.path], to: target.path)
             } otherwise: {
                 throw ClientError.requestRefused("the subsystem \"sftp\"")

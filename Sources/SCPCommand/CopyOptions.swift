@@ -65,7 +65,7 @@ struct CopyOptions {
     static let usage = """
         usage: scp [-346ABCOpqRrsTv] [-c cipher] [-D sftp_server_path] [-F ssh_config] [-i identity_file]
                    [-J destination] [-l limit] [-o ssh_option] [-P port] [-S program] [-X sftp_option]
-                   [--retries number] source ... target
+                   [--resume] [--retries number] [--verify] source ... target
                scp [options] -G [user@]host
         """
 

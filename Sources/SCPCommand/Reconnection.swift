@@ -39,7 +39,7 @@ actor Reconnection {
                 reason = "\(error)"
             }
         }
-        throw CopyOptions.Fault.message("\(remote.host): \(reason)")
+        throw CopyOptions.Fault.message("\(remote.host): \(reason); the same command with --resume goes on from here")
     }
 
     private func tell(_ text: String, after pause: Int) {

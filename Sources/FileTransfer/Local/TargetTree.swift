@@ -171,6 +171,25 @@ package final class TargetTree {
         return NewFile(file: file, isNew: false, mode: mode, mask: mask, preserve: options.preserve)
     }
 
+    /// Opens a regular file that is there, for reading.
+    ///
+    /// - Throws: ``FileError``, also where something else is, or a link that is not to be followed.
+    func openAgain(_ name: [UInt8], in parent: TargetDirectory?) throws(FileError) -> LocalFile {
+        let (directory, name, isTrusted) = try place(name, in: parent)
+        let follows = isTrusted ? true : try followsLink(name, in: directory)
+        let status = try directory.status(of: name, followingLinks: follows)
+        let file = try directory.openForReading(name)
+        guard file.status.kind == .regular, file.status.identity == status.identity else {
+            throw FileError(path: file.path, operation: .open, cause: .notRegular)
+        }
+        return file
+    }
+
+    /// A regular file that is there, open for reading; nil if there is none that may be read.
+    func existingFile(_ name: [UInt8], in parent: TargetDirectory?) -> LocalFile? {
+        try? openAgain(name, in: parent)
+    }
+
     /// Whether the name is a link that was there when the transfer began.
     private func followsLink(_ name: [UInt8], in directory: LocalDirectory) throws(FileError) -> Bool {
         let status = try directory.status(of: name, followingLinks: false)

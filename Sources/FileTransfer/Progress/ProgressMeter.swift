@@ -73,12 +73,15 @@ public final class ProgressMeter: Sendable {
     /// Takes the line away while `body` writes to the terminal; it is back within a second.
     public func withoutLine<Result>(_ body: () throws -> Result) rethrows -> Result {
         try state.withLock { state in
-            if state.isLineShown, screen.isForeground {
-                screen.write("\r" + String(repeating: " ", count: max(0, screen.width - 1)) + "\r")
-                state.isLineShown = false
-            }
+            erase(&state)
             return try body()
         }
+    }
+
+    private func erase(_ state: inout State) {
+        guard state.isLineShown, screen.isForeground else { return }
+        screen.write("\r" + String(repeating: " ", count: max(0, screen.width - 1)) + "\r")
+        state.isLineShown = false
     }
 
     /// Redraws the line; called once a second.
@@ -91,6 +94,7 @@ public final class ProgressMeter: Sendable {
 
     fileprivate func withdraw(_ file: ProgressFile) {
         state.withLock { state in
+            if state.files.first?.file === file { erase(&state) }
             state.files.removeAll { $0.file === file }
             guard state.files.isEmpty else { return }
             state.timer?.cancel()

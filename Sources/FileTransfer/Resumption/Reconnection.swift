@@ -54,7 +54,7 @@ struct PartialDownload {
 
     /// Whether the file that is to be fetched is the one of which these bytes are, as far as its server tells.
     func isOf(_ attributes: SFTPAttributes) -> Bool {
-        attributes.size == source.size && attributes.times?.modified == source.modified
+        attributes.size != nil && attributes.size == source.size && attributes.times?.modified == source.modified
     }
 
     /// Whether nobody has touched the file here since it was left.

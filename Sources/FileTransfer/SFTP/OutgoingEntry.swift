@@ -44,6 +44,8 @@ final class OutgoingFile {
     let directory: OutgoingDirectory?
     /// What an earlier connection left of it at the target.
     var partial: PartialUpload?
+    /// The hash of what is at the target, once it is asked for.
+    var hash: HashAtServer?
     /// Whether OPEN went out before its directory was known to be there.
     var isEarly: Bool
     var handle = ByteBuffer()

@@ -16,17 +16,22 @@ public struct SFTPDownload: Sendable {
     private let open: SFTPOpener
     private let options: SFTPOptions
     private let observer: any TransferObserver
+    private let hashing: RemoteHashing?
     private let reconnect: SFTPReconnector?
 
-    /// - Parameter reconnect: makes a lost connection again; the download then goes on with what had not come. Without it, a
-    ///   lost connection ends the download.
+    /// - Parameters:
+    ///   - hashing: how files are hashed on the server, for ``SFTPOptions/resume`` and ``SFTPOptions/verify``.
+    ///   - reconnect: makes a lost connection again; the download then goes on with what had not come. Without it, a lost
+    ///     connection ends the download.
     public init(
         open: @escaping SFTPOpener, options: SFTPOptions = SFTPOptions(),
-        observer: any TransferObserver = SilentObserver(), reconnect: SFTPReconnector? = nil
+        observer: any TransferObserver = SilentObserver(), hashing: RemoteHashing? = nil,
+        reconnect: SFTPReconnector? = nil
     ) {
         self.open = open
         self.options = options
         self.observer = observer
+        self.hashing = options.resume || options.verify ? hashing : nil
         self.reconnect = reconnect
     }
 
@@ -38,12 +43,12 @@ public struct SFTPDownload: Sendable {
     /// - Throws: ``FileError`` if the target is not as it must be, `SFTPError` or the stream's error if the session
     ///   ended before its time.
     public func run(_ sources: [[UInt8]], into target: LocalPath) async throws -> TransferSummary {
-        let (open, options, observer, reconnect) = (open, options, observer, reconnect)
+        let (open, options, observer, hashing, reconnect) = (open, options, observer, hashing, reconnect)
         return try await DiskExecutor.run {
             try await DownloadLedger.run(open, reconnect) { open, ledger in
                 var session = SFTPDownloadSession(
                     link: SFTPLink(stream: try await open(), observer: observer), options: options, observer: observer,
-                    ledger: ledger)
+                    ledger: ledger, hasher: hashing.map { RemoteHasher($0) })
                 do {
                     return try await session.run(sources, into: target)
                 } catch {

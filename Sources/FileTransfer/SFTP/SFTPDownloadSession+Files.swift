@@ -82,8 +82,6 @@ extension SFTPDownloadSession {
     }
 
     mutating func finished(_ file: IncomingFile, _ tree: TargetTree) {
-        unfinished -= 1
-        ledger?.settle(file.path)
         if let end = file.end, file.failure == nil {
             if file.transfer == nil { create(file, tree) }
             do throws(FileError) {
@@ -96,7 +94,15 @@ extension SFTPDownloadSession {
                 file.failure = "\(RemoteError(path: file.path, reason: .shrank(bytes: end, of: file.size)))"
             }
         }
+        let new = file.new
         file.new = nil
+        if options.verify, file.failure == nil, let new { askForHash(of: file, new, tree) } else { done(file, tree) }
+    }
+
+    /// All is done that will be done of a file.
+    mutating func done(_ file: IncomingFile, _ tree: TargetTree) {
+        unfinished -= 1
+        ledger?.settle(file.path)
         if let failure = file.failure { warn(failure) } else { summary.files += 1 }
         if let transfer = file.transfer {
             underWay[transfer.number] = nil

@@ -9,6 +9,7 @@ extension SFTPDownloadSession {
     /// A file's handle has come: it is asked for, from where the last connection left it.
     mutating func opened(_ file: IncomingFile, _ tree: TargetTree) {
         file.partial = ledger?.take(file.path)
+        if file.partial == nil, options.resume { askForRest(of: file, tree) }
         if file.partial != nil { create(file, tree) }
         if file.failure == nil { return reading.append(file) }
         close(file.handle)
@@ -35,12 +36,21 @@ extension SFTPDownloadSession {
     /// The connection is lost: what is known of the files under way is kept for the next one.
     mutating func leave() {
         for file in underWay.values {
+            if let present = file.present { leave(file, verifying: present) }
             if let transfer = file.transfer { observer.fileInterrupted(transfer) }
-            if let ledger, let new = file.new { leave(file, new, ledger) }
+            if let ledger, let new = file.new { leave(file, new, ledger) } else { summary.bytes -= file.counted }
             file.new = nil
         }
         underWay = [:]
         ledger?.leave(summary)
+    }
+
+    /// All of a file is here, and the hash of its source has not come.
+    private func leave(_ file: IncomingFile, verifying present: LocalFile) {
+        file.present = nil
+        guard let ledger, let size = file.end, size >= Self.worthGoingOn, let status = try? present.currentStatus()
+        else { return }
+        ledger.leave(PartialDownload(written: size, of: file.attributes, at: status), of: file.path)
     }
 
     private mutating func leave(_ file: IncomingFile, _ new: NewFile, _ ledger: DownloadLedger) {

@@ -43,6 +43,8 @@ struct SFTPDownloadSession {
     let observer: any TransferObserver
     /// What is done, for the case that the connection is lost; nil where the download ends with it.
     let ledger: DownloadLedger?
+    /// Nil where nothing is to be hashed, or there is no way to.
+    let hasher: RemoteHasher?
     var summary = TransferSummary()
 
     /// Directories to be listed, the next one last.
@@ -54,6 +56,8 @@ struct SFTPDownloadSession {
     var reading = CircularBuffer<IncomingFile>()
     /// Files that were begun here and are not done, by their numbers.
     var underWay: [Int: IncomingFile] = [:]
+    /// Files that are here and whose hashes are to be compared.
+    var verifying = CircularBuffer<IncomingFile>()
     /// Handles the server holds for us.
     var openHandles = 0
     /// Files and directories that are not done.
@@ -64,16 +68,19 @@ struct SFTPDownloadSession {
     var started = 0
 
     init(
-        link: consuming SFTPLink<Tag>, options: SFTPOptions, observer: any TransferObserver, ledger: DownloadLedger?
+        link: consuming SFTPLink<Tag>, options: SFTPOptions, observer: any TransferObserver, ledger: DownloadLedger?,
+        hasher: RemoteHasher?
     ) {
         self.link = link
         self.options = options
         self.observer = observer
         self.ledger = ledger
+        self.hasher = hasher
         if let ledger { summary = ledger.summary }
     }
 
     mutating func run(_ sources: [[UInt8]], into target: LocalPath) async throws -> TransferSummary {
+        if options.verify, try await hasher?.hasMeans() != true { throw VerificationError.noMeans }
         let matches: [RemoteMatch]
         let tree: TargetTree
         if let known = ledger?.target {
@@ -88,14 +95,16 @@ struct SFTPDownloadSession {
         for match in matches.reversed() { begin(match, tree) }
         while unfinished > 0 {
             try Task.checkCancellation()
-            while fill(tree) { try await link.flush() }
+            while try await fill(tree) { try await link.flush() }
             try await link.flush()
             guard unfinished > 0 else { break }
+            if try await verifyNext(tree) { continue }
             try await link.wait()
             while let event = try link.next() { handle(event, tree) }
         }
         try await link.flush()
         try await link.stream.finishWriting()
+        await hasher?.close()
         return summary
     }
 
@@ -184,13 +193,14 @@ struct SFTPDownloadSession {
     /// Adds requests until a block is full or nothing may be asked before answers come.
     ///
     /// - Returns: whether there may be more to add.
-    mutating func fill(_ tree: TargetTree) -> Bool {
+    mutating func fill(_ tree: TargetTree) async throws -> Bool {
         while link.session.output.readableBytes < BlockPool.blockSize / 4 {
             if let file = reading.first, unansweredBytes < unansweredLimit,
                 options.tuning.hasRoom(unanswered: unansweredReads)
             {
+                if file.hash != nil { try await compare(file, tree) }
                 if file.wantsReads { read(file) } else { _ = reading.popFirst() }
-            } else if !waiting.isEmpty, openHandles < openLimit, let file = waiting.popFirst() {
+            } else if !waiting.isEmpty, openHandles + verifying.count < openLimit, let file = waiting.popFirst() {
                 openHandles += 1
                 link.session.send(
                     .open(path: ByteBuffer(bytes: file.path), flags: .read, SFTPAttributes()), .opened(file))

@@ -8,17 +8,27 @@ extension SFTPUploadSession {
 
     /// A file's handle has come: it is sent, or first it is seen how much of it is there.
     mutating func opened(_ file: OutgoingFile) {
-        guard let partial = file.partial, partial.isOf(file.file.status) else { return ready.append(file) }
+        if let partial = file.partial, !partial.isOf(file.file.status) { file.partial = nil }
+        guard file.partial != nil || options.resume, !isSpecial(file) else { return ready.append(file) }
         send(.fstat(handle: file.handle), .measured(file))
     }
 
-    /// Sends a file from where the last connection left it, if all that was left is still there.
-    mutating func goOn(_ file: OutgoingFile, _ target: SFTPAttributes) {
-        guard let partial = file.partial, let size = target.size, size >= UInt64(partial.written),
-            target.kind == .regular || target.kind == nil
+    /// Sends a file from where the last connection left it, if all that was left is still there; or from where an earlier
+    /// copy left it, if that is to be and its hash will be the right one.
+    mutating func measured(_ file: OutgoingFile, _ target: SFTPAttributes) {
+        guard let partial = file.partial else {
+            if options.resume { askForRest(of: file, target) }
+            return
+        }
+        guard let size = target.size, size >= UInt64(partial.written), target.kind == .regular || target.kind == nil
         else { return }
-        file.begin(at: partial.written)
-        summary.bytes += partial.written
+        goOn(file, at: partial.written)
+    }
+
+    /// So many bytes are at the target.
+    mutating func goOn(_ file: OutgoingFile, at start: Int64) {
+        file.begin(at: start)
+        summary.bytes += start
     }
 
     /// Whether a directory that is there was made by this upload: over an earlier connection, or as an entry of one that was.

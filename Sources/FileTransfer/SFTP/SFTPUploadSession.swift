@@ -30,6 +30,8 @@ struct SFTPUploadSession {
     let stripes: Stripes
     /// What is done, for the case that the connection is lost; nil where the upload ends with it.
     let ledger: UploadLedger?
+    /// Nil where nothing is to be hashed, or there is no way to.
+    let hasher: RemoteHasher?
     var summary = TransferSummary()
 
     var target = UploadTarget()
@@ -39,6 +41,8 @@ struct SFTPUploadSession {
     var ready = CircularBuffer<OutgoingFile>()
     /// Files that were begun and are not done, by their numbers.
     var underWay: [Int: OutgoingFile] = [:]
+    /// Files that are at the target and whose hashes are to be compared.
+    var verifying = CircularBuffer<OutgoingFile>()
     /// Files between OPEN and CLOSE.
     var openFiles = 0
     /// Files and directories that are not done.
@@ -50,13 +54,14 @@ struct SFTPUploadSession {
 
     init(
         link: consuming SFTPLink<Tag>, options: SFTPOptions, observer: any TransferObserver, stripes: Stripes,
-        ledger: UploadLedger?
+        ledger: UploadLedger?, hasher: RemoteHasher?
     ) {
         self.link = link
         self.options = options
         self.observer = observer
         self.stripes = stripes
         self.ledger = ledger
+        self.hasher = hasher
         if let ledger { summary = ledger.summary }
     }
 
@@ -69,6 +74,7 @@ struct SFTPUploadSession {
             while try await fill(walk, &hasMore) { try await link.flush() }
             try await link.flush()
             guard hasMore || unfinished > 0 else { break }
+            if try await verifyNext() { continue }
             try await link.wait()
             while let event = try link.next() {
                 if case .reply(let tag, let reply) = event { handle(tag, reply) }
@@ -76,6 +82,7 @@ struct SFTPUploadSession {
         }
         try await link.flush()
         try await link.stream.finishWriting()
+        await hasher?.close()
         return summary
     }
 
@@ -96,7 +103,7 @@ struct SFTPUploadSession {
                 options.tuning.hasRoom(unanswered: unansweredWrites)
             {
                 try await sendBlock(file)
-            } else if hasMore, openFiles < openLimit {
+            } else if hasMore, openFiles + verifying.count < openLimit {
                 if let item = walk.next() { begin(item, walk) } else { hasMore = false }
             } else {
                 return false
@@ -172,6 +179,7 @@ struct SFTPUploadSession {
     /// Sends the next block of a file, or the end behind the last one.
     mutating func sendBlock(_ file: OutgoingFile) async throws {
         if !file.isStarted {
+            try await compare(file)
             file.isStarted = true
             observer.fileStarted(file.transfer)
             if link.roundTrip >= Stripes.worthwhileRoundTrip, file.size - file.offset >= Stripes.worthwhileSize,
@@ -272,7 +280,7 @@ struct SFTPUploadSession {
         file.unanswered += 1
         send(.close(handle: file.handle), .closed(file))
         // Closing what was only read cannot lose anything.
-        try? file.file.close()
+        if !options.verify { try? file.file.close() }
     }
 
     // MARK: Answers
@@ -290,7 +298,7 @@ struct SFTPUploadSession {
                 refused(file, status)
             }
         case .measured(let file):
-            if case .attributes(let attributes) = reply { goOn(file, attributes) }
+            if case .attributes(let attributes) = reply { measured(file, attributes) }
             ready.append(file)
         case .written(let file, let offset, let count):
             unansweredBytes -= count
@@ -331,7 +339,7 @@ struct SFTPUploadSession {
         if status.code != .ok, file.failure == nil {
             file.failure = "\(Printable.text(file.path)): \(what): \(status)"
         }
-        if file.isClosing, file.unanswered == 0 { finished(file) }
+        if file.isClosing, file.unanswered == 0 { closed(file) }
     }
 
     mutating func refused(_ file: OutgoingFile, _ status: SFTPStatus) {
