@@ -62,7 +62,7 @@ let package = Package(
             ]),
         module("SCP", ["SSHWire", nioCore]),
         module("SFTP", ["SSHWire", nioCore]),
-        module("FileTransfer", ["SSHWire", "SCP", "SFTP", "CSystemCalls", nioCore, nioPosix]),
+        module("FileTransfer", ["SSHWire", "SCP", "SFTP", "CSystemCalls", nioCore, nioPosix, crypto]),
         module(
             "FileServer",
             [
@@ -110,7 +110,9 @@ let package = Package(
                 "FileServer", "SSHServer", "SSHClient", "SSHTransport", "FileTransfer", "SFTP", "SCP", "SSHWire",
                 "SSHKeys", "TestSupport", nioCore, nioPosix, metricsTestKit,
             ]),
-        tests("SCPCommandTests", ["SCPCommand", "SSHClient", "TestSupport"]),
+        tests(
+            "SCPCommandTests",
+            ["SCPCommand", "SSHClient", "SSHTransport", "SSHConnection", "SSHWire", "SFTP", "TestSupport"]),
         tests("SCPDCommandTests", ["SCPDCommand", "SSHServer", "TestSupport", logging]),
         tests(
             "InteropTests",

@@ -6,6 +6,8 @@ public struct FileInTransfer: Hashable, Sendable {
     public let path: LocalPath
     /// In bytes; what its source said when the copy began.
     public let size: Int64
+    /// Bytes from the beginning on that were at the target before, and are not copied again.
+    public internal(set) var present: Int64 = 0
 }
 
 /// Told what a transfer does, on the transfer's thread: return soon.
@@ -16,6 +18,8 @@ public protocol TransferObserver: Sendable {
     func bytesTransferred(_ count: Int, of file: FileInTransfer)
     /// Nothing more comes of the file. `isComplete` is false if it was not copied whole; a warning tells why.
     func fileFinished(_ file: FileInTransfer, isComplete: Bool)
+    /// The connection was lost; nothing more comes of the file under this number.
+    func fileInterrupted(_ file: FileInTransfer)
     /// A line for a person: something was not copied, or not as it should be. Printable.
     func warning(_ text: String)
     /// Whether ``trace(_:)`` is to be called at all.
@@ -28,6 +32,7 @@ extension TransferObserver {
     public func fileStarted(_ file: FileInTransfer) {}
     public func bytesTransferred(_ count: Int, of file: FileInTransfer) {}
     public func fileFinished(_ file: FileInTransfer, isComplete: Bool) {}
+    public func fileInterrupted(_ file: FileInTransfer) {}
     public func warning(_ text: String) {}
     public var wantsTrace: Bool { false }
     public func trace(_ text: String) {}

@@ -16,7 +16,7 @@ final class AnswerWatch: Sendable {
     func opener(_ open: @escaping SFTPOpener, limit: RateLimit?) -> SFTPOpener {
         {
             let stream = try await open()
-            if let channel = stream as? SSHChannel { self.channels.withLock { $0.append(channel) } }
+            if !self.hasAnswer, let channel = stream as? SSHChannel { self.channels.withLock { $0.append(channel) } }
             return Stream(base: limit?.limiting(stream) ?? stream, watch: self)
         }
     }

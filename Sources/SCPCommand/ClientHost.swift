@@ -17,6 +17,9 @@ struct ClientHost: RemoteHost {
             })
     }
 
+    /// Runs a command whose standard error is nobody's business.
+    func run(_ command: [UInt8]) async throws -> any ByteStream { try await client.exec(command) }
+
     func sftp() -> SFTPOpener {
         { try await client.subsystem("sftp") }
     }

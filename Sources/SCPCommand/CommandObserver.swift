@@ -17,7 +17,11 @@ final class CommandObserver: TransferObserver {
     }
 
     func fileStarted(_ file: FileInTransfer) {
-        guard let line = meter?.begin(name: file.path.lastComponent, total: UInt64(max(0, file.size))) else { return }
+        guard
+            let line = meter?.begin(
+                name: file.path.lastComponent, total: UInt64(max(0, file.size)),
+                startingAt: UInt64(max(0, file.present)))
+        else { return }
         files.withLock { $0[file] = line }
     }
 
@@ -29,6 +33,11 @@ final class CommandObserver: TransferObserver {
     func fileFinished(_ file: FileInTransfer, isComplete: Bool) {
         guard meter != nil else { return }
         files.withLock { $0.removeValue(forKey: file) }?.finish()
+    }
+
+    func fileInterrupted(_ file: FileInTransfer) {
+        guard meter != nil else { return }
+        files.withLock { $0.removeValue(forKey: file) }?.withdraw()
     }
 
     func warning(_ text: String) { if !isRemote { Self.tell(text) } }

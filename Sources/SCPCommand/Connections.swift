@@ -14,7 +14,7 @@ actor Connections {
     func host(
         for remote: Location.Remote, request: ClientConfiguration.Request
     ) async throws -> any RemoteHost {
-        var key = "\(remote.user ?? "")@\(remote.host):\(remote.port ?? 0)"
+        var key = Self.key(remote)
         var program: ProgramHost?
         if case .subsystem = request, let host = options.localServer(for: remote) {
             key += " sftp"
@@ -35,6 +35,18 @@ actor Connections {
         }
         hosts[key] = result
         return try result.get()
+    }
+
+    private static func key(_ remote: Location.Remote) -> String {
+        "\(remote.user ?? "")@\(remote.host):\(remote.port ?? 0)"
+    }
+
+    /// A new way to a host whose connection was lost, or could not be made again.
+    ///
+    /// - Throws: as ``host(for:request:)``.
+    func hostAgain(for remote: Location.Remote, request: ClientConfiguration.Request) async throws -> any RemoteHost {
+        if case .success(let host)? = hosts.removeValue(forKey: Self.key(remote)) { _ = await host.close() }
+        return try await host(for: remote, request: request)
     }
 
     private func connect(

@@ -107,7 +107,8 @@ struct CopyCommand {
     }
 
     private func copy(_ source: LocalPath, to target: LocalPath) async throws -> TransferSummary {
-        try await LocalCopy(
+        try options.refuseLongOptions("on one machine")
+        return try await LocalCopy(
             options: .init(
                 recursive: options.recursive, preserve: options.preserve,
                 targetMustBeDirectory: options.targetMustBeDirectory),
@@ -115,12 +116,30 @@ struct CopyCommand {
         ).run([source], to: target)
     }
 
-    private var uploadOptions: SFTPOptions {
+    private var sftpOptions: SFTPOptions {
         var result = SFTPOptions(
             recursive: options.recursive, preserve: options.preserve,
             targetMustBeDirectory: options.targetMustBeDirectory)
         result.tuning = tuning
+        (result.resume, result.verify) = (options.long.resume, options.long.verify)
         return result
+    }
+
+    /// How files are hashed on a host, over whichever connection to it there is then.
+    private func hashing(on remote: Location.Remote) -> RemoteHashing {
+        RemoteHashing { [connections, limit] in
+            let stream = try await connections.host(for: remote, request: .subsystem("sftp")).sftp()()
+            return limit?.limiting(stream) ?? stream
+        } run: { [connections] command in
+            guard let host = try await connections.host(for: remote, request: .subsystem("sftp")) as? ClientHost else {
+                throw ClientError.requestRefused("to run a program")
+            }
+            return try await host.run(command)
+        } isLoss: { error in
+            (error as? TransportError)?.isLoss ?? false
+        } note: { [options] text in
+            if options.verbosity > 0 { StandardError.write("debug1: \(text)\n") }
+        }
     }
 
     private var tuning: SFTPTuning {
@@ -130,12 +149,14 @@ struct CopyCommand {
     }
 
     private func upload(_ files: [LocalPath], to target: Location.Remote) async throws -> TransferSummary {
-        try await throughSFTP(target) { open in
-            var uploadOptions = uploadOptions
+        try await throughSFTP(target) { open, reconnect in
+            var uploadOptions = sftpOptions
             uploadOptions.opensAhead = try await connections.host(for: target, request: .subsystem("sftp"))
                 .refusesToWriteDirectories
-            return try await SFTPUpload(open: open, options: uploadOptions, observer: observer)
-                .run(files, to: target.path)
+            return try await SFTPUpload(
+                open: open, options: uploadOptions, observer: observer, hashing: hashing(on: target),
+                reconnect: reconnect
+            ).run(files, to: target.path)
         } otherwise: {
             // The entries of a directory without a name must go into something.
             let hasUnnamed = options.recursive && files.contains { !$0.hasName }
@@ -153,13 +174,11 @@ struct CopyCommand {
     private func download(
         _ paths: [[UInt8]], from source: Location.Remote, to target: LocalPath
     ) async throws -> TransferSummary {
-        try await throughSFTP(source) { open in
-            var downloadOptions = SFTPOptions(
-                recursive: options.recursive, preserve: options.preserve,
-                targetMustBeDirectory: options.targetMustBeDirectory)
-            downloadOptions.tuning = tuning
-            return try await SFTPDownload(open: open, options: downloadOptions, observer: observer)
-                .run(paths, into: target)
+        try await throughSFTP(source) { open, reconnect in
+            try await SFTPDownload(
+                open: open, options: sftpOptions, observer: observer, hashing: hashing(on: source),
+                reconnect: reconnect
+            ).run(paths, into: target)
         } otherwise: {
             var summary = TransferSummary()
             for path in paths {
@@ -189,15 +208,20 @@ struct CopyCommand {
 
     /// Copies by SFTP, or by the SCP protocol if the user says so or the server has no SFTP.
     private func throughSFTP(
-        _ remote: Location.Remote, _ sftp: (@escaping SFTPOpener) async throws -> TransferSummary,
+        _ remote: Location.Remote, _ sftp: (@escaping SFTPOpener, SFTPReconnector?) async throws -> TransferSummary,
         otherwise scp: () async throws -> TransferSummary
     ) async throws -> TransferSummary {
-        if options.transferProtocol == .scp { return try await scp() }
+        if options.transferProtocol == .scp {
+            try options.refuseLongOptions("with the scp protocol")
+            return try await scp()
+        }
         let host = try await connections.host(for: remote, request: .subsystem("sftp"))
+        if !(host is ClientHost) { try options.refuseLongOptions("over a connection that another program makes") }
         let watch = AnswerWatch()
         if options.verbosity > 0, host is ClientHost { StandardError.write("debug1: Sending subsystem: sftp\n") }
         do {
-            return try await sftp(watch.opener(host.sftp(), limit: limit))
+            let reconnect = reconnector(to: remote, host, watch)
+            return try await sftp(watch.opener(host.sftp(), limit: limit), reconnect)
         } catch let error where Self.meansNoSFTP(error, hasAnswer: watch.hasAnswer) {
             guard options.transferProtocol == .sftpIfThere else {
                 let (text, hint) = ("\(error)", "use -O for the scp protocol")
@@ -205,7 +229,20 @@ struct CopyCommand {
             }
             if options.verbosity > 0 { StandardError.write("debug1: \(error): falling back to the scp protocol\n") }
             await watch.settle()
+            try options.refuseLongOptions("with the scp protocol, and the server has no other")
             return try await scp()
+        }
+    }
+
+    /// What makes the connection to a host again; nil where that is not to be done, or not by us.
+    private func reconnector(
+        to remote: Location.Remote, _ host: any RemoteHost, _ watch: AnswerWatch
+    ) -> SFTPReconnector? {
+        guard host is ClientHost else { return nil }
+        let reconnection = Reconnection(to: remote, options, connections, watch)
+        return { [limit] loss, hasProgressed in
+            let host = try await reconnection.host(after: loss, hasProgressed: hasProgressed)
+            return watch.opener(host.sftp(), limit: limit)
         }
     }
 
@@ -219,9 +256,10 @@ struct CopyCommand {
 
     /// Remote to remote, through this machine: what one server sends, the other receives.
     private func relay(_ source: Location.Remote, _ target: Location.Remote) async throws -> TransferSummary {
-        try await throughSFTP(source) { from in
-            try await throughSFTP(target) { to in
-                try await SFTPRelay(from: from, to: to, options: uploadOptions, observer: observer)
+        try options.refuseLongOptions("between two servers")
+        return try await throughSFTP(source) { from, _ in
+            try await throughSFTP(target) { to, _ in
+                try await SFTPRelay(from: from, to: to, options: sftpOptions, observer: observer)
                     .run([source.path], to: target.path)
             } otherwise: {
                 throw ClientError.requestRefused("the subsystem \"sftp\"")
@@ -233,6 +271,7 @@ struct CopyCommand {
 
     /// Remote to remote, by an scp that runs on the first host.
     private func direct(_ source: Location.Remote, _ target: Location.Remote) async throws -> TransferSummary {
+        try options.refuseLongOptions("between two servers")
         if target.port != nil {
             throw CopyOptions.Fault.message("target port not supported with two remote hosts and the -R option")
         }
@@ -289,6 +328,7 @@ struct CopyCommand {
 
     /// The remote end of somebody else's copy, over standard input and output.
     private func serve(_ role: CopyOptions.ServerRole) async throws -> TransferSummary {
+        try options.refuseLongOptions("at the server's end")
         let stream = DescriptorStream(input: 0, output: 1, closesOutput: false)
         switch role {
         case .source:

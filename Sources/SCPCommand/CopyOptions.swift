@@ -38,6 +38,8 @@ struct CopyOptions {
     /// `-o` settings in the order typed, `-i`, `-B` and `-J` among them.
     private var settings: [Setting] = []
     private(set) var port: Int?
+    /// What the options that are this command's alone say.
+    private(set) var long = LongOptions()
 
     /// One of the settings in the order typed.
     private enum Setting {
@@ -63,7 +65,7 @@ struct CopyOptions {
     static let usage = """
         usage: scp [-346ABCOpqRrsTv] [-c cipher] [-D sftp_server_path] [-F ssh_config] [-i identity_file]
                    [-J destination] [-l limit] [-o ssh_option] [-P port] [-S program] [-X sftp_option]
-                   source ... target
+                   [--resume] [--retries number] [--verify] source ... target
                scp [options] -G [user@]host
         """
 
@@ -79,11 +81,14 @@ struct CopyOptions {
     init(_ arguments: [[UInt8]]) throws(Fault) {
         let parsed: CommandArguments
         do {
-            parsed = try CommandArguments(arguments, flags: "346ABCGOTRdfpqrstv", valued: "DFJPSXcilo")
+            parsed = try CommandArguments(
+                arguments, flags: "346ABCGOTRdfpqrstv", valued: "DFJPSXcilo", long: LongOptions.names)
         } catch {
             switch error {
             case .unknown(let letter): throw .message("unknown option -- \(letter)\n\(Self.usage)")
             case .valueMissing(let letter): throw .message("option requires an argument -- \(letter)\n\(Self.usage)")
+            case .longValueMissing(let name): throw .message("option requires an argument -- \(name)\n\(Self.usage)")
+            case .longValueUnwanted(let name): throw .message("option takes no argument -- \(name)\n\(Self.usage)")
             }
         }
         showsConfiguration = parsed.options.contains { $0.letter == "G" }
@@ -91,6 +96,7 @@ struct CopyOptions {
             try apply(option)
             programArguments += Self.programArguments(for: option)
         }
+        for option in parsed.longOptions { try long.apply(option) }
         if showsConfiguration {
             guard parsed.operands.count == 1, let host = parsed.operands.first else { throw .usage }
             target = .remote(Self.host(host))
@@ -170,7 +176,7 @@ struct CopyOptions {
     }
 
     /// A decimal number without anything around it.
-    private static func number(_ text: String) -> Int? {
+    static func number(_ text: String) -> Int? {
         text.utf8.allSatisfy { (0x30...0x39).contains($0) } ? Int(text) : nil
     }
 

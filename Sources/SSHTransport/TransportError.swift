@@ -26,6 +26,16 @@ extension TransportError {
     package var isGoodbye: Bool {
         if case .connection(.disconnected(.byApplication, _)) = self { true } else { false }
     }
+
+    /// Whether nobody did anything wrong: the network failed, or the server was stopped or gave its client up.
+    package var isLoss: Bool {
+        switch self {
+        case .closedByPeer, .broken, .unresponsive: true
+        case .connection(.disconnected(let reason, _)):
+            [.byApplication, .connectionLost, .tooManyConnections].contains(reason)
+        default: false
+        }
+    }
 }
 
 extension TransportError: CustomStringConvertible {

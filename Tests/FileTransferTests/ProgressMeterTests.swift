@@ -26,6 +26,21 @@ struct ProgressMeterTests {
 
     private func name(_ text: String) -> [UInt8] { Array(text.utf8) }
 
+    @Test("A file that is withdrawn leaves no line, and goes on in another where it was")
+    func withdrawn() {
+        let meter = ProgressMeter(screen: paper)
+        let file = meter.begin(name: name("a"), total: 4096, startingAt: 0, now: start)
+        file.advance(by: 1024)
+        _ = paper.take()
+        file.withdraw()
+        #expect(paper.take() == [String(repeating: " ", count: 59)])
+        meter.tick(now: start + .seconds(1))
+        file.finish()
+        #expect(paper.take() == [])
+        _ = meter.begin(name: name("a"), total: 4096, startingAt: 1024, now: start + .seconds(2))
+        #expect(paper.take() == ["a                          25% 1024     0.0KB/s   --:-- ETA"])
+    }
+
     @Test("A file's line is drawn at its beginning, at each tick and at its end")
     func oneFile() {
         let meter = ProgressMeter(screen: paper)

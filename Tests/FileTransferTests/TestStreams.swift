@@ -52,6 +52,16 @@ struct ChildProcess {
 
     init(_ arguments: [String]) throws { try self.init(arguments.map { Array($0.utf8) }) }
 
+    /// Takes the program both its pipes and waits for its end, while nobody reads or writes.
+    func cutOff() async {
+        stream.closeOutput()
+        close(input)
+        try? await onThread { [identifier] in
+            var status: Int32 = 0
+            while waitpid(identifier, &status, 0) == -1, errno == EINTR {}
+        }
+    }
+
     /// Ends the program's input and waits for its end; the exit status, or -1 after a signal.
     func wait() -> Int {
         stream.closeOutput()

@@ -55,7 +55,8 @@ struct ConnectionFailureTests {
         let relay = try Relay(to: peer.port, fault: .blackHole(.toClient, after: 300_000))
         try writeFile(noise(3_000_000), at: peer.directory.file("a"))
         let finished = try await peer.scp(
-            ["-oServerAliveInterval=1", "-oServerAliveCountMax=1"], [peer.remote("a"), peer.directory.file("b")],
+            ["--retries=0", "-oServerAliveInterval=1", "-oServerAliveCountMax=1"],
+            [peer.remote("a"), peer.directory.file("b")],
             port: relay.port)
         #expect(finished.status == .exited(1))
         #expect(finished.errorText.contains("not responding"), "\(finished)")
@@ -173,7 +174,7 @@ struct ConnectionFailureTests {
             isUpload
             ? [peer.directory.file("source/a"), peer.directory.file("source/b"), peer.remote("target")]
             : [peer.remote("source/a"), peer.remote("source/b"), peer.directory.file("target")]
-        let finished = try await peer.scp([], operands, port: relay.port)
+        let finished = try await peer.scp(["--retries=0"], operands, port: relay.port)
         #expect(finished.status == .exited(1), "\(finished)")
         #expect(finished.errorText.hasPrefix("scp: "), "\(finished)")
         for name in ["a", "b"] {

@@ -55,6 +55,28 @@ struct CommandArgumentsTests {
             try CommandArguments([[45, 0xff]], flags: "r", valued: "")
         }
     }
+
+    @Test("Long options stand among the others, their values behind = or in a word of their own")
+    func long() throws {
+        func parse(_ words: String...) throws -> CommandArguments {
+            try CommandArguments(bytes(words), flags: "r", valued: "P", long: ["count": true, "flag": false])
+        }
+        func option(_ name: String, _ value: String = "") -> CommandArguments.LongOption {
+            .init(name: name, value: value)
+        }
+        let parsed = try parse("-r", "--count=3", "--flag", "-P22", "--count", "--", "--", "--flag")
+        #expect(parsed.options == options(("r", ""), ("P", "22")))
+        #expect(parsed.longOptions == [option("count", "3"), option("flag"), option("count", "--")])
+        #expect(parsed.operands == bytes(["--flag"]))
+        #expect(try parse("-P", "--flag").options == options(("P", "--flag")))
+        #expect(try parse("--count=").longOptions == [option("count")])
+        #expect(try parse("a", "--flag").operands == bytes(["a", "--flag"]))
+        #expect(throws: CommandArguments.Fault.longValueMissing("count")) { try parse("--count") }
+        #expect(throws: CommandArguments.Fault.longValueUnwanted("flag")) { try parse("--flag=1") }
+        for word in ["--fla", "--flags", "--Flag", "---flag"] {
+            #expect(throws: CommandArguments.Fault.unknown("-")) { try parse(word) }
+        }
+    }
 }
 
 @Suite("The options of scp")
@@ -73,6 +95,16 @@ struct CopyOptionsTests {
         #expect(options.verbosity == 3)
         let none = try CopyOptions.empty
         #expect(!none.recursive && !none.preserve && !none.quiet && !none.trustsNames && none.verbosity == 0)
+    }
+
+    @Test("A lost connection is made again a few times, or as often as the user says")
+    func retries() throws {
+        #expect(try CopyOptions.empty.retries == LongOptions.usualRetries)
+        #expect(try parse("--retries", "0", "a", "b").retries == 0)
+        #expect(try parse("-r", "--retries=12", "a", "b").retries == 12)
+        for word in ["", "-1", "x", "1.5", "99999999"] {
+            #expect(throws: CopyOptions.Fault.self) { try parse("--retries", word, "a", "b") }
+        }
     }
 
     @Test("Several sources want a directory")

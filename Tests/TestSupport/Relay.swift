@@ -57,6 +57,8 @@ package final class Relay: Sendable {
 
     private struct State {
         var fault: Fault
+        /// Of connections after the next one, if that is another.
+        var laterFault: Fault?
         var stopped = false
         /// Open sockets; whoever takes one out closes it.
         var connections: [Int: Connection] = [:]
@@ -104,7 +106,11 @@ package final class Relay: Sendable {
     }
 
     /// Sets the fault of connections made from now on.
-    package func setFault(_ fault: Fault) { state.withLock { $0.fault = fault } }
+    ///
+    /// - Parameter later: that of connections after the next one, if that is another.
+    package func setFault(_ fault: Fault, later: Fault? = nil) {
+        state.withLock { ($0.fault, $0.laterFault) = (fault, later) }
+    }
 
     /// Breaks all connections there are now.
     package func cutAll(reset: Bool = false) {
@@ -145,6 +151,7 @@ package final class Relay: Sendable {
             let connection = Connection(
                 number: state.accepted, client: client, server: server, link: link, fault: state.fault)
             state.connections[state.accepted] = connection
+            if let later = state.laterFault { (state.fault, state.laterFault) = (later, nil) }
             return (connection, state.stopped)
         }
         if isStopped { connection.breakOff(reset: false) }

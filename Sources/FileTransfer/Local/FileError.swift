@@ -31,6 +31,8 @@ public struct FileError: Error, Equatable, Sendable {
         case intoItself(LocalPath)
         /// Another directory stands where this one did a moment ago.
         case directoryReplaced
+        /// Another file stands where this one did a moment ago.
+        case fileReplaced
         /// Directories are nested deeper than this.
         case tooDeep(limit: Int)
         /// The peer's data ended before this file's did.
@@ -77,6 +79,7 @@ extension FileError: CustomStringConvertible {
         case .sameFile(let other): "and \(other) are the same file"
         case .intoItself(let other): "cannot copy a directory into itself, \(other)"
         case .directoryReplaced: "directory was replaced during the transfer"
+        case .fileReplaced: "file was replaced during the transfer"
         case .tooDeep(let limit): "directories nested deeper than \(limit)"
         case .incomplete(let bytes, let size): "\(bytes) of \(size) bytes received"
         case .leadsOut: "leads out of the directory that is served"

@@ -23,7 +23,7 @@ package final class TargetDirectory {
     let parent: TargetDirectory?
     let identity: FileStatus.Identity
     let followsLink: Bool
-    let isNew: Bool
+    package internal(set) var isNew: Bool
     package var attributes: FileAttributes
     /// Only some are kept open.
     fileprivate var directory: LocalDirectory?
@@ -169,6 +169,25 @@ package final class TargetTree {
             throw FileError(path: file.path, operation: .open, cause: .notRegular)
         }
         return NewFile(file: file, isNew: false, mode: mode, mask: mask, preserve: options.preserve)
+    }
+
+    /// Opens a regular file that is there, for reading.
+    ///
+    /// - Throws: ``FileError``, also where something else is, or a link that is not to be followed.
+    func openAgain(_ name: [UInt8], in parent: TargetDirectory?) throws(FileError) -> LocalFile {
+        let (directory, name, isTrusted) = try place(name, in: parent)
+        let follows = isTrusted ? true : try followsLink(name, in: directory)
+        let status = try directory.status(of: name, followingLinks: follows)
+        let file = try directory.openForReading(name)
+        guard file.status.kind == .regular, file.status.identity == status.identity else {
+            throw FileError(path: file.path, operation: .open, cause: .notRegular)
+        }
+        return file
+    }
+
+    /// A regular file that is there, open for reading; nil if there is none that may be read.
+    func existingFile(_ name: [UInt8], in parent: TargetDirectory?) -> LocalFile? {
+        try? openAgain(name, in: parent)
     }
 
     /// Whether the name is a link that was there when the transfer began.

@@ -73,12 +73,15 @@ public final class ProgressMeter: Sendable {
     /// Takes the line away while `body` writes to the terminal; it is back within a second.
     public func withoutLine<Result>(_ body: () throws -> Result) rethrows -> Result {
         try state.withLock { state in
-            if state.isLineShown, screen.isForeground {
-                screen.write("\r" + String(repeating: " ", count: max(0, screen.width - 1)) + "\r")
-                state.isLineShown = false
-            }
+            erase(&state)
             return try body()
         }
+    }
+
+    private func erase(_ state: inout State) {
+        guard state.isLineShown, screen.isForeground else { return }
+        screen.write("\r" + String(repeating: " ", count: max(0, screen.width - 1)) + "\r")
+        state.isLineShown = false
     }
 
     /// Redraws the line; called once a second.
@@ -86,6 +89,16 @@ public final class ProgressMeter: Sendable {
         state.withLock { state in
             for index in state.files.indices { sample(&state.files[index], now) }
             draw(&state, now)
+        }
+    }
+
+    fileprivate func withdraw(_ file: ProgressFile) {
+        state.withLock { state in
+            if state.files.first?.file === file { erase(&state) }
+            state.files.removeAll { $0.file === file }
+            guard state.files.isEmpty else { return }
+            state.timer?.cancel()
+            state.timer = nil
         }
     }
 
@@ -168,6 +181,9 @@ public final class ProgressFile: Sendable {
     public func advance(by bytes: Int) {
         count.wrappingAdd(UInt64(max(0, bytes)), ordering: .relaxed)
     }
+
+    /// Takes the file from the meter without a last word.
+    public func withdraw() { meter.withdraw(self) }
 
     /// Draws the line a last time, whether all of the file has arrived or not; nothing happens when called again.
     public func finish() { meter.finish(self) }

@@ -62,6 +62,16 @@ final class IncomingFile {
     var handle = ByteBuffer()
     var new: NewFile?
     var transfer: FileInTransfer?
+    /// What an earlier connection left of it at the target.
+    var partial: PartialDownload?
+    /// The hash of as much of its source as is here, once it is asked for.
+    var hash: HashAtServer?
+    /// What is here, open for reading.
+    var present: LocalFile?
+    /// What is written at the target.
+    var written = WrittenPrefix()
+    /// What the summary has of its bytes.
+    var counted: Int64 = 0
     /// The next READ begins here.
     var offset: Int64 = 0
     /// READs that are unanswered.

@@ -11,6 +11,7 @@ final class OutgoingDirectory {
     }
 
     let path: [UInt8]
+    let source: LocalPath
     let status: FileStatus
     let parent: OutgoingDirectory?
     var state = State.asked
@@ -23,8 +24,9 @@ final class OutgoingDirectory {
     /// Files that were refused before the directory was known to be there.
     var early: [OutgoingFile] = []
 
-    init(path: [UInt8], status: FileStatus, parent: OutgoingDirectory?) {
+    init(path: [UInt8], source: LocalPath, status: FileStatus, parent: OutgoingDirectory?) {
         self.path = path
+        self.source = source
         self.status = status
         self.parent = parent
         parent?.unfinished += 1
@@ -38,8 +40,12 @@ final class OutgoingDirectory {
 final class OutgoingFile {
     let file: LocalFile
     let path: [UInt8]
-    let transfer: FileInTransfer
+    private(set) var transfer: FileInTransfer
     let directory: OutgoingDirectory?
+    /// What an earlier connection left of it at the target.
+    var partial: PartialUpload?
+    /// The hash of what is at the target, once it is asked for.
+    var hash: HashAtServer?
     /// Whether OPEN went out before its directory was known to be there.
     var isEarly: Bool
     /// Whether OPEN cuts off what is there, so that no size needs to be set behind the last byte. Only where the directory was made
@@ -50,8 +56,10 @@ final class OutgoingFile {
     var offset: Int64 = 0
     /// Up to here this channel sends, before it takes another range.
     var end = Int64.max
-    /// Bytes sent through the first channel.
-    var sent: Int64 = 0
+    /// Whether the observer was told of it.
+    var isStarted = false
+    /// What the summary has of its bytes.
+    var counted: Int64 = 0
     /// Answers that are due.
     var unanswered = 0
     var isClosing = false
@@ -60,6 +68,8 @@ final class OutgoingFile {
     /// Other channels that send parts of it.
     var stripes: Task<String?, Never>?
     var ranges: FileRanges?
+    /// What is known to be written, unless other channels send parts of it too.
+    private var prefix = WrittenPrefix()
 
     init(file: LocalFile, path: [UInt8], transfer: FileInTransfer, directory: OutgoingDirectory?) {
         self.file = file
@@ -71,4 +81,20 @@ final class OutgoingFile {
     }
 
     var size: Int64 { file.status.size }
+
+    /// Bytes from the beginning on that are known to be at the target.
+    var written: Int64 { ranges?.written ?? prefix.end }
+
+    /// These bytes are at the target.
+    func wrote(_ part: Range<Int64>) {
+        if let ranges { ranges.wrote(part) } else { prefix.add(part) }
+    }
+
+    /// This many bytes are at the target already, and are not sent.
+    func begin(at start: Int64) {
+        offset = start
+        counted = start
+        prefix = WrittenPrefix(start)
+        transfer.present = start
+    }
 }

@@ -16,14 +16,23 @@ public struct SFTPDownload: Sendable {
     private let open: SFTPOpener
     private let options: SFTPOptions
     private let observer: any TransferObserver
+    private let hashing: RemoteHashing?
+    private let reconnect: SFTPReconnector?
 
+    /// - Parameters:
+    ///   - hashing: how files are hashed on the server, for ``SFTPOptions/resume`` and ``SFTPOptions/verify``.
+    ///   - reconnect: makes a lost connection again; the download then goes on with what had not come. Without it, a lost
+    ///     connection ends the download.
     public init(
         open: @escaping SFTPOpener, options: SFTPOptions = SFTPOptions(),
-        observer: any TransferObserver = SilentObserver()
+        observer: any TransferObserver = SilentObserver(), hashing: RemoteHashing? = nil,
+        reconnect: SFTPReconnector? = nil
     ) {
         self.open = open
         self.options = options
         self.observer = observer
+        self.hashing = options.resume || options.verify ? hashing : nil
+        self.reconnect = reconnect
     }
 
     /// Takes the sources one after another.
@@ -34,11 +43,19 @@ public struct SFTPDownload: Sendable {
     /// - Throws: ``FileError`` if the target is not as it must be, `SFTPError` or the stream's error if the session
     ///   ended before its time.
     public func run(_ sources: [[UInt8]], into target: LocalPath) async throws -> TransferSummary {
-        let (open, options, observer) = (open, options, observer)
+        let (open, options, observer, hashing, reconnect) = (open, options, observer, hashing, reconnect)
         return try await DiskExecutor.run {
-            var session = SFTPDownloadSession(
-                link: SFTPLink(stream: try await open(), observer: observer), options: options, observer: observer)
-            return try await session.run(sources, into: target)
+            try await DownloadLedger.run(open, reconnect) { open, ledger in
+                var session = SFTPDownloadSession(
+                    link: SFTPLink(stream: try await open(), observer: observer), options: options, observer: observer,
+                    ledger: ledger, hasher: hashing.map { RemoteHasher($0) })
+                do {
+                    return try await session.run(sources, into: target)
+                } catch {
+                    session.leave()
+                    throw error
+                }
+            }
         }
     }
 }

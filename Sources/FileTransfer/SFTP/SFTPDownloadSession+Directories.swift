@@ -33,7 +33,7 @@ extension SFTPDownloadSession {
             directory.node = try tree.enterDirectory(
                 name, attributes: Self.attributes(directory.attributes, mask: 0o1777, otherwise: 0o777),
                 in: directory.parent?.node)
-            summary.directories += 1
+            noteMade(directory)
             return true
         } catch {
             warn("\(error)")
@@ -87,6 +87,7 @@ extension SFTPDownloadSession {
     }
 
     mutating func add(_ entry: RemoteEntry) {
+        if let ledger, ledger.isSettled(entry.path) { return }
         unfinished += 1
         waiting.append(
             IncomingFile(
@@ -94,6 +95,7 @@ extension SFTPDownloadSession {
     }
 
     mutating func enter(_ entry: RemoteEntry, realPath: [UInt8]?) {
+        if let ledger, ledger.isSettled(entry.path) { return }
         guard entry.directory.depth < Self.maximumDepth else {
             return warn("\(Printable.text(entry.path)): directories nested deeper than \(Self.maximumDepth)")
         }
@@ -150,7 +152,9 @@ extension SFTPDownloadSession {
     }
 
     mutating func finish(_ directory: IncomingDirectory, _ tree: TargetTree) {
+        ledger?.settle(directory.path)
         if let node = directory.node {
+            summary.directories += 1
             do throws(FileError) {
                 try tree.finish(node)
             } catch {

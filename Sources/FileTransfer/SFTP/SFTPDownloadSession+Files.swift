@@ -24,10 +24,8 @@ extension SFTPDownloadSession {
 
     mutating func create(_ file: IncomingFile, _ tree: TargetTree) {
         let parent = file.directory?.node
-        let transfer = FileInTransfer(number: started, path: tree.path(of: file.name, in: parent), size: file.size)
+        var transfer = FileInTransfer(number: started, path: tree.path(of: file.name, in: parent), size: file.size)
         started += 1
-        file.transfer = transfer
-        observer.fileStarted(transfer)
         var mode = Self.attributes(file.attributes, mask: 0o777, otherwise: 0o666).mode
         // So that the next copy can overwrite it, as OpenSSH has it.
         if !options.preserve { mode |= 0o200 }
@@ -36,6 +34,11 @@ extension SFTPDownloadSession {
         } catch {
             file.failure = "\(error)"
         }
+        goOn(file)
+        transfer.present = file.written.end
+        file.transfer = transfer
+        underWay[transfer.number] = file
+        observer.fileStarted(transfer)
     }
 
     mutating func write(_ bytes: ByteBuffer, to file: IncomingFile, at offset: Int64, _ tree: TargetTree) {
@@ -43,7 +46,10 @@ extension SFTPDownloadSession {
         guard file.failure == nil, let new = file.new, let transfer = file.transfer else { return }
         do throws(FileError) {
             try new.file.write(bytes, at: offset)
-            summary.bytes += Int64(bytes.readableBytes)
+            let end = offset + Int64(bytes.readableBytes)
+            file.written.add(offset..<end)
+            file.counted += end - offset
+            summary.bytes += end - offset
             observer.bytesTransferred(bytes.readableBytes, of: transfer)
         } catch {
             file.failure = "\(error)"
@@ -76,7 +82,6 @@ extension SFTPDownloadSession {
     }
 
     mutating func finished(_ file: IncomingFile, _ tree: TargetTree) {
-        unfinished -= 1
         if let end = file.end, file.failure == nil {
             if file.transfer == nil { create(file, tree) }
             do throws(FileError) {
@@ -89,9 +94,20 @@ extension SFTPDownloadSession {
                 file.failure = "\(RemoteError(path: file.path, reason: .shrank(bytes: end, of: file.size)))"
             }
         }
+        let new = file.new
         file.new = nil
+        if options.verify, file.failure == nil, let new { askForHash(of: file, new, tree) } else { done(file, tree) }
+    }
+
+    /// All is done that will be done of a file.
+    mutating func done(_ file: IncomingFile, _ tree: TargetTree) {
+        unfinished -= 1
+        ledger?.settle(file.path)
         if let failure = file.failure { warn(failure) } else { summary.files += 1 }
-        if let transfer = file.transfer { observer.fileFinished(transfer, isComplete: file.failure == nil) }
+        if let transfer = file.transfer {
+            underWay[transfer.number] = nil
+            observer.fileFinished(transfer, isComplete: file.failure == nil)
+        }
         if let directory = file.directory { childFinished(of: directory, tree) }
     }
 }

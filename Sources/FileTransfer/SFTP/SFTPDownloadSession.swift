@@ -41,6 +41,10 @@ struct SFTPDownloadSession {
     var link: SFTPLink<Tag>
     let options: SFTPOptions
     let observer: any TransferObserver
+    /// What is done, for the case that the connection is lost; nil where the download ends with it.
+    let ledger: DownloadLedger?
+    /// Nil where nothing is to be hashed, or there is no way to.
+    let hasher: RemoteHasher?
     var summary = TransferSummary()
 
     /// Directories to be listed, the next one last.
@@ -50,6 +54,10 @@ struct SFTPDownloadSession {
     var waiting = CircularBuffer<IncomingFile>()
     /// Files whose handle has come and of which more is to be asked for.
     var reading = CircularBuffer<IncomingFile>()
+    /// Files that were begun here and are not done, by their numbers.
+    var underWay: [Int: IncomingFile] = [:]
+    /// Files that are here and whose hashes are to be compared.
+    var verifying = CircularBuffer<IncomingFile>()
     /// Handles the server holds for us.
     var openHandles = 0
     /// Files and directories that are not done.
@@ -59,26 +67,44 @@ struct SFTPDownloadSession {
     /// Files begun so far.
     var started = 0
 
-    init(link: consuming SFTPLink<Tag>, options: SFTPOptions, observer: any TransferObserver) {
+    init(
+        link: consuming SFTPLink<Tag>, options: SFTPOptions, observer: any TransferObserver, ledger: DownloadLedger?,
+        hasher: RemoteHasher?
+    ) {
         self.link = link
         self.options = options
         self.observer = observer
+        self.ledger = ledger
+        self.hasher = hasher
+        if let ledger { summary = ledger.summary }
     }
 
     mutating func run(_ sources: [[UInt8]], into target: LocalPath) async throws -> TransferSummary {
-        let matches = try await find(sources)
-        let tree = try makeTree(target, matches)
+        if options.verify, try await hasher?.hasMeans() != true { throw VerificationError.noMeans }
+        let matches: [RemoteMatch]
+        let tree: TargetTree
+        if let known = ledger?.target {
+            // The same as before: by now, patterns could match more, and the target be a directory.
+            matches = try await look(at: known.sources)
+            tree = known.tree
+        } else {
+            matches = try await find(sources)
+            tree = try makeTree(target, matches)
+            ledger?.target = DownloadTarget(tree: tree, sources: matches.map(\.path))
+        }
         for match in matches.reversed() { begin(match, tree) }
         while unfinished > 0 {
             try Task.checkCancellation()
-            while fill(tree) { try await link.flush() }
+            while try await fill(tree) { try await link.flush() }
             try await link.flush()
             guard unfinished > 0 else { break }
+            if try await verifyNext(tree) { continue }
             try await link.wait()
             while let event = try link.next() { handle(event, tree) }
         }
         try await link.flush()
         try await link.stream.finishWriting()
+        await hasher?.close()
         return summary
     }
 
@@ -94,13 +120,8 @@ struct SFTPDownloadSession {
                 warn("\(error)")
             }
         }
+        if !paths.contains(where: RemoteGlob.isPattern) { return try await look(at: paths) }
         var matches: [RemoteMatch] = []
-        if !paths.contains(where: RemoteGlob.isPattern) {
-            let requests = paths.map { SFTPRequest.stat(path: ByteBuffer(bytes: $0)) }
-            let replies = try await link.ask(requests, tag: Tag.question, index: Self.index)
-            for (path, reply) in zip(paths, replies) { take(path, reply, &matches) }
-            return matches
-        }
         for path in paths {
             let found = try await RemoteGlob(path).matches { (request: SFTPRequest) async throws -> SFTPReply? in
                 try await link.ask([request], tag: Tag.question, index: Self.index).first
@@ -108,6 +129,15 @@ struct SFTPDownloadSession {
             if found.isEmpty { warn("\(RemoteError(path: path, reason: .status(SFTPStatus(.noSuchFile))))") }
             matches += found
         }
+        return matches
+    }
+
+    /// What is at these paths. Those where nothing is are told of.
+    mutating func look(at paths: [[UInt8]]) async throws -> [RemoteMatch] {
+        let requests = paths.map { SFTPRequest.stat(path: ByteBuffer(bytes: $0)) }
+        let replies = try await link.ask(requests, tag: Tag.question, index: Self.index)
+        var matches: [RemoteMatch] = []
+        for (path, reply) in zip(paths, replies) { take(path, reply, &matches) }
         return matches
     }
 
@@ -138,6 +168,7 @@ struct SFTPDownloadSession {
     }
 
     mutating func begin(_ match: RemoteMatch, _ tree: TargetTree) {
+        if let ledger, ledger.isSettled(match.path) { return }
         let (name, hasName) = (LocalPath(match.path).lastComponent, LocalPath(match.path).hasName)
         switch match.attributes.kind {
         case .directory where options.recursive:
@@ -162,13 +193,14 @@ struct SFTPDownloadSession {
     /// Adds requests until a block is full or nothing may be asked before answers come.
     ///
     /// - Returns: whether there may be more to add.
-    mutating func fill(_ tree: TargetTree) -> Bool {
+    mutating func fill(_ tree: TargetTree) async throws -> Bool {
         while link.session.output.readableBytes < BlockPool.blockSize / 4 {
             if let file = reading.first, unansweredBytes < unansweredLimit,
                 options.tuning.hasRoom(unanswered: unansweredReads)
             {
+                if file.hash != nil { try await compare(file, tree) }
                 if file.wantsReads { read(file) } else { _ = reading.popFirst() }
-            } else if !waiting.isEmpty, openHandles < openLimit, let file = waiting.popFirst() {
+            } else if !waiting.isEmpty, openHandles + verifying.count < openLimit, let file = waiting.popFirst() {
                 openHandles += 1
                 link.session.send(
                     .open(path: ByteBuffer(bytes: file.path), flags: .read, SFTPAttributes()), .opened(file))
@@ -225,7 +257,7 @@ struct SFTPDownloadSession {
             case .opened(let file):
                 if case .handle(let handle) = reply {
                     file.handle = handle
-                    reading.append(file)
+                    opened(file, tree)
                 } else {
                     openHandles -= 1
                     file.failure = "\(RemoteError(path: file.path, reason: .status(status)))"
@@ -241,6 +273,7 @@ struct SFTPDownloadSession {
     }
 
     mutating func warn(_ text: String) {
+        guard ledger?.isNew(text) ?? true else { return }
         summary.errors += 1
         observer.warning(text)
     }

@@ -7,6 +7,11 @@ public struct SFTPOptions: Sendable {
     /// The target is a directory, as there are several sources. One that is missing is made on a server, and is an
     /// error on this machine and between two servers.
     public var targetMustBeDirectory: Bool
+    /// Goes on behind what is at the target of a file, if that is the same as the source's beginning by its hash
+    /// (`--resume`). A small file is copied again, unless it has the same size and time and `preserve` is set.
+    public var resume = false
+    /// Compares every file's hash at the target with the source's once it is copied (`--verify`).
+    public var verify = false
     /// How much is asked of the server at a time (`-X`).
     public var tuning = SFTPTuning()
     /// An upload of one small file opens the target while it asks whether that is a directory, which saves a round trip. Only for

@@ -18,14 +18,23 @@ public struct SFTPUpload: Sendable {
     private let open: SFTPOpener
     private let options: SFTPOptions
     private let observer: any TransferObserver
+    private let hashing: RemoteHashing?
+    private let reconnect: SFTPReconnector?
 
+    /// - Parameters:
+    ///   - hashing: how files are hashed on the server, for ``SFTPOptions/resume`` and ``SFTPOptions/verify``.
+    ///   - reconnect: makes a lost connection again; the upload then goes on with what the server had not confirmed. Without
+    ///     it, a lost connection ends the upload.
     public init(
         open: @escaping SFTPOpener, options: SFTPOptions = SFTPOptions(),
-        observer: any TransferObserver = SilentObserver()
+        observer: any TransferObserver = SilentObserver(), hashing: RemoteHashing? = nil,
+        reconnect: SFTPReconnector? = nil
     ) {
         self.open = open
         self.options = options
         self.observer = observer
+        self.hashing = options.resume || options.verify ? hashing : nil
+        self.reconnect = reconnect
     }
 
     /// Sends the sources one after another.
@@ -35,14 +44,22 @@ public struct SFTPUpload: Sendable {
     /// - Throws: ``RemoteError`` if the target is not as it must be, `SFTPError` or the stream's error if the session
     ///   ended before its time.
     public func run(_ sources: [LocalPath], to target: [UInt8]) async throws -> TransferSummary {
-        let (open, options, observer) = (open, options, observer)
+        let (open, options, observer, hashing, reconnect) = (open, options, observer, hashing, reconnect)
         let executor = DiskExecutor()
         defer { executor.stop() }
         return try await withTaskExecutorPreference(executor) {
-            var session = SFTPUploadSession(
-                link: SFTPLink(stream: try await open(), observer: observer), options: options, observer: observer,
-                stripes: Stripes(open: open, executor: executor))
-            return try await session.run(sources, to: target)
+            try await UploadLedger.run(open, reconnect) { open, ledger in
+                var session = SFTPUploadSession(
+                    link: SFTPLink(stream: try await open(), observer: observer), options: options, observer: observer,
+                    stripes: Stripes(open: open, executor: executor), ledger: ledger,
+                    hasher: hashing.map { RemoteHasher($0) })
+                do {
+                    return try await session.run(sources, to: target)
+                } catch {
+                    session.leave()
+                    throw error
+                }
+            }
         }
     }
 }

@@ -42,6 +42,8 @@ extension SFTPUploadSession {
 
     mutating func done(_ directory: OutgoingDirectory) {
         unfinished -= 1
+        if directory.state == .ready { summary.directories += 1 }
+        ledger?.settle(directory.source.bytes)
         if let parent = directory.parent { childFinished(of: parent) }
     }
 }

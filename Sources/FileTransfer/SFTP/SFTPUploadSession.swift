@@ -10,7 +10,9 @@ struct SFTPUploadSession {
         case checkedDirectory(OutgoingDirectory)
         case finishedDirectory(OutgoingDirectory)
         case opened(OutgoingFile)
-        case written(OutgoingFile, Int)
+        /// How much there is at the target of a file that is to go on where it was.
+        case measured(OutgoingFile)
+        case written(OutgoingFile, offset: Int64, count: Int)
         case finished(OutgoingFile)
         case closed(OutgoingFile)
     }
@@ -27,17 +29,21 @@ struct SFTPUploadSession {
     let options: SFTPOptions
     let observer: any TransferObserver
     let stripes: Stripes
+    /// What is done, for the case that the connection is lost; nil where the upload ends with it.
+    let ledger: UploadLedger?
+    /// Nil where nothing is to be hashed, or there is no way to.
+    let hasher: RemoteHasher?
     var summary = TransferSummary()
 
-    /// Where the sources go, and whether they go into it.
-    var target: [UInt8] = []
-    var targetIsDirectory = false
-    /// The target is a device or the like, which has no size and keeps its mode.
-    var targetIsSpecial = false
+    var target = UploadTarget()
     /// The directories the walk is in.
     var directories: [OutgoingDirectory] = []
     /// Files whose handle has come and whose contents are to be sent.
     var ready = CircularBuffer<OutgoingFile>()
+    /// Files that were begun and are not done, by their numbers.
+    var underWay: [Int: OutgoingFile] = [:]
+    /// Files that are at the target and whose hashes are to be compared.
+    var verifying = CircularBuffer<OutgoingFile>()
     /// Files between OPEN and CLOSE.
     var openFiles = 0
     /// Files and directories that are not done.
@@ -48,28 +54,28 @@ struct SFTPUploadSession {
     var started = 0
 
     init(
-        link: consuming SFTPLink<Tag>, options: SFTPOptions, observer: any TransferObserver, stripes: Stripes
+        link: consuming SFTPLink<Tag>, options: SFTPOptions, observer: any TransferObserver, stripes: Stripes,
+        ledger: UploadLedger?, hasher: RemoteHasher?
     ) {
         self.link = link
         self.options = options
         self.observer = observer
         self.stripes = stripes
+        self.ledger = ledger
+        self.hasher = hasher
+        if let ledger { summary = ledger.summary }
     }
 
     mutating func run(_ sources: [LocalPath], to path: [UInt8]) async throws -> TransferSummary {
         let walk = LocalWalk(sources: sources, options: .init(recursive: options.recursive))
-        target = try await link.expand(path, tag: Tag.question, index: Self.index)
-        if options.opensAhead, sources.count == 1, !options.targetMustBeDirectory, let item = walk.next() {
-            try await begin(item, walk, at: path)
-        } else {
-            try await findTarget(path, sources)
-        }
+        if let known = ledger?.target { target = known } else { try await findTarget(path, sources, walk) }
         var hasMore = true
         while hasMore || unfinished > 0 {
             try Task.checkCancellation()
             while try await fill(walk, &hasMore) { try await link.flush() }
             try await link.flush()
             guard hasMore || unfinished > 0 else { break }
+            if try await verifyNext() { continue }
             try await link.wait()
             while let event = try link.next() {
                 if case .reply(let tag, let reply) = event { handle(tag, reply) }
@@ -77,6 +83,7 @@ struct SFTPUploadSession {
         }
         try await link.flush()
         try await link.stream.finishWriting()
+        await hasher?.close()
         return summary
     }
 
@@ -100,7 +107,7 @@ struct SFTPUploadSession {
                 options.tuning.hasRoom(unanswered: unansweredWrites)
             {
                 try await sendBlock(file)
-            } else if hasMore, openFiles < openLimit {
+            } else if hasMore, openFiles + verifying.count < openLimit {
                 if let item = walk.next() { begin(item, walk) } else { hasMore = false }
             } else {
                 return false
@@ -125,14 +132,17 @@ struct SFTPUploadSession {
         switch item {
         case .failure(let error): warn("\(error)")
         case .leaveDirectory: leaveDirectory()
-        case .enterDirectory(let name, _, let status):
-            let directory = OutgoingDirectory(path: destination(name), status: status, parent: directories.last)
+        case .enterDirectory(_, let source, _) where ledger?.isSettled(source.bytes) ?? false: walk.skipDirectory()
+        case .enterDirectory(let name, let source, let status):
+            let directory = OutgoingDirectory(
+                path: destination(name), source: source, status: status, parent: directories.last)
             directories.append(directory)
             unfinished += 1
             let mode = UInt32(status.mode & 0o1777 | 0o300)
             send(
                 .mkdir(path: ByteBuffer(bytes: directory.path), SFTPAttributes(permissions: mode)),
                 .madeDirectory(directory))
+        case .file(_, let file) where ledger?.isSettled(file.path.bytes) ?? false: break
         case .file(let name, let file): open(outgoing(name, file))
         }
     }
@@ -143,7 +153,11 @@ struct SFTPUploadSession {
         started += 1
         unfinished += 1
         openFiles += 1
-        return OutgoingFile(file: file, path: destination(name), transfer: transfer, directory: directories.last)
+        let outgoing = OutgoingFile(
+            file: file, path: destination(name), transfer: transfer, directory: directories.last)
+        outgoing.partial = ledger?.take(file.path.bytes)
+        underWay[transfer.number] = outgoing
+        return outgoing
     }
 
     mutating func leaveDirectory() {
@@ -152,7 +166,7 @@ struct SFTPUploadSession {
     }
 
     mutating func open(_ file: OutgoingFile) {
-        file.isTruncated = file.directory?.isNew ?? false
+        file.isTruncated = file.partial == nil && file.directory?.isNew ?? false
         send(opening(file.file, at: file.path, truncates: file.isTruncated), .opened(file))
     }
 
@@ -172,9 +186,11 @@ struct SFTPUploadSession {
 
     /// Sends the next block of a file, or the end behind the last one.
     mutating func sendBlock(_ file: OutgoingFile) async throws {
-        if file.offset == 0, file.ranges == nil {
+        if !file.isStarted {
+            try await compare(file)
+            file.isStarted = true
             observer.fileStarted(file.transfer)
-            if !link.isNear, file.size >= Stripes.worthwhileSize,
+            if !link.isNear, file.size - file.offset >= Stripes.worthwhileSize,
                 !isSpecial(file), options.tuning == SFTPTuning()
             {
                 startStripes(file)
@@ -208,7 +224,8 @@ struct SFTPUploadSession {
             }
             file.failure = file.failure ?? failure
             if file.failure == nil {
-                summary.bytes += file.size - file.sent
+                summary.bytes += file.size - file.counted
+                file.counted = file.size
                 // What has grown behind the ranges is not sent, but must not be lost silently.
                 file.failure = file.file.growth().map { "\($0)" }
             }
@@ -226,12 +243,12 @@ struct SFTPUploadSession {
         let wanted = left >= limit ? limit : Int(max(0, left)) + (file.ranges == nil ? 1 : 0)
         let source = file.file
         let count = try link.session.write(
-            handle: file.handle, offset: UInt64(offset), tag: { .written(file, $0) },
+            handle: file.handle, offset: UInt64(offset), tag: { .written(file, offset: offset, count: $0) },
             fill: { (block) throws(FileError) in try source.read(into: &block, count: wanted, at: offset) })
         if count > 0 {
             file.unanswered += 1
             file.offset += Int64(count)
-            file.sent += Int64(count)
+            file.counted += Int64(count)
             unansweredBytes += count
             unansweredWrites += 1
             summary.bytes += Int64(count)
@@ -244,10 +261,10 @@ struct SFTPUploadSession {
         return true
     }
 
-    func isSpecial(_ file: OutgoingFile) -> Bool { targetIsSpecial && file.directory == nil }
+    func isSpecial(_ file: OutgoingFile) -> Bool { target.isSpecial && file.directory == nil }
 
     mutating func startStripes(_ file: OutgoingFile) {
-        let ranges = FileRanges(size: file.size)
+        let ranges = FileRanges(file.offset..<file.size)
         guard let first = ranges.next() else { return }
         (file.offset, file.end) = (first.lowerBound, first.upperBound)
         file.ranges = ranges
@@ -272,7 +289,7 @@ struct SFTPUploadSession {
         file.unanswered += 1
         send(.close(handle: file.handle), .closed(file))
         // Closing what was only read cannot lose anything.
-        try? file.file.close()
+        if !options.verify { try? file.file.close() }
     }
 
     // MARK: Answers
@@ -285,20 +302,24 @@ struct SFTPUploadSession {
         case .opened(let file):
             if case .handle(let handle) = reply {
                 file.handle = handle
-                ready.append(file)
+                opened(file)
             } else {
                 refused(file, status)
             }
-        case .written(let file, let count):
+        case .measured(let file):
+            if case .attributes(let attributes) = reply { measured(file, attributes) }
+            ready.append(file)
+        case .written(let file, let offset, let count):
             unansweredBytes -= count
             unansweredWrites -= 1
+            if status.code == .ok { file.wrote(offset..<offset + Int64(count)) }
             answered(file, status, "write")
         case .finished(let file): answered(file, status, "set attributes")
         case .closed(let file): answered(file, status, "close")
         case .madeDirectory(let directory):
             if status.code == .ok {
                 directory.isNew = true
-                summary.directories += 1
+                ledger?.note(made: directory.source.bytes)
                 isReady(directory)
             } else {
                 // There is no status for a directory that exists.
@@ -307,7 +328,7 @@ struct SFTPUploadSession {
             }
         case .checkedDirectory(let directory):
             if case .attributes(let attributes) = reply, attributes.kind == .directory {
-                summary.directories += 1
+                directory.isNew = isOurs(directory)
                 isReady(directory)
             } else {
                 if case .attributes = reply {
@@ -327,7 +348,7 @@ struct SFTPUploadSession {
         if status.code != .ok, file.failure == nil {
             file.failure = "\(Printable.text(file.path)): \(what): \(status)"
         }
-        if file.isClosing, file.unanswered == 0 { finished(file) }
+        if file.isClosing, file.unanswered == 0 { closed(file) }
     }
 
     mutating func refused(_ file: OutgoingFile, _ status: SFTPStatus) {
@@ -344,6 +365,8 @@ struct SFTPUploadSession {
 
     mutating func finished(_ file: OutgoingFile, isQuiet: Bool = false) {
         unfinished -= 1
+        underWay[file.transfer.number] = nil
+        ledger?.settle(file.file.path.bytes)
         if let failure = file.failure {
             if !isQuiet { warn(failure) }
         } else {
@@ -354,6 +377,7 @@ struct SFTPUploadSession {
     }
 
     mutating func warn(_ text: String) {
+        guard ledger?.isNew(text) ?? true else { return }
         summary.errors += 1
         observer.warning(text)
     }

@@ -9,22 +9,32 @@ final class FileRanges: Sendable {
     private static let unit: Int64 = 1 << 20
 
     private let size: Int64
-    private let taken = Mutex<Int64>(0)
+    private let state: Mutex<(taken: Int64, written: WrittenPrefix)>
 
-    init(size: Int64) { self.size = size }
+    /// - Parameter part: what is to be sent, up to the file's end; what is before it is there.
+    init(_ part: Range<Int64>) {
+        size = part.upperBound
+        state = Mutex((part.lowerBound, WrittenPrefix(part.lowerBound)))
+    }
 
     /// The next part nobody has taken; nil when all are taken.
     func next() -> Range<Int64>? {
-        taken.withLock { taken in
-            guard taken < size else { return nil }
-            let start = taken
-            taken = min(size, start + Self.unit)
-            return start..<taken
+        state.withLock { state in
+            guard state.taken < size else { return nil }
+            let start = state.taken
+            state.taken = min(size, start + Self.unit)
+            return start..<state.taken
         }
     }
 
     /// Leaves the rest to nobody: the file is lost.
-    func abandon() { taken.withLock { $0 = size } }
+    func abandon() { state.withLock { $0.taken = size } }
+
+    /// The server has written this part.
+    func wrote(_ part: Range<Int64>) { state.withLock { $0.written.add(part) } }
+
+    /// Bytes from the beginning on that are known to be written.
+    var written: Int64 { state.withLock { $0.written.end } }
 }
 
 /// Further channels of a connection, through which parts of a large file are sent.
@@ -55,10 +65,10 @@ struct Stripes: Sendable {
                         let file = LocalFile(descriptor: descriptor, path: local, status: status)
                         // A server that gives no further channel leaves more to the others.
                         guard let stream = try? await open() else { return nil }
-                        var stripe = Stripe(stream: stream, file: file, sent: sent)
+                        var stripe = Stripe(stream: stream, file: file, ranges: ranges, sent: sent)
                         let failure: String?
                         do {
-                            failure = try await stripe.run(path, ranges)
+                            failure = try await stripe.run(path)
                         } catch {
                             failure = "\(Printable.text(path)): \(error)"
                         }
@@ -78,7 +88,7 @@ struct Stripes: Sendable {
 private struct Stripe {
     private enum Tag {
         case opened
-        case written(Int)
+        case written(Range<Int64>)
         case closed
     }
 
@@ -87,18 +97,20 @@ private struct Stripe {
 
     private var link: SFTPLink<Tag>
     private let file: LocalFile
+    private let ranges: FileRanges
     private let sent: @Sendable (Int) -> Void
     private var handle: ByteBuffer?
     private var unansweredBytes = 0
     private var failure: SFTPStatus?
 
-    init(stream: any ByteStream, file: LocalFile, sent: @escaping @Sendable (Int) -> Void) {
+    init(stream: any ByteStream, file: LocalFile, ranges: FileRanges, sent: @escaping @Sendable (Int) -> Void) {
         link = SFTPLink(stream: stream, observer: SilentObserver())
         self.file = file
+        self.ranges = ranges
         self.sent = sent
     }
 
-    mutating func run(_ path: [UInt8], _ ranges: FileRanges) async throws -> String? {
+    mutating func run(_ path: [UInt8]) async throws -> String? {
         link.session.send(.open(path: ByteBuffer(bytes: path), flags: [.write], SFTPAttributes()), .opened)
         try await link.flush()
         while handle == nil {
@@ -121,7 +133,7 @@ private struct Stripe {
             let wanted = Int(min(range.upperBound - offset, Int64(link.session.server.limits.writeLength)))
             let (file, start) = (file, offset)
             let count = try link.session.write(
-                handle: handle, offset: UInt64(start), tag: { .written($0) },
+                handle: handle, offset: UInt64(start), tag: { .written(start..<start + Int64($0)) },
                 fill: { (block) throws(FileError) in try file.read(into: &block, count: wanted, at: start) })
             offset += Int64(count)
             unansweredBytes += count
@@ -143,9 +155,9 @@ private struct Stripe {
             switch tag {
             case .opened:
                 if case .handle(let handle) = reply { self.handle = handle } else { failure = failure ?? status }
-            case .written(let count):
-                unansweredBytes -= count
-                if status.code != .ok { failure = failure ?? status }
+            case .written(let part):
+                unansweredBytes -= part.count
+                if status.code == .ok { ranges.wrote(part) } else { failure = failure ?? status }
             case .closed:
                 if status.code != .ok { failure = failure ?? status }
             }
