@@ -18,8 +18,10 @@ extension SFTPUploadSession {
         directory.state = .failed
         let early = directory.early
         directory.early = []
+        // Held meanwhile: the last of these must not end it before it is looked at here.
+        directory.unfinished += 1
         for file in early { refused(file, SFTPStatus(.noSuchFile)) }
-        if directory.unfinished == 0 { done(directory) }
+        childFinished(of: directory)
     }
 
     mutating func childFinished(of directory: OutgoingDirectory) {
