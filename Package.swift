@@ -91,13 +91,15 @@ let package = Package(
         tests("SSHCryptoTests", ["SSHCrypto", "SSHWire", nioCore, crypto]),
         tests("SSHKeysTests", ["SSHKeys", "SSHWire", nioCore, crypto]),
         tests("SSHConnectionTests", ["SSHConnection", "SSHCrypto", "SSHKeys", "SSHWire", nioCore, crypto]),
-        tests("SSHTransportTests", ["SSHTransport", "SSHConnection", "SSHKeys", "SSHWire", nioCore, nioPosix]),
+        tests(
+            "SSHTransportTests",
+            ["SSHTransport", "SSHConnection", "SSHKeys", "SSHWire", "TestSupport", nioCore, nioPosix]),
         tests("SSHClientTests", ["SSHClient", "SSHTransport", "SSHKeys", "SSHWire", "TestSupport", nioCore, nioPosix]),
         tests(
             "SSHServerTests",
             [
-                "SSHServer", "SSHClient", "SSHTransport", "SSHConnection", "SSHCrypto", "SSHKeys", "SSHWire", nioCore,
-                nioPosix,
+                "SSHServer", "SSHClient", "SSHTransport", "SSHConnection", "SSHCrypto", "SSHKeys", "SSHWire",
+                "TestSupport", nioCore, nioPosix,
             ]),
         tests("SCPTests", ["SCP", "SSHWire", nioCore]),
         tests("SFTPTests", ["SFTP", "SSHWire", "TestSupport", nioCore]),
@@ -114,7 +116,10 @@ let package = Package(
         tests("SCPDCommandTests", ["SCPDCommand", "SSHServer", "TestSupport", logging]),
         tests(
             "InteropTests",
-            ["SSHClient", "SSHTransport", "SSHCrypto", "SSHKeys", "FileTransfer", "SSHWire", "TestSupport", nioCore]),
+            [
+                "SSHClient", "SSHTransport", "SSHCrypto", "SSHKeys", "SFTP", "FileTransfer", "SSHWire", "TestSupport",
+                nioCore,
+            ]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -28,7 +28,7 @@ actor Connections {
             if let program {
                 result = .success(program)
             } else {
-                result = .success(try await connect(options.resolve(remote, request: request)))
+                result = .success(try await connect(options.resolve(remote, request: request), request))
             }
         } catch {
             result = .failure(error)
@@ -49,14 +49,19 @@ actor Connections {
         return try await host(for: remote, request: request)
     }
 
-    private func connect(_ resolved: ResolvedConfiguration) async throws -> any RemoteHost {
+    private func connect(
+        _ resolved: ResolvedConfiguration, _ request: ClientConfiguration.Request
+    ) async throws -> any RemoteHost {
         var settings = resolved.options
         // What is on its way cannot be slowed down any more.
         if let limit = options.bandwidth { settings.receiveWindow = max(64 << 10, min(1 << 20, limit * 1024 / 8)) }
         let log = ClientLog(verbosity: settings.verbosity) { StandardError.write($0 + "\n") }
         for note in resolved.notes { log.note(1, note) }
+        let subsystem: String? = if case .subsystem(let name) = request { name } else { nil }
         let connect = { @Sendable [settings] in
-            ClientHost(client: try await SSHClient.connect(settings, interface: TerminalInterface(), log: log))
+            ClientHost(
+                client: try await SSHClient.connect(
+                    settings, interface: TerminalInterface(), log: log, subsystem: subsystem))
         }
         if let shared = await SharedConnection.find(settings, log: log) {
             return SharedHost(shared, log: log, connect: connect)

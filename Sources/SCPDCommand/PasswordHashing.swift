@@ -12,8 +12,11 @@ import SSHServer
 enum PasswordHashing {
     static func run(user: String) throws {
         let isTerminal = isatty(STDIN_FILENO) == 1
-        if isTerminal { SCPDMain.write("Password for \(user): ") }
-        let password = try withoutEcho(isTerminal) { readLine(strippingNewline: true) }
+        let password = try withoutEcho(isTerminal) {
+            // Asked once nothing is shown any more, as what was typed before that is thrown away.
+            if isTerminal { SCPDMain.write("Password for \(user): ") }
+            return readLine(strippingNewline: true)
+        }
         guard let password, !password.isEmpty else { throw StartFailure("no password was given") }
         do { print(try PasswordFile.line(user: user, password: LoginSecret(password))) } catch {
             throw StartFailure("\(error)")

@@ -45,26 +45,41 @@ public final class SSHClient: Sendable {
     /// - Parameters:
     ///   - interface: asked about unknown hosts and for passwords.
     ///   - log: told the story of the connection.
+    ///   - subsystem: what ``subsystem(_:)`` will be asked for first, such as `sftp`. A server whose ways are known starts it
+    ///     as soon as the user is let in, which saves a round trip.
     /// - Throws: `ClientError`; `TransportError` when the connection ends in between.
     public static func connect(
-        _ options: ClientOptions, interface: any UserInterface, log: ClientLog = ClientLog(verbosity: 0) { _ in }
+        _ options: ClientOptions, interface: any UserInterface, log: ClientLog = ClientLog(verbosity: 0) { _ in },
+        subsystem: String? = nil
     ) async throws -> SSHClient {
-        try await connect(options, interface: interface, log: log, trail: [])
+        var session: [ChannelRequestKind] = []
+        // Lending the agent needs a request of its own, and that an agent can be reached, which is looked at later.
+        if let subsystem, options.forwardAgent == .no {
+            let requests = requests(for: .subsystem(name: subsystem), options)
+            if requests.count <= mostRequestsAhead { session = requests }
+        }
+        return try await connect(options, interface: interface, log: log, trail: [], session: session)
     }
 
-    /// - Parameter trail: the servers that are to be reached through this one.
+    /// So many requests may be made before the user is let in; more variables to be set than that wait.
+    private static let mostRequestsAhead = 32
+
+    /// - Parameters:
+    ///   - trail: the servers that are to be reached through this one.
+    ///   - session: what will be asked for on the first session; nil if none will be opened.
     static func connect(
-        _ options: ClientOptions, interface: any UserInterface, log: ClientLog, trail: [Dialer.Stop]
+        _ options: ClientOptions, interface: any UserInterface, log: ClientLog, trail: [Dialer.Stop],
+        session: [ChannelRequestKind]? = nil
     ) async throws -> SSHClient {
         do {
-            return try await connect(patient: options, interface: interface, log: log, trail: trail)
+            return try await connect(patient: options, interface: interface, log: log, trail: trail, session: session)
         } catch ClientError.lost(options.host, options.port, .connection(.noCommonAlgorithm(let reason)))
             where options.canReachFurther
         {
             log.note(1, "\(reason); connecting again, with what is for such servers")
             var options = options
             options.reach = .wide
-            return try await connect(patient: options, interface: interface, log: log, trail: trail)
+            return try await connect(patient: options, interface: interface, log: log, trail: trail, session: session)
         }
     }
 
@@ -72,20 +87,21 @@ public final class SSHClient: Sendable {
     private struct SessionMinded: Error {}
 
     private static func connect(
-        patient options: ClientOptions, interface: any UserInterface, log: ClientLog, trail: [Dialer.Stop]
+        patient options: ClientOptions, interface: any UserInterface, log: ClientLog, trail: [Dialer.Stop],
+        session: [ChannelRequestKind]?
     ) async throws -> SSHClient {
         do {
             return try await connect(
-                once: options, interface: interface, log: log, trail: trail, opensSession: trail.isEmpty)
+                once: options, interface: interface, log: log, trail: trail, session: session)
         } catch is SessionMinded {
             log.note(1, "The server has ended the connection; connecting again, one step after the other")
-            return try await connect(once: options, interface: interface, log: log, trail: trail, opensSession: false)
+            return try await connect(once: options, interface: interface, log: log, trail: trail, session: nil)
         }
     }
 
     private static func connect(
         once options: ClientOptions, interface: any UserInterface, log: ClientLog, trail: [Dialer.Stop],
-        opensSession: Bool
+        session: [ChannelRequestKind]?
     ) async throws -> SSHClient {
         var verifier = HostVerifier(options: options, interface: interface, log: log)
         let publicKeyAlgorithms = try PublicKeyOffers.algorithms(options)
@@ -110,7 +126,7 @@ public final class SSHClient: Sendable {
             server = facts.server
             var authenticator = Authenticator(
                 options: options, interface: patient, log: log, patience: patience, facts: facts,
-                publicKeyAlgorithms: publicKeyAlgorithms, opensSession: opensSession)
+                publicKeyAlgorithms: publicKeyAlgorithms, session: session)
             do {
                 try await authenticator.run(&events)
             } catch let error as TransportError where authenticator.mayHaveMindedSession(error) {
@@ -217,19 +233,21 @@ public final class SSHClient: Sendable {
     public func exec(
         _ command: [UInt8], errorOutput: @escaping @Sendable (ByteBuffer) -> Void = { _ in }
     ) async throws -> SSHChannel {
-        let channel = try await transport.openChannel(errorOutput: errorOutput)
-        if forwardsAgent { channel.notify(AgentForwarding.request) }
-        sendEnvironment(to: channel)
-        guard try await channel.exec(ByteBuffer(bytes: command)) else {
-            channel.close()
+        let requests = requests(for: .exec(command: ByteBuffer(bytes: command)))
+        guard let channel = try await transport.openSession(requests, errorOutput: errorOutput) else {
             throw ClientError.requestRefused("to run \"\(Printable.text(command))\"")
         }
         return channel
     }
 
-    /// Asks for variables to be set; a server that does not want to says nothing.
-    private func sendEnvironment(to channel: SSHChannel) {
-        for (name, value) in options.sentVariables() { channel.notify(.environment(name: name, value: value)) }
+    /// What to ask for on a session's channel: that the agent may be used, variables to be set, and the thing itself.
+    private func requests(for kind: ChannelRequestKind) -> [ChannelRequestKind] {
+        (forwardsAgent ? [AgentForwarding.request] : []) + Self.requests(for: kind, options)
+    }
+
+    /// A server that does not want to set variables says nothing.
+    private static func requests(for kind: ChannelRequestKind, _ options: ClientOptions) -> [ChannelRequestKind] {
+        options.sentVariables().map { .environment(name: $0.name, value: $0.value) } + [kind]
     }
 
     /// Runs a command given as text.
@@ -239,11 +257,7 @@ public final class SSHClient: Sendable {
     ///
     /// - Throws: `TransportError`; `ClientError.requestRefused`.
     public func subsystem(_ name: String) async throws -> SSHChannel {
-        let channel = try await transport.openChannel()
-        if forwardsAgent { channel.notify(AgentForwarding.request) }
-        sendEnvironment(to: channel)
-        guard try await channel.subsystem(name) else {
-            channel.close()
+        guard let channel = try await transport.openSession(requests(for: .subsystem(name: name))) else {
             throw ClientError.requestRefused("the subsystem \"\(name)\"")
         }
         return channel

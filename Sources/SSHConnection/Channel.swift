@@ -13,6 +13,8 @@ package struct ChannelID: Hashable, Sendable, CustomStringConvertible {
 /// send, and the opening and closing itself.
 struct Channel {
     enum Stage: Equatable {
+        /// There is none of this number.
+        case unused
         /// We asked for it.
         case requested
         /// The peer asked for it and awaits our word.
@@ -53,6 +55,10 @@ struct Channel {
     var eofReceived = false
     /// Requests that await their answers, in the order of sending.
     var repliesAwaited = 0
+    /// What is to be asked for as soon as the channel is open; the last one's answer is wanted.
+    var requests: [ChannelRequestKind] = []
+    /// What the peer has asked for before the channel was accepted.
+    var requestsAhead: [(kind: ChannelRequestKind, wantReply: Bool)] = []
 
     init(id: ChannelID, type: String, stage: Stage, receiveWindow: Int) {
         self.id = id
@@ -68,6 +74,15 @@ struct Channel {
         sendWindow = Int(window)
         sendPacketSize = Int(packetSize)
     }
+
+    /// Whether more may be written to it.
+    var takesData: Bool { !eofWanted && !closeWanted && !closeSent }
+
+    /// Whether its end of file or its CLOSE may be due.
+    var mayEnd: Bool { stage == .open && !closeSent && (closeWanted || eofWanted && !eofSent) }
+
+    /// Whether the peer may still send data.
+    var mayReceive: Bool { stage == .open && !eofReceived && !closeReceived }
 
     /// Whether nothing waits to be sent.
     var isDrained: Bool { unsentBytes == 0 && unsentErrors.readableBytes == 0 }

@@ -5,21 +5,23 @@ import SSHWire
 ///
 /// Messages come in as payloads and go out as payloads; data leaves only as the peer's windows admit it.
 struct ChannelTable {
-    private let configuration: ConnectionConfiguration
-    private var channels: [Channel?] = []
-    private var count = 0
+    let configuration: ConnectionConfiguration
+    /// By their numbers; those of a stage `unused` are nobody's.
+    var channels: [Channel] = []
+    /// Channels that are somebody's.
+    var count = 0
     /// Whether the peer is of this package, and takes larger packets than others must.
     var isPeerOurs = false
     /// The most data sent in one packet, in bytes: what every peer takes (RFC 4253 section 6.1), or what our own does.
     private var packetSize: Int { isPeerOurs ? 128 * 1024 : 32 * 1024 }
     /// The most data of a packet we accept, in bytes.
-    private var maximumPacketSize: UInt32 {
+    var maximumPacketSize: UInt32 {
         isPeerOurs ? configuration.ownMaximumPacketSize : configuration.maximumPacketSize
     }
     /// Where the next round of sending starts, so that no channel starves another.
     private var nextToSend = 0
-    private var events = CircularBuffer<ConnectionEvent>()
-    private var ahead: SessionAhead?
+    var events = CircularBuffer<ConnectionEvent>()
+    var ahead: SessionAhead?
     /// Messages to be sent, in order.
     private var outgoing = CircularBuffer<ByteBuffer>()
     /// What they take in memory, in bytes.
@@ -44,25 +46,30 @@ struct ChannelTable {
         return message
     }
 
-    private mutating func send(_ message: some Message) throws(ConnectionError) {
+    mutating func send(_ message: some Message) throws(ConnectionError) {
         let payload: ByteBuffer
         do { payload = try message.encoded() } catch { throw .violation("\(error)") }
         outgoingBytes += payload.readableBytes + Self.messageOverhead
         outgoing.append(payload)
     }
 
-    private mutating func tell(_ event: ConnectionEvent, of id: ChannelID) throws(ConnectionError) {
+    mutating func tell(_ event: ConnectionEvent, of id: ChannelID) throws(ConnectionError) {
         guard try ahead?.keep(event, of: id) != true else { return }
         events.append(event)
     }
 
     // MARK: A session opened ahead
 
-    /// Asks for a session channel that the next ``open(_:)`` of one gives out.
+    /// Asks for a session channel that the next ``open(_:requests:)`` of one gives out, if that is for the same requests or for nothing
+    /// yet.
     ///
-    /// - Parameter packet: the number of the packet that will carry the next message.
-    mutating func openAhead(packet: UInt32) throws(ConnectionError) {
-        ahead = SessionAhead(id: try open(.session), packet: packet)
+    /// - Parameters:
+    ///   - packet: the number of the packet that will carry the next message.
+    ///   - requests: are made at once.
+    mutating func openAhead(packet: UInt32, requests: [ChannelRequestKind]) throws(ConnectionError) {
+        let id = try open(.session)
+        ahead = SessionAhead(id: id, packet: packet, requests: requests)
+        try send(requests, on: id, number: SessionAhead.firstNumber)
     }
 
     /// The peer has not let the user in, so it has not looked at the channel asked for ahead.
@@ -77,44 +84,51 @@ struct ChannelTable {
         guard let waiting = ahead, waiting.packet == packet, isRequested(waiting.id) else { return }
         guard waiting.isClaimed else { return forgetAhead() }
         ahead = nil
+        if !waiting.requests.isEmpty, let index = index(waiting.id.number) {
+            channels[index].repliesAwaited = 0
+            channels[index].requests = waiting.requests
+        }
         try sendOpen(.session, waiting.id)
     }
 
     private func isRequested(_ id: ChannelID) -> Bool {
-        index(id.number).map { channels[$0]?.stage == .requested } ?? false
+        index(id.number).map { channels[$0].stage == .requested } ?? false
     }
 
-    private mutating func claimAhead() -> ChannelID? {
-        guard let id = ahead?.id, ahead?.isClaimed == false else { return nil }
-        if ahead?.isOver == true {
+    private mutating func claimAhead(for requests: [ChannelRequestKind]) throws(ConnectionError) -> ChannelID? {
+        guard let waiting = ahead, !waiting.isClaimed, waiting.requests.isEmpty || waiting.requests == requests else {
+            return nil
+        }
+        if waiting.isOver {
             forgetAhead()
             return nil
         }
         events.append(contentsOf: ahead?.claim() ?? [])
-        if !isRequested(id) { ahead = nil }
-        return id
+        if waiting.requests.isEmpty { try request(requests, on: waiting.id) }
+        if !isRequested(waiting.id) { ahead = nil }
+        return waiting.id
     }
 
     /// The peer has answered the request for a channel: whoever has it needs no second one.
-    private mutating func answered(_ id: ChannelID) {
+    mutating func answered(_ id: ChannelID) {
         if ahead?.isClaimed == true, ahead?.id == id { ahead = nil }
     }
 
     // MARK: Look-up
 
     private func index(_ number: UInt32) -> Int? {
-        guard number < UInt32(channels.count), channels[Int(number)] != nil else { return nil }
+        guard number < UInt32(channels.count), channels[Int(number)].stage != .unused else { return nil }
         return Int(number)
     }
 
-    private func peerIndex(_ number: UInt32, _ message: String) throws(ConnectionError) -> Int {
+    func peerIndex(_ number: UInt32, _ message: String) throws(ConnectionError) -> Int {
         guard let index = index(number) else { throw .violation("\(message) for channel \(number), which is not open") }
         return index
     }
 
-    private mutating func allocate(type: String, stage: Channel.Stage) throws(ConnectionError) -> ChannelID {
+    mutating func allocate(type: String, stage: Channel.Stage) throws(ConnectionError) -> ChannelID {
         guard count < configuration.mostChannels else { throw .violation("\(count) channels are open, no more may be") }
-        let slot = channels.firstIndex { $0 == nil } ?? channels.endIndex
+        let slot = channels.firstIndex { $0.stage == .unused } ?? channels.endIndex
         let id = ChannelID(number: UInt32(slot))
         let channel = Channel(id: id, type: type, stage: stage, receiveWindow: configuration.receiveWindow)
         if slot == channels.endIndex { channels.append(channel) } else { channels[slot] = channel }
@@ -124,24 +138,46 @@ struct ChannelTable {
 
     /// Forgets a channel that is closed; its number may be used again.
     mutating func release(_ id: ChannelID) {
-        guard let index = index(id.number), channels[index]?.closeSent == true, channels[index]?.closeReceived == true
-        else { return }
+        guard let index = index(id.number), channels[index].closeSent, channels[index].closeReceived else { return }
         forget(id)
     }
 
     private mutating func forget(_ id: ChannelID) {
         guard let index = index(id.number) else { return }
-        channels[index] = nil
+        channels[index] = Channel(id: id, type: "", stage: .unused, receiveWindow: 0)
         count -= 1
     }
 
     // MARK: What this side does
 
-    mutating func open(_ type: ChannelType) throws(ConnectionError) -> ChannelID {
-        if case .session = type, let id = claimAhead() { return id }
+    /// - Parameter requests: are made as soon as the channel is open; the last one's answer is told.
+    mutating func open(_ type: ChannelType, requests: [ChannelRequestKind] = []) throws(ConnectionError) -> ChannelID {
+        if case .session = type, let id = try claimAhead(for: requests) { return id }
         let id = try allocate(type: type.name, stage: .requested)
         try sendOpen(type, id)
+        try request(requests, on: id)
         return id
+    }
+
+    /// Makes requests on a channel now, or when it is open.
+    private mutating func request(_ requests: [ChannelRequestKind], on id: ChannelID) throws(ConnectionError) {
+        guard let index = index(id.number) else { return }
+        if channels[index].stage == .open {
+            try send(requests, on: id, number: channels[index].remoteNumber)
+        } else {
+            channels[index].requests = requests
+        }
+    }
+
+    /// - Parameter number: what the peer calls the channel.
+    mutating func send(
+        _ requests: [ChannelRequestKind], on id: ChannelID, number: UInt32
+    ) throws(ConnectionError) {
+        guard let index = index(id.number), !requests.isEmpty else { return }
+        for (position, kind) in requests.enumerated() {
+            try send(ChannelRequest(recipientChannel: number, kind: kind, wantReply: position == requests.count - 1))
+        }
+        channels[index].repliesAwaited += 1
     }
 
     private mutating func sendOpen(_ type: ChannelType, _ id: ChannelID) throws(ConnectionError) {
@@ -152,64 +188,67 @@ struct ChannelTable {
     }
 
     mutating func accept(_ id: ChannelID) throws(ConnectionError) {
-        guard let index = index(id.number), channels[index]?.stage == .offered else { return }
-        channels[index]?.stage = .open
+        guard let index = index(id.number), channels[index].stage == .offered else { return }
+        channels[index].stage = .open
         var message = ChannelOpenConfirmation()
-        message.recipientChannel = channels[index]?.remoteNumber ?? 0
+        message.recipientChannel = channels[index].remoteNumber
         message.senderChannel = id.number
         message.initialWindowSize = UInt32(configuration.receiveWindow)
         message.maximumPacketSize = maximumPacketSize
         try send(message)
+        let requests = channels[index].requestsAhead
+        channels[index].requestsAhead = []
+        for request in requests { try tell(.channelRequest(id, request.kind, wantReply: request.wantReply), of: id) }
     }
 
     mutating func reject(_ id: ChannelID, _ reason: ChannelOpenFailureReason, _ text: String) throws(ConnectionError) {
-        guard let index = index(id.number), let channel = channels[index], channel.stage == .offered else { return }
-        try send(ChannelOpenFailure(recipientChannel: channel.remoteNumber, reason: reason, text: text))
+        guard let index = index(id.number), channels[index].stage == .offered else { return }
+        try send(ChannelOpenFailure(recipientChannel: channels[index].remoteNumber, reason: reason, text: text))
         forget(id)
     }
 
     mutating func request(_ id: ChannelID, _ kind: ChannelRequestKind, wantReply: Bool) throws(ConnectionError) {
-        guard let index = index(id.number), let channel = channels[index], channel.stage == .open, !channel.closeSent
-        else { throw .closed }
-        if wantReply { channels[index]?.repliesAwaited += 1 }
-        try send(ChannelRequest(recipientChannel: channel.remoteNumber, kind: kind, wantReply: wantReply))
+        guard let index = index(id.number), channels[index].stage == .open, !channels[index].closeSent else {
+            throw .closed
+        }
+        if wantReply { channels[index].repliesAwaited += 1 }
+        try send(ChannelRequest(recipientChannel: channels[index].remoteNumber, kind: kind, wantReply: wantReply))
     }
 
     mutating func reply(_ id: ChannelID, success: Bool) throws(ConnectionError) {
-        guard let index = index(id.number), let channel = channels[index], channel.stage == .open, !channel.closeSent
-        else { return }
+        guard let index = index(id.number), channels[index].stage == .open, !channels[index].closeSent else { return }
         if success {
-            try send(ChannelSuccess(recipientChannel: channel.remoteNumber))
+            try send(ChannelSuccess(recipientChannel: channels[index].remoteNumber))
         } else {
-            try send(ChannelFailure(recipientChannel: channel.remoteNumber))
+            try send(ChannelFailure(recipientChannel: channels[index].remoteNumber))
         }
     }
 
     mutating func write(_ id: ChannelID, _ bytes: ByteBuffer) throws(ConnectionError) {
-        guard let index = index(id.number), let channel = channels[index] else { throw .closed }
-        guard !channel.eofWanted, !channel.closeWanted, !channel.closeSent else { throw .closed }
-        if bytes.readableBytes > 0 { channels[index]?.enqueue(bytes) }
+        guard let index = index(id.number), channels[index].takesData else { throw .closed }
+        if bytes.readableBytes > 0 { channels[index].enqueue(bytes) }
     }
 
     mutating func writeErrors(_ id: ChannelID, _ bytes: ByteBuffer) throws(ConnectionError) {
-        guard let index = index(id.number), let channel = channels[index] else { throw .closed }
-        guard !channel.closeWanted, !channel.closeSent else { throw .closed }
-        channels[index]?.enqueueErrors(bytes)
+        guard let index = index(id.number), !channels[index].closeWanted, !channels[index].closeSent else {
+            throw .closed
+        }
+        channels[index].enqueueErrors(bytes)
     }
 
     mutating func setExitStatus(_ id: ChannelID, _ status: UInt32) {
         guard let index = index(id.number) else { return }
-        channels[index]?.exitStatus = status
+        channels[index].exitStatus = status
     }
 
     mutating func finishWriting(_ id: ChannelID) {
         guard let index = index(id.number) else { return }
-        channels[index]?.eofWanted = true
+        channels[index].eofWanted = true
     }
 
     mutating func close(_ id: ChannelID) {
         guard let index = index(id.number) else { return }
-        channels[index]?.closeWanted = true
+        channels[index].closeWanted = true
         // A peer that waits for room to write must not keep us waiting for its CLOSE.
         for data in [takeReceived(id), takeReceivedErrors(id)] {
             try? consumed(id, data?.readableBytes ?? 0)
@@ -218,34 +257,35 @@ struct ChannelTable {
 
     /// Bytes written to a channel that have not left it yet.
     func unsentBytes(_ id: ChannelID) -> Int {
-        index(id.number).flatMap { channels[$0]?.unsentBytes } ?? 0
+        index(id.number).map { channels[$0].unsentBytes } ?? 0
     }
 
     /// Whether the peer's window is what holds a channel's data back.
     func isStalled(_ id: ChannelID) -> Bool {
-        index(id.number).flatMap { channels[$0]?.isStalled } ?? false
+        index(id.number).map { channels[$0].isStalled } ?? false
     }
 
     /// Takes the data received on a channel since the last call; nil when there is none.
     mutating func takeReceived(_ id: ChannelID) -> ByteBuffer? {
         guard let index = index(id.number) else { return nil }
-        return channels[index]?.takeReceived()
+        return channels[index].takeReceived()
     }
 
     mutating func takeReceivedErrors(_ id: ChannelID) -> ByteBuffer? {
-        guard let index = index(id.number), let data = channels[index]?.receivedErrors, data.readableBytes > 0 else {
-            return nil
-        }
-        channels[index]?.receivedErrors = ByteBuffer()
+        guard let index = index(id.number), channels[index].receivedErrors.readableBytes > 0 else { return nil }
+        let data = channels[index].receivedErrors
+        channels[index].receivedErrors = ByteBuffer()
         return data
     }
 
     /// Data was read by its reader: grants the peer as much again, early.
     mutating func consumed(_ id: ChannelID, _ count: Int) throws(ConnectionError) {
-        guard let index = index(id.number), let grant = channels[index]?.window.read(count), grant > 0,
-            let channel = channels[index], channel.stage == .open, !channel.eofReceived, !channel.closeSent
-        else { return }
-        try send(ChannelWindowAdjust(recipientChannel: channel.remoteNumber, bytesToAdd: grant))
+        guard let index = index(id.number) else { return }
+        let grant = channels[index].window.read(count)
+        guard grant > 0, channels[index].stage == .open, !channels[index].eofReceived, !channels[index].closeSent else {
+            return
+        }
+        try send(ChannelWindowAdjust(recipientChannel: channels[index].remoteNumber, bytesToAdd: grant))
     }
 
     // MARK: Sending data
@@ -258,18 +298,17 @@ struct ChannelTable {
         let packetSize = packetSize
         for offset in 0..<channels.count {
             let index = (nextToSend + offset) % channels.count
-            guard let unsentBytes = channels[index]?.unsentBytes else { continue }
-            if let number = channels[index]?.remoteNumber,
-                let text = channels[index]?.nextErrors(atMost: packetSize)
-            {
+            guard channels[index].stage != .unused else { continue }
+            let (number, unsentBytes) = (channels[index].remoteNumber, channels[index].unsentBytes)
+            if let text = channels[index].nextErrors(atMost: packetSize) {
                 try send(ChannelExtendedData(recipientChannel: number, standardError: text))
                 nextToSend = index + 1
                 return true
             }
-            if unsentBytes > 0, let number = channels[index]?.remoteNumber {
+            if unsentBytes > 0 {
                 dataHead.clear()
                 dataHead.writeMultipleIntegers(ChannelData.number, number, 0 as UInt32)
-                if let (size, body) = channels[index]?.nextData(atMost: packetSize, head: &dataHead) {
+                if let (size, body) = channels[index].nextData(atMost: packetSize, head: &dataHead) {
                     dataHead.setInteger(UInt32(size), at: dataHead.readerIndex + ChannelData.overhead - 4)
                     outbound.reserve(min(limit - outbound.output.readableBytes, unsentBytes) + packetSize)
                     try outbound.send(head: dataHead, body: body)
@@ -284,9 +323,10 @@ struct ChannelTable {
 
     /// Sends EOF, the exit status and CLOSE once all data before them has gone.
     private mutating func finish(_ index: Int) throws(ConnectionError) -> Bool {
-        guard let channel = channels[index], channel.stage == .open, !channel.closeSent else { return false }
+        guard channels[index].mayEnd else { return false }
+        let channel = channels[index]
         if channel.eofWanted && !channel.eofSent && !channel.closeReceived && channel.isDrained {
-            channels[index]?.eofSent = true
+            channels[index].eofSent = true
             try send(ChannelEOF(recipientChannel: channel.remoteNumber))
             return true
         }
@@ -296,173 +336,12 @@ struct ChannelTable {
                     ChannelRequest(
                         recipientChannel: channel.remoteNumber, kind: .exitStatus(status), wantReply: false))
             }
-            channels[index]?.closeSent = true
-            channels[index]?.dropUnsent()
+            channels[index].closeSent = true
+            channels[index].dropUnsent()
             try send(ChannelClose(recipientChannel: channel.remoteNumber))
             if channel.closeReceived { try tell(.channelClosed(channel.id), of: channel.id) }
             return true
         }
         return false
-    }
-
-    // MARK: What the peer does
-
-    /// Handles a message numbered 90 to 100.
-    ///
-    /// - Parameter accepts: whether the peer may open a channel of this type.
-    mutating func receive(
-        _ payload: ByteBuffer, number: UInt8, accepts: (ChannelType) -> Bool, answersRequests: Bool
-    ) throws(ConnectionError) {
-        switch number {
-        case ChannelData.number: try receivedData(payload)
-        case ChannelExtendedData.number: try receivedExtendedData(payload)
-        case ChannelWindowAdjust.number: try receivedAdjust(payload)
-        case ChannelOpen.number: try receivedOpen(payload, accepts)
-        case ChannelOpenConfirmation.number: try receivedConfirmation(payload)
-        case ChannelOpenFailure.number: try receivedOpenFailure(payload)
-        case ChannelEOF.number:
-            let index = try peerIndex(try ChannelEOF(decoding: payload).recipientChannel, ChannelEOF.name)
-            guard let channel = channels[index], channel.stage == .open, !channel.eofReceived, !channel.closeReceived
-            else { throw .violation("SSH_MSG_CHANNEL_EOF out of place") }
-            channels[index]?.eofReceived = true
-            try tell(.channelEOF(channel.id), of: channel.id)
-        case ChannelClose.number: try receivedClose(payload)
-        case ChannelRequest.number: try receivedRequest(payload, answers: answersRequests)
-        case ChannelSuccess.number:
-            try receivedReply(try ChannelSuccess(decoding: payload).recipientChannel, success: true)
-        case ChannelFailure.number:
-            try receivedReply(try ChannelFailure(decoding: payload).recipientChannel, success: false)
-        default:
-            throw .unexpected(message: number, during: "the connection protocol")
-        }
-    }
-
-    /// The hot path of a download: data is appended to what the channel holds, and announced once.
-    private mutating func receivedData(_ payload: ByteBuffer) throws(ConnectionError) {
-        let message = try ChannelData(decoding: payload)
-        let index = try peerIndex(message.recipientChannel, ChannelData.name)
-        try account(message.data, index, ChannelData.name)
-        let id = ChannelID(number: message.recipientChannel)
-        guard channels[index]?.closeWanted == false, let held = channels[index]?.received.readableBytes else {
-            return try consumed(id, message.data.readableBytes)
-        }
-        channels[index]?.receive(message.data)
-        if held == 0, message.data.readableBytes > 0 { try tell(.channelReadable(id), of: id) }
-    }
-
-    private mutating func receivedExtendedData(_ payload: ByteBuffer) throws(ConnectionError) {
-        let message = try ChannelExtendedData(decoding: payload)
-        let index = try peerIndex(message.recipientChannel, ChannelExtendedData.name)
-        try account(message.data, index, ChannelExtendedData.name)
-        let id = ChannelID(number: message.recipientChannel)
-        // Other types than standard error are defined nowhere; they count against the window and go no further.
-        guard message.dataType == ChannelExtendedData.standardError, channels[index]?.closeWanted == false,
-            let held = channels[index]?.receivedErrors.readableBytes
-        else { return try consumed(id, message.data.readableBytes) }
-        channels[index]?.receivedErrors.writeImmutableBuffer(message.data)
-        if held == 0, message.data.readableBytes > 0 { try tell(.channelReadable(id), of: id) }
-    }
-
-    private mutating func account(_ data: ByteBuffer, _ index: Int, _ name: String) throws(ConnectionError) {
-        guard let channel = channels[index], channel.stage == .open, !channel.eofReceived, !channel.closeReceived else {
-            throw .violation("\(name) out of place")
-        }
-        guard data.readableBytes <= Int(maximumPacketSize) else {
-            throw .violation("\(name) with \(data.readableBytes) bytes, at most \(maximumPacketSize) fit")
-        }
-        guard channels[index]?.window.received(data.readableBytes) == true else {
-            throw .violation("\(name) with \(data.readableBytes) bytes, the window has \(channel.window.remaining)")
-        }
-    }
-
-    private mutating func receivedAdjust(_ payload: ByteBuffer) throws(ConnectionError) {
-        let message = try ChannelWindowAdjust(decoding: payload)
-        let index = try peerIndex(message.recipientChannel, ChannelWindowAdjust.name)
-        guard let channel = channels[index], channel.stage == .open else {
-            throw .violation("SSH_MSG_CHANNEL_WINDOW_ADJUST out of place")
-        }
-        let window = channel.sendWindow + Int(message.bytesToAdd)
-        guard window <= Int(UInt32.max) else { throw .violation("a window of \(window) bytes") }
-        channels[index]?.sendWindow = window
-    }
-
-    private mutating func receivedOpen(_ payload: ByteBuffer, _ accepts: (ChannelType) -> Bool) throws(ConnectionError)
-    {
-        let message = try ChannelOpen(decoding: payload)
-        func refuse(_ reason: ChannelOpenFailureReason, _ text: String) throws(ConnectionError) {
-            try send(ChannelOpenFailure(recipientChannel: message.senderChannel, reason: reason, text: text))
-        }
-        guard accepts(message.type) else {
-            if case .other = message.type { return try refuse(.unknownChannelType, "unknown here") }
-            return try refuse(.administrativelyProhibited, "not offered here")
-        }
-        guard count < configuration.mostChannels else { return try refuse(.resourceShortage, "too many channels") }
-        guard message.maximumPacketSize > 0 else { return try refuse(.resourceShortage, "packets of no size") }
-        let id = try allocate(type: message.type.name, stage: .offered)
-        channels[Int(id.number)]?.opened(
-            remoteNumber: message.senderChannel, window: message.initialWindowSize,
-            packetSize: message.maximumPacketSize)
-        channels[Int(id.number)]?.stage = .offered
-        events.append(.channelOffered(id, message.type))
-    }
-
-    private mutating func receivedConfirmation(_ payload: ByteBuffer) throws(ConnectionError) {
-        let message = try ChannelOpenConfirmation(decoding: payload)
-        let index = try peerIndex(message.recipientChannel, ChannelOpenConfirmation.name)
-        guard let channel = channels[index], channel.stage == .requested else {
-            throw .violation("channel \(message.recipientChannel) confirmed twice")
-        }
-        guard message.maximumPacketSize > 0 else { throw .violation("a channel for packets of no size") }
-        channels[index]?.opened(
-            remoteNumber: message.senderChannel, window: message.initialWindowSize,
-            packetSize: message.maximumPacketSize)
-        try tell(.channelOpened(channel.id), of: channel.id)
-        answered(channel.id)
-    }
-
-    private mutating func receivedOpenFailure(_ payload: ByteBuffer) throws(ConnectionError) {
-        let message = try ChannelOpenFailure(decoding: payload)
-        let index = try peerIndex(message.recipientChannel, ChannelOpenFailure.name)
-        guard let channel = channels[index], channel.stage == .requested else {
-            throw .violation("channel \(message.recipientChannel) refused after it was open")
-        }
-        channels[index]?.stage = .refused
-        try tell(
-            .channelRefused(
-                channel.id, ChannelOpenFailureReason(rawValue: message.reason),
-                Printable.text(message.text.readableBytesView.prefix(TransportLayer.longestText))), of: channel.id)
-        answered(channel.id)
-    }
-
-    private mutating func receivedClose(_ payload: ByteBuffer) throws(ConnectionError) {
-        let index = try peerIndex(try ChannelClose(decoding: payload).recipientChannel, ChannelClose.name)
-        guard let channel = channels[index], channel.stage == .open, !channel.closeReceived else {
-            throw .violation("SSH_MSG_CHANNEL_CLOSE out of place")
-        }
-        channels[index]?.closeReceived = true
-        channels[index]?.closeWanted = true
-        channels[index]?.dropUnsent()
-        if channel.closeSent { try tell(.channelClosed(channel.id), of: channel.id) }
-    }
-
-    private mutating func receivedRequest(_ payload: ByteBuffer, answers: Bool) throws(ConnectionError) {
-        let message = try ChannelRequest(decoding: payload)
-        let index = try peerIndex(message.recipientChannel, ChannelRequest.name)
-        guard let channel = channels[index], channel.stage == .open, !channel.closeReceived else {
-            throw .violation("SSH_MSG_CHANNEL_REQUEST out of place")
-        }
-        try tell(.channelRequest(channel.id, message.kind, wantReply: message.wantReply), of: channel.id)
-        if message.wantReply && !answers && !channel.closeSent {
-            try send(ChannelFailure(recipientChannel: channel.remoteNumber))
-        }
-    }
-
-    private mutating func receivedReply(_ number: UInt32, success: Bool) throws(ConnectionError) {
-        let index = try peerIndex(number, success ? ChannelSuccess.name : ChannelFailure.name)
-        guard let channel = channels[index], channel.repliesAwaited > 0 else {
-            throw .violation("an answer on channel \(number) to no request")
-        }
-        channels[index]?.repliesAwaited -= 1
-        try tell(.channelReply(channel.id, success: success), of: channel.id)
     }
 }

@@ -16,11 +16,12 @@ extension Connection {
 
     /// Asks to be let in. One request is under way at a time.
     ///
-    /// - Parameter opensSession: behind the first request that carries a signature, so most likely to succeed, a session
-    ///   channel is asked for, if the server is known to take that. The next ``openChannel(_:)`` of a session gives it out;
-    ///   a round trip is saved.
+    /// - Parameter session: behind the first request that carries a signature, so most likely to succeed, a session channel is
+    ///   asked for, if the server is known to take that, and these requests are made on it. The next
+    ///   ``openChannel(_:requests:)`` of a session with the same requests gives it out, or any if there are none; a round trip is
+    ///   saved by the channel, and one by the requests. Nil for no channel.
     package mutating func authenticate(
-        user: String, _ method: AuthenticationMethod, opensSession: Bool = false
+        user: String, _ method: AuthenticationMethod, session: [ChannelRequestKind]? = nil
     ) throws(ConnectionError) {
         try checkAlive()
         guard role == .client, negotiated != nil, clientAuthentication.state == .idle else {
@@ -30,15 +31,15 @@ extension Connection {
             try connection.send(UserAuthRequest(user: user, method: method))
             connection.clientAuthentication.sent(method)
             connection.transport.describeAuthentication(method)
-            if opensSession, method.isSigned { try connection.openAhead() }
+            if let session, method.isSigned { try connection.openAhead(session) }
         }
     }
 
-    private mutating func openAhead() throws(ConnectionError) {
+    private mutating func openAhead(_ requests: [ChannelRequestKind]) throws(ConnectionError) {
         guard takesChannelsAhead, !hasOpenedAhead, transport.maySend else { return }
         hasOpenedAhead = true
         channels.isPeerOurs = peer?.isOurs == true
-        try channels.openAhead(packet: transport.outbound.counter.sequenceNumber)
+        try channels.openAhead(packet: transport.outbound.counter.sequenceNumber, requests: requests)
         try sendChannelMessages()
     }
 
@@ -131,8 +132,8 @@ extension Connection {
     /// Handles a message of the connection protocol that comes before the user is let in.
     ///
     /// Client: a server that looks at a channel asked for ahead may refuse it in due form. Server: a client that expects to
-    /// be let in may ask for one channel ahead, which is then as if it had not (OpenSSH's server treats all messages that
-    /// way). Anything else ends the connection (RFC 4252 section 6).
+    /// be let in may ask for one channel ahead and make requests on it, which is then as if it had not (OpenSSH's server treats
+    /// all messages that way). Anything else ends the connection (RFC 4252 section 6).
     mutating func receivedTooEarly(_ number: UInt8) throws(ConnectionError) {
         switch (role, number) {
         case (.client, ChannelOpenFailure.number) where hasOpenedAhead && !hasHeardOfAhead:
@@ -140,6 +141,9 @@ extension Connection {
             channels.forgetAhead()
         case (.server, ChannelOpen.number) where !hasHeardOfAhead:
             hasHeardOfAhead = true
+            try sendUnimplemented()
+        case (.server, ChannelRequest.number) where hasHeardOfAhead && requestsTooEarly < Self.mostRequestsTooEarly:
+            requestsTooEarly += 1
             try sendUnimplemented()
         default:
             throw .unexpected(message: number, during: "authentication")

@@ -3,10 +3,15 @@ import SSHWire
 
 extension Connection {
     /// Asks the peer for a channel; ``ConnectionEvent/channelOpened(_:)`` or `channelRefused` follows.
-    package mutating func openChannel(_ type: ChannelType = .session) throws(ConnectionError) -> ChannelID {
+    ///
+    /// - Parameter requests: are made as soon as it is open. The answer to the last one is wanted: a
+    ///   ``ConnectionEvent/channelReply(_:success:)`` follows.
+    package mutating func openChannel(
+        _ type: ChannelType = .session, requests: [ChannelRequestKind] = []
+    ) throws(ConnectionError) -> ChannelID {
         try checkAlive()
         guard isAuthenticated else { throw .violation("a channel before authentication") }
-        return try channels.open(type)
+        return try channels.open(type, requests: requests)
     }
 
     /// Grants what ``ConnectionEvent/channelOffered(_:_:)`` asked for.
@@ -61,7 +66,7 @@ extension Connection {
     package mutating func release(_ id: ChannelID) { channels.release(id) }
 
     /// Bytes queued for a channel that the peer's window or the socket has not taken yet.
-    package func unsentBytes(_ id: ChannelID) -> Int { channels.unsentBytes(id) }
+    package mutating func unsentBytes(_ id: ChannelID) -> Int { channels.unsentBytes(id) }
 
     /// Whether a channel's data waits for the peer's window alone.
     package func isStalled(_ id: ChannelID) -> Bool { channels.isStalled(id) }

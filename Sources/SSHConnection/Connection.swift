@@ -21,6 +21,9 @@ package struct Connection {
     package internal(set) var hasOpenedAhead = false
     /// Whether the other end's word on that has come before the user was let in: the refusal, or to a server the request.
     var hasHeardOfAhead = false
+    /// Server: requests made on a channel that was asked for ahead and in vain.
+    var requestsTooEarly = 0
+    static let mostRequestsTooEarly = 64
     /// Bytes of a packet that is not whole yet, or that wait for a decision.
     private var partial = ByteBuffer()
     /// The most bytes that may wait for a decision.
@@ -129,7 +132,12 @@ package struct Connection {
     package mutating func nextEvent() -> ConnectionEvent? { transport.nextEvent() ?? channels.nextEvent() }
 
     /// Bytes that wait for ``takeOutput(limit:)``, channel data left out.
-    package var pendingOutput: Int { transport.outbound.output.readableBytes + channels.outgoingBytes }
+    ///
+    /// Mutating in name alone, as is ``unsentBytes(_:)``: whoever keeps the connection in an object asks both after every batch, and
+    /// anything else is asked of a copy of all of it.
+    package var pendingOutput: Int {
+        mutating get { transport.outbound.output.readableBytes + channels.outgoingBytes }
+    }
 
     /// Takes what is to be written to the peer: all messages, and channel data until there are `limit` bytes.
     package mutating func takeOutput(limit: Int) throws(ConnectionError) -> ByteBuffer? {

@@ -27,6 +27,8 @@ public enum ConnectionError: Error, Sendable {
     case disconnected(reason: DisconnectReason, text: String)
     /// The host key was refused on this side.
     case hostKeyRejected
+    /// The peer did not open a session on which requests were made ahead, and which are now for a channel that is not there.
+    case sessionRefused(ChannelOpenFailureReason, String)
     /// The connection is over; nothing can be done on it any more.
     case closed
 }
@@ -41,6 +43,7 @@ extension ConnectionError {
         case .packetCorrupt: .macError
         case .malformed, .unexpected, .violation: .protocolError
         case .hostKeyRejected: .hostKeyNotVerifiable
+        case .sessionRefused: .byApplication
         }
     }
 }
@@ -58,6 +61,7 @@ extension ConnectionError: CustomStringConvertible {
         case .keyExchangeFailed(let text): "key exchange failed: \(text)"
         case .disconnected(let reason, let text): "received disconnect: \(reason.rawValue): \(text)"
         case .hostKeyRejected: "host key verification failed"
+        case .sessionRefused(let reason, let text): "channel open failed (\(reason.rawValue)): \(text)"
         case .closed: "connection closed"
         }
     }

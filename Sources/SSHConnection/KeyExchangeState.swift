@@ -28,6 +28,14 @@ enum KeyExchangeState {
         }
     }
 
+    /// Whether the peer may send messages of upper layers: it has not sent KEXINIT, or has sent NEWKEYS.
+    var passesUpperLayers: Bool {
+        switch self {
+        case .idle, .initSent: true
+        case .running, .awaitingVerdict, .newKeysSent: false
+        }
+    }
+
     /// A KEXINIT with the payload it was sent or received as, which enters the exchange hash.
     struct KexInitPayload {
         let message: KexInit

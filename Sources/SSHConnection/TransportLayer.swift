@@ -190,7 +190,7 @@ struct TransportLayer {
         guard let number = payload.getInteger(at: payload.readerIndex, as: UInt8.self) else {
             throw .violation("a packet without payload")
         }
-        try checkStrictOrder(number)
+        if isStrict, isFirstExchange { try Self.checkStrictOrder(number) }
         switch number {
         case Disconnect.number:
             let message = try Disconnect(decoding: payload)
@@ -224,25 +224,19 @@ struct TransportLayer {
         case Pong.number where !isFirstExchange:
             return true
         default:
-            try checkUpperLayerAllowed(number)
+            // RFC 4253 section 7.1: whoever has sent KEXINIT sends nothing of upper layers until NEWKEYS.
+            guard sessionID != nil, exchange.passesUpperLayers else {
+                throw .unexpected(message: number, during: exchange.name)
+            }
             return false
         }
     }
 
     /// Strict key exchange: until the first keys are in use nothing but the exchange itself may pass.
-    private func checkStrictOrder(_ number: UInt8) throws(ConnectionError) {
-        guard isStrict, isFirstExchange else { return }
+    private static func checkStrictOrder(_ number: UInt8) throws(ConnectionError) {
         switch number {
         case Disconnect.number, KexInit.number, NewKeys.number, 30...49: return
         default: throw .unexpected(message: number, during: "strict key exchange")
-        }
-    }
-
-    /// RFC 4253 section 7.1: whoever has sent KEXINIT sends nothing of upper layers until NEWKEYS.
-    private func checkUpperLayerAllowed(_ number: UInt8) throws(ConnectionError) {
-        switch exchange {
-        case .idle where sessionID != nil, .initSent where sessionID != nil: return
-        default: throw .unexpected(message: number, during: exchange.name)
         }
     }
 }

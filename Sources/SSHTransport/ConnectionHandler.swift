@@ -9,6 +9,14 @@ final class ConnectionHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
+    /// A channel on its way to whoever wanted it.
+    private struct Opening {
+        let channel: SSHChannel
+        /// Whether a request was made on it, whose answer decides.
+        let awaitsReply: Bool
+        let continuation: CheckedContinuation<SSHChannel?, any Error>
+    }
+
     /// How much is sealed before it is given to the socket, in bytes.
     private static let writeBatch = 256 << 10
     /// How much may wait for a socket that takes nothing, in bytes.
@@ -17,7 +25,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     private(set) var connection: Connection
     private var context: ChannelHandlerContext?
     private var channels: [ChannelID: SSHChannel] = [:]
-    private var opening: [ChannelID: (SSHChannel, CheckedContinuation<SSHChannel, any Error>)] = [:]
+    private var opening: [ChannelID: Opening] = [:]
     /// Who takes channels the peer opens, by their types.
     private var acceptors: [String: @Sendable (OfferedChannel) -> Void] = [:]
     /// Server: who is asked about the requests on session channels, and how many of those there may be.
@@ -150,9 +158,9 @@ final class ConnectionHandler: ChannelInboundHandler {
         // Also where it is not active yet, or it would become so and stay.
         context?.close(promise: nil)
         for channel in channels.values { channel.ended(reason) }
-        for (channel, continuation) in opening.values {
-            channel.ended(reason)
-            continuation.resume(throwing: reason)
+        for waiting in opening.values {
+            waiting.channel.ended(reason)
+            waiting.continuation.resume(throwing: reason)
         }
         channels = [:]
         opening = [:]
@@ -178,14 +186,14 @@ final class ConnectionHandler: ChannelInboundHandler {
     }
 
     func openChannel(
-        _ type: ChannelType, errorOutput: @escaping @Sendable (ByteBuffer) -> Void,
-        _ continuation: CheckedContinuation<SSHChannel, any Error>
+        _ type: ChannelType, requests: [ChannelRequestKind], errorOutput: @escaping @Sendable (ByteBuffer) -> Void,
+        _ continuation: CheckedContinuation<SSHChannel?, any Error>
     ) {
         do {
             if let failure { throw failure }
-            let id = try connection.openChannel(type)
+            let id = try connection.openChannel(type, requests: requests)
             let channel = SSHChannel(id: id, transport: transport, errorOutput: errorOutput)
-            opening[id] = (channel, continuation)
+            opening[id] = Opening(channel: channel, awaitsReply: !requests.isEmpty, continuation: continuation)
             flush()
         } catch {
             continuation.resume(throwing: error)
@@ -226,12 +234,6 @@ final class ConnectionHandler: ChannelInboundHandler {
         }
     }
 
-    /// Sends a request whose answer nobody waits for.
-    func notify(_ channel: SSHChannel, _ kind: ChannelRequestKind) {
-        guard failure == nil, channels[channel.id] === channel else { return }
-        attempt { () throws(ConnectionError) in try connection.request(channel.id, kind, wantReply: false) }
-    }
-
     /// From now on the peer may open channels of a type, each of which goes to `acceptor`.
     func accept(_ type: String, _ acceptor: @escaping @Sendable (OfferedChannel) -> Void) {
         guard failure == nil else { return }
@@ -253,6 +255,8 @@ final class ConnectionHandler: ChannelInboundHandler {
         sessions = (most, answer)
         for id in offeredSessions { acceptSession(id) }
         offeredSessions = []
+        // What was asked for on them is answered before what there is to say is sent.
+        deliverEvents()
         flush()
     }
 
@@ -335,18 +339,26 @@ final class ConnectionHandler: ChannelInboundHandler {
             switch event {
             case .channelReadable(let id): deliverData(id)
             case .channelEOF(let id): channels[id]?.receivedEOF()
-            case .channelReply(let id, let success): channels[id]?.receivedReply(success)
+            case .channelReply(let id, let success):
+                if let waiting = opening.removeValue(forKey: id) {
+                    if !success { connection.close(id) }
+                    waiting.continuation.resume(returning: success ? waiting.channel : nil)
+                } else {
+                    channels[id]?.receivedReply(success)
+                }
             case .channelRequest(let id, let kind, let wantReply) where connection.role == .server:
                 answerRequest(id, kind, wantReply: wantReply)
             case .channelRequest(let id, .exitStatus(let status), _): channels[id]?.received(.status(status))
             case .channelRequest(let id, .exitSignal(let name, _, _), _): channels[id]?.received(.signal(name))
             case .channelOpened(let id):
-                guard let (channel, continuation) = opening.removeValue(forKey: id) else { break }
-                channels[id] = channel
-                continuation.resume(returning: channel)
+                guard let waiting = opening[id] else { break }
+                channels[id] = waiting.channel
+                guard !waiting.awaitsReply else { break }
+                opening[id] = nil
+                waiting.continuation.resume(returning: waiting.channel)
             case .channelRefused(let id, let reason, let text):
-                guard let (_, continuation) = opening.removeValue(forKey: id) else { break }
-                continuation.resume(throwing: TransportError.channelRefused(reason, text))
+                opening.removeValue(forKey: id)?.continuation
+                    .resume(throwing: TransportError.channelRefused(reason, text))
             case .channelOffered(let id, .session) where connection.role == .server:
                 if sessions == nil { offeredSessions.append(id) } else { acceptSession(id) }
             case .channelOffered(let id, let type):
@@ -358,6 +370,7 @@ final class ConnectionHandler: ChannelInboundHandler {
             case .channelClosed(let id):
                 deliverData(id)
                 connection.release(id)
+                opening.removeValue(forKey: id)?.continuation.resume(throwing: TransportError.channelClosed)
                 channels.removeValue(forKey: id)?.ended(nil)
             default:
                 if case .dropped = events.yield(event) { return end(.flooded) }

@@ -174,9 +174,6 @@ public final class SSHChannel: ByteStream {
         }
     }
 
-    /// Sends a request that wants no answer.
-    package func notify(_ kind: ChannelRequestKind) { transport.notify(self, kind) }
-
     // MARK: For the event loop
 
     private func take(_ state: inout State) -> Result<ByteBuffer?, any Error>? {

@@ -89,9 +89,29 @@ package final class Transport: Sendable {
     package func openChannel(
         _ type: ChannelType = .session, errorOutput: @escaping @Sendable (ByteBuffer) -> Void = { _ in }
     ) async throws -> SSHChannel {
+        guard let channel = try await open(type, requests: [], errorOutput: errorOutput) else {
+            throw TransportError.channelClosed
+        }
+        return channel
+    }
+
+    /// Opens a session and makes requests on it, the last of which starts something (RFC 4254 section 6.5).
+    ///
+    /// - Parameter errorOutput: receives what the remote program writes to its standard error.
+    /// - Returns: nil if the peer refuses the last request; the session is closed then.
+    /// - Throws: `TransportError.channelRefused` when the peer does not want to, or what ended the connection.
+    package func openSession(
+        _ requests: [ChannelRequestKind], errorOutput: @escaping @Sendable (ByteBuffer) -> Void = { _ in }
+    ) async throws -> SSHChannel? {
+        try await open(.session, requests: requests, errorOutput: errorOutput)
+    }
+
+    private func open(
+        _ type: ChannelType, requests: [ChannelRequestKind], errorOutput: @escaping @Sendable (ByteBuffer) -> Void
+    ) async throws -> SSHChannel? {
         try await withCheckedThrowingContinuation { continuation in
             onLoop(
-                { $0.openChannel(type, errorOutput: errorOutput, continuation) },
+                { $0.openChannel(type, requests: requests, errorOutput: errorOutput, continuation) },
                 otherwise: { continuation.resume(throwing: $0) })
         }
     }
@@ -144,7 +164,6 @@ package final class Transport: Sendable {
         }
     }
     func refuse(_ id: ChannelID, _ text: String) { onLoop { $0.refuse(id, text) } }
-    func notify(_ channel: SSHChannel, _ kind: ChannelRequestKind) { onLoop { $0.notify(channel, kind) } }
 
     func drain(_ channel: SSHChannel) { onLoop { $0.drain(channel) } }
     func consumed(_ channel: SSHChannel, _ count: Int) { onLoop { $0.consumed(channel, count) } }

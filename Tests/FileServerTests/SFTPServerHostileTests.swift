@@ -14,7 +14,7 @@ import Testing
     import Glibc
 #endif
 
-@Suite("An SFTP server with a hostile client", .timeLimit(.minutes(2)))
+@Suite("An SFTP server with a hostile client", .timeLimit(.minutes(hangMinutes)))
 struct SFTPServerHostileTests {
     @Test("handles that do not exist, or no longer, are refused")
     func handles() async throws {

@@ -214,7 +214,7 @@ struct SFTPServerTests {
             #expect(code == .permissionDenied)
             _ = try await status { _ = try await client.stat(bytes("/missing")) }
         }
-        while recorder.closed.count < 2 { try await Task.sleep(for: .milliseconds(5)) }
+        try await eventually("both ends") { recorder.closed.count == 2 }
         #expect(recorder.opened == ["//a", "/a"])
         #expect(recorder.closed.map(\.bytesWritten) == [5, 0])
         #expect(recorder.closed.map(\.bytesRead) == [0, 5])

@@ -2,9 +2,10 @@ import FileTransfer
 import NIOCore
 import SSHWire
 import Synchronization
+import TestSupport
 import Testing
 
-@Suite("A rate limit", .timeLimit(.minutes(5)))
+@Suite("A rate limit", .timeLimit(.minutes(hangMinutes)))
 struct RateLimitTests {
     /// Gives zeros without end, and remembers when bytes passed.
     private final class Meter: ByteStream {

@@ -106,6 +106,25 @@ struct SFTPTransferTests {
         }
     }
 
+    @Test("the size of a file is set where one may have been there, and not in a directory made for the copy")
+    func sizesSet() async throws {
+        try await withTemporaryDirectory { base in
+            let files = Dictionary(uniqueKeysWithValues: (0..<3000).map { ("f\($0)", Tree.file(Array("\($0)".utf8))) })
+            try makeTree(.named(files), at: base / "source")
+            let longer = files.mapValues { _ in Tree.file(Array("longer than before".utf8)) }
+            try makeTree(.named(["source": .named(longer)]), at: base / "old")
+            for (target, isNew) in [("new", true), ("old", false)] {
+                let recorder = Recorder(wantsTrace: true)
+                _ = try await upload(
+                    [base / "source"], to: target, at: base, options: .init(recursive: true), observer: recorder)
+                let set = recorder.traces.count { $0.contains("SSH_FXP_FSETSTAT") }
+                #expect(isNew ? set < files.count : set == files.count, "\(set)")
+                let copied = try readTree(at: isNew ? base / "new" : base / "old" / "source")
+                #expect(differences(try readTree(at: base / "source"), copied, attributes: false) == [])
+            }
+        }
+    }
+
     @Test(
         "sizes around the edges of a block, and a file with a hole",
         arguments: [0, 1, 32_768, 261_119, 261_120, 261_121, 5_000_000])

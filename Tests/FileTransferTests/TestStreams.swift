@@ -141,12 +141,18 @@ final class Recorder: TransferObserver, @unchecked Sendable {
     private var _warnings: [String] = []
     private var _finished: [String: Bool] = [:]
     private var _bytes = 0
+    private var _traces: [String] = []
+    let wantsTrace: Bool
+
+    init(wantsTrace: Bool = false) { self.wantsTrace = wantsTrace }
 
     var warnings: [String] { lock.run { _warnings } }
     var finished: [String: Bool] { lock.run { _finished } }
     var bytes: Int { lock.run { _bytes } }
+    var traces: [String] { lock.run { _traces } }
 
     func warning(_ text: String) { lock.run { _warnings.append(text) } }
+    func trace(_ text: String) { lock.run { _traces.append(text) } }
     func bytesTransferred(_ count: Int, of file: FileInTransfer) { lock.run { _bytes += count } }
     func fileFinished(_ file: FileInTransfer, isComplete: Bool) {
         lock.run { _finished[String(decoding: file.path.lastComponent, as: UTF8.self)] = isComplete }

@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-@Suite("Copies to and from AsyncSSH", .timeLimit(.minutes(5)))
+@Suite("Copies to and from AsyncSSH", .timeLimit(.minutes(hangMinutes)))
 struct AsyncSSHTests {
     @Test("A file goes there and back", arguments: [Loopback.ipv4, .ipv6])
     func roundTrip(address: Loopback) async throws {

@@ -9,7 +9,7 @@ import Testing
     import Darwin
 #endif
 
-@Suite("Ways to log in", .timeLimit(.minutes(5)))
+@Suite("Ways to log in", .timeLimit(.minutes(hangMinutes)))
 struct AuthenticationTests {
     // MARK: Certificates
 
@@ -42,7 +42,7 @@ struct AuthenticationTests {
         var options = peer.clientOptions()
         options[options.count - 1] = key
         return try await run(
-            scpBinary(), more + options + [peer.knownHosts, peer.remote("copy")], timeout: .seconds(120))
+            scpBinary(), more + options + [peer.knownHosts, peer.remote("copy")])
     }
 
     @Test("A certificate beside the key, or named, lets in")
@@ -176,7 +176,7 @@ struct AuthenticationTests {
         let arguments = settings(peer, key: key) + [peer.knownHosts, peer.remote("copy")]
         let terminal = try Terminal(scpBinary(), arguments)
         for attempt in ["wrong", "wrong again", "open sesame"] {
-            try await terminal.wait(for: "Enter passphrase for key '\(key)': ", timeout: .seconds(60))
+            try await terminal.wait(for: "Enter passphrase for key '\(key)': ")
             try terminal.send(attempt + "\n")
         }
         #expect(try await terminal.finish() == .exited(0), "\(terminal.transcript)\n\(peer.log)")
@@ -184,7 +184,7 @@ struct AuthenticationTests {
 
         let stubborn = try Terminal(scpBinary(), arguments)
         for _ in 1...3 {
-            try await stubborn.wait(for: "Enter passphrase for key '\(key)': ", timeout: .seconds(60))
+            try await stubborn.wait(for: "Enter passphrase for key '\(key)': ")
             try stubborn.send("wrong\n")
         }
         #expect(try await stubborn.finish() == .exited(1), "\(stubborn.transcript)")
@@ -216,13 +216,13 @@ struct AuthenticationTests {
         // Without a terminal: with a display, or forced.
         for (require, display) in [("force", nil), (nil, ":9"), ("prefer", ":9")] as [(String?, String?)] {
             let finished = try await run(
-                scpBinary(), arguments, environment: environment(require, display: display), timeout: .seconds(60))
+                scpBinary(), arguments, environment: environment(require, display: display))
             #expect(finished.succeeded, "\(finished)")
         }
         #expect(try readText(asked) == String(repeating: "Enter passphrase for key '\(key)': \n", count: 3))
         for (require, display) in [("never", ":9"), ("prefer", nil), (nil, nil)] as [(String?, String?)] {
             let finished = try await run(
-                scpBinary(), arguments, environment: environment(require, display: display), timeout: .seconds(60))
+                scpBinary(), arguments, environment: environment(require, display: display))
             #expect(finished.status == .exited(1), "\(finished)")
         }
         // At a terminal: only where it is preferred.
@@ -319,13 +319,11 @@ struct AuthenticationTests {
             try await run(tmux, base + ["capture-pane", "-p"]).success().outputText
         }
         func wait(for text: String, times: Int = 1) async throws {
-            let deadline = ContinuousClock.now + .seconds(60)
-            while ContinuousClock.now < deadline {
-                let shown = try await screen()
-                if shown.split(separator: "\n").count(where: { $0.contains(text) }) >= times { return }
-                try await Task.sleep(for: .milliseconds(50))
+            var shown = ""
+            try await eventually("\(text):\n\(shown)\n\(peer.log)") {
+                shown = try await screen()
+                return shown.split(separator: "\n").count(where: { $0.contains(text) }) >= times
             }
-            throw TestSupportError("waiting for \(text): \(try await screen())\n\(peer.log)")
         }
         func type(_ text: String) async throws {
             try await run(tmux, base + ["send-keys", "-l", text]).success()

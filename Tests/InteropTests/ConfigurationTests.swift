@@ -15,7 +15,7 @@ struct ConfigurationCase: Sendable, CustomTestStringConvertible {
     var testDescription: String { name }
 }
 
-@Suite("What a configuration means is what ssh -G says", .timeLimit(.minutes(10)))
+@Suite("What a configuration means is what ssh -G says", .timeLimit(.minutes(hangMinutes)))
 struct ConfigurationTests {
     static let cases: [ConfigurationCase] = [
         .init("nothing", ""),

@@ -13,7 +13,7 @@ func expectFailure(
     }
 }
 
-@Suite("A server that cannot be reached, trusted or logged in to", .timeLimit(.minutes(10)))
+@Suite("A server that cannot be reached, trusted or logged in to", .timeLimit(.minutes(hangMinutes)))
 struct ConnectionFailureTests {
     @Test("An unknown host is named")
     func unknownHost() async throws {
@@ -23,18 +23,18 @@ struct ConnectionFailureTests {
 
     @Test("A refused connection is told with host and port", arguments: Loopback.available)
     func refused(address: Loopback) async throws {
-        let port = try address.freePort()
-        let finished = try await run(scpBinary(), ["-P\(port)", "/etc/hostname", "\(address.bracketed):x"])
-        expectFailure(finished, address.rawValue, "port \(port)", "Connection refused")
+        let port = try RefusingPort(address)
+        let finished = try await run(scpBinary(), ["-P\(port.number)", "/etc/hostname", "\(address.bracketed):x"])
+        expectFailure(finished, address.rawValue, "port \(port.number)", "Connection refused")
     }
 
     @Test("A host that could not be reached is not asked again: SFTP tells it once, SCP for each file")
     func refusedTwice() async throws {
         let directory = try TemporaryDirectory()
-        let port = try Loopback.ipv4.freePort()
+        let port = try RefusingPort()
         for (options, lines) in [([], 1), (["-O"], 2)] {
             let finished = try await run(
-                scpBinary(), options + ["-P\(port)", "127.0.0.1:a", "127.0.0.1:b", directory.path])
+                scpBinary(), options + ["-P\(port.number)", "127.0.0.1:a", "127.0.0.1:b", directory.path])
             expectFailure(finished, "Connection refused", lines: lines)
         }
     }

@@ -52,7 +52,7 @@ struct Manner: CustomTestStringConvertible, Sendable {
     }
 }
 
-@Suite("Our scp in place of the installed one", .timeLimit(.minutes(10)))
+@Suite("Our scp in place of the installed one", .timeLimit(.minutes(hangMinutes)))
 struct DropInTests {
     /// Two files, a directory with two more.
     private static let files =
@@ -420,7 +420,7 @@ struct DropInTests {
     }
 }
 
-@Suite("The rate and the size of what is under way", .timeLimit(.minutes(5)))
+@Suite("The rate and the size of what is under way", .timeLimit(.minutes(hangMinutes)))
 struct TuningTests {
     @Test("-l holds the rate, for both protocols, both ways", arguments: Manner.all)
     func rate(manner: Manner) async throws {

@@ -9,7 +9,7 @@ import Testing
     import Darwin
 #endif
 
-@Suite("Files that cannot be copied, and all others that are", .timeLimit(.minutes(10)))
+@Suite("Files that cannot be copied, and all others that are", .timeLimit(.minutes(hangMinutes)))
 struct FileFailureTests {
     /// A server with two files that can be copied, and a directory to copy to.
     private func start() async throws -> Peer {

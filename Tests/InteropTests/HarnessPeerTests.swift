@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-@Suite("Peers that the tests start", .timeLimit(.minutes(3)))
+@Suite("Peers that the tests start", .timeLimit(.minutes(hangMinutes)))
 struct HarnessPeerTests {
     @Test("A command runs on OpenSSH's server", arguments: Loopback.available)
     func openSSH(address: Loopback) async throws {
@@ -72,7 +72,7 @@ struct HarnessPeerTests {
         let peer = try await Peer.openSSH()
         async let session = run(
             "ssh", peer.clientOptions() + [peer.sshDestination, "while echo .; do sleep 0.2; done"])
-        while !peer.log.contains("Starting session") { try await Task.sleep(for: .milliseconds(20)) }
+        try await eventually("a session starts") { peer.log.contains("Starting session") }
         peer.stop()
         let finished = try await session
         #expect(finished.status == .exited(255), "\(finished)")

@@ -9,10 +9,12 @@ let quickExchange = testsReleaseBinary ? [] : ["-oKexAlgorithms=^curve25519-sha2
 extension Peer {
     /// Runs our `scp` with the options that reach this server.
     ///
-    /// - Parameter options: come first, so that they count before those that reach the server.
+    /// - Parameters:
+    ///   - options: come first, so that they count before those that reach the server.
+    ///   - timeout: for the largest copies there are.
     func scp(
         _ options: [String], _ operands: [String], key: KeyType = .ed25519, port: Int? = nil,
-        timeout: Duration = .seconds(240)
+        timeout: Duration = patience * 2
     ) async throws -> Finished {
         try await run(
             scpBinary(), options + quickExchange + clientOptions(key: key, port: port) + ["--"] + operands,

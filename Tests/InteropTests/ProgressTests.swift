@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-@Suite("The progress meter of the command", .timeLimit(.minutes(10)))
+@Suite("The progress meter of the command", .timeLimit(.minutes(hangMinutes)))
 struct ProgressTests {
     private func start() async throws -> Peer {
         let peer = try await Peer.openSSH(hostKeys: [.ed25519])
@@ -26,7 +26,8 @@ struct ProgressTests {
         for (line, name) in zip(lines, ["some file", "tiny"]) {
             // What stays on the line is what was drawn last.
             let last = line.utf8.split(separator: 13).last.map { String(decoding: $0, as: UTF8.self) } ?? ""
-            #expect(last.contains(name) && last.contains("100%") && last.contains("/s") && last.contains("00:00"))
+            #expect(last.contains(name) && last.contains("100%") && last.contains("/s"))
+            #expect(last.contains(/[0-9][0-9]:[0-9][0-9]/))
         }
     }
 

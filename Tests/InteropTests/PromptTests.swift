@@ -9,7 +9,7 @@ import Testing
     import Darwin
 #endif
 
-@Suite("Questions at the terminal", .timeLimit(.minutes(10)))
+@Suite("Questions at the terminal", .timeLimit(.minutes(hangMinutes)))
 struct PromptTests {
     private func start() async throws -> Peer {
         let peer = try await Peer.openSSH(hostKeys: [.ed25519])

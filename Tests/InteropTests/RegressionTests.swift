@@ -9,7 +9,8 @@ import Testing
     import Darwin
 #endif
 
-@Suite("OpenSSH's own regression scripts for scp, from Debian's package openssh-tests", .timeLimit(.minutes(5)))
+@Suite(
+    "OpenSSH's own regression scripts for scp, from Debian's package openssh-tests", .timeLimit(.minutes(hangMinutes)))
 struct RegressionTests {
     /// Where the package puts the scripts.
     private static let scripts = "/usr/lib/openssh/regress"
@@ -52,7 +53,7 @@ struct RegressionTests {
                 "TEST_SSH_PORT": "\(Loopback.ipv4.freePort())", "TEST_SSH_UNSAFE_PERMISSIONS": "1",
                 "BUILDDIR": objects, "SUDO": getuid() == 0 ? requireProgram("env") : "",
             ],
-            directory: objects, timeout: .seconds(200))
+            directory: objects, timeout: patience * 2)
     }
 
     private func sftpServer() throws -> String {

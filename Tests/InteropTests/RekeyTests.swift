@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-@Suite("New keys in the middle of a copy", .timeLimit(.minutes(10)))
+@Suite("New keys in the middle of a copy", .timeLimit(.minutes(hangMinutes)))
 struct RekeyTests {
     /// Who asks for new keys after every mebibyte.
     enum Side: CaseIterable {

@@ -25,12 +25,14 @@ private func makeServer(in place: TemporaryDirectory, _ options: String = "") th
     return path
 }
 
-@Suite("OpenSSH's own regression scripts for sftp with scpd behind it, from Debian's package openssh-tests")
+@Suite(
+    "OpenSSH's own regression scripts for sftp with scpd behind it, from Debian's package openssh-tests",
+    .timeLimit(.minutes(hangMinutes)))
 struct SFTPRegressionTests {
     private static let scripts = "/usr/lib/openssh/regress"
 
     @Test(
-        "The script finds nothing to complain about", .timeLimit(.minutes(5)),
+        "The script finds nothing to complain about",
         arguments: [
             ("sftp", "basic sftp put/get"), ("sftp-cmds", "sftp commands"), ("sftp-badcmds", "sftp invalid commands"),
             ("sftp-batch", "sftp batchfile"), ("sftp-glob", "sftp glob"),
@@ -65,11 +67,11 @@ struct SFTPRegressionTests {
                 "TEST_SSH_UNSAFE_PERMISSIONS": "1", "BUILDDIR": objects,
                 "SUDO": getuid() == 0 ? requireProgram("env") : "",
             ],
-            directory: objects, timeout: .seconds(200))
+            directory: objects, timeout: patience * 2)
     }
 }
 
-@Suite("Other programs' SFTP clients with scpd", .timeLimit(.minutes(2)))
+@Suite("Other programs' SFTP clients with scpd", .timeLimit(.minutes(hangMinutes)))
 struct SFTPClientProgramTests {
     @Test("OpenSSH's sftp copies, lists, links, renames and removes")
     func openSSH() async throws {
@@ -175,6 +177,6 @@ private let paramikoClient = #"""
     except FileNotFoundError:
         pass
     client.close()
-    assert server.wait(10) == 0
+    assert server.wait(600) == 0
     print("done")
     """#

@@ -1,7 +1,18 @@
+import NIOCore
+import SFTP
+import SSHClient
 import TestSupport
 import Testing
 
-@Suite("scpd's limits", .timeLimit(.minutes(3)))
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+@Suite("scpd's limits", .timeLimit(.minutes(hangMinutes)))
 struct ScpdLimitTests {
     /// A program that connects `count` times, waits for the server's words on each connection or its end, and prints
     /// the first line of each; then it stays until its input ends.
@@ -11,14 +22,12 @@ struct ScpdLimitTests {
         for _ in range(int(sys.argv[2])):
             s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
             made.append(s)
-            s.settimeout(float(sys.argv[3]))
-            try: print(s.makefile("rb").readline().decode("latin1").strip(), flush=True)
-            except TimeoutError: print("silence", flush=True)
+            print(s.makefile("rb").readline().decode("latin1").strip(), flush=True)
         sys.stdin.read()
         """
 
     private func connect(_ server: ScpdProcess, _ count: Int) async throws -> [String] {
-        try await run("python3", ["-c", Self.connecting, "\(server.port)", "\(count)", "5"]).success().outputText
+        try await run("python3", ["-c", Self.connecting, "\(server.port)", "\(count)"]).success().outputText
             .split(separator: "\n").map(String.init)
     }
 
@@ -27,18 +36,36 @@ struct ScpdLimitTests {
     @Test("Who is silent for too long has to go; who copies slowly has not")
     func idle() async throws {
         let home = try await ScpdHome()
-        let server = try await home.start(["--idle-timeout", "2"])
-        let start = ContinuousClock.now
-        let idle = try await run("ssh", ["-N"] + server.client() + ["\(home.user)@127.0.0.1"], timeout: .seconds(60))
-        let time = ContinuousClock.now - start
-        #expect(!idle.succeeded && time > .milliseconds(1500) && time < .seconds(50), "\(time) \(idle)")
-        // Five seconds' worth, sent bit by bit.
-        let slow = try await run(
-            "scp",
-            ["-O", "-l", "480"] + server.client() + [
-                home.write("slow", String(repeating: "x", count: 300_000)), "\(home.user)@127.0.0.1:slow",
-            ])
-        #expect(slow.succeeded, "\(slow)\n\(server.log)")
+        // A machine that stands still for as long as the limit makes anybody silent.
+        for limit in [2, 8, 32, 128] {
+            let server = try await home.start(["--idle-timeout", "\(limit)"])
+            let start = ContinuousClock.now
+            let idle = try await run("ssh", ["-N"] + server.client() + ["\(home.user)@127.0.0.1"])
+            #expect(!idle.succeeded, "\(idle)")
+            #expect(ContinuousClock.now - start >= .seconds(limit))
+            try await server.waitForLog("idle for \(limit) seconds")
+            var options = ClientOptions(host: "127.0.0.1")
+            options.port = server.port
+            options.userKnownHostsFiles = [try server.knownHosts()]
+            options.globalKnownHostsFiles = []
+            options.identityFiles = [home.keys.clientKey(.ed25519)]
+            options.agentSocket = nil
+            var slow: (client: SSHClient, sftp: SFTPClient, file: ByteBuffer, size: UInt64)?
+            let pause = try await use(for: .seconds(2 * limit)) {
+                if slow == nil {
+                    let client = try await SSHClient.connect(options, interface: SilentInterface())
+                    let sftp = try await SFTPClient(stream: client.subsystem("sftp"))
+                    slow = (client, sftp, try await sftp.open(Array("slow".utf8), [.write, .create]), 0)
+                }
+                guard let (_, sftp, file, size) = slow else { return }
+                try await sftp.write(file, at: size, ByteBuffer(string: "x"))
+                slow?.size += 1
+            }
+            await slow?.client.close()
+            guard let pause else { return }
+            #expect(pause >= .seconds(limit), "\(server.log)")
+        }
+        Issue.record("who copied slowly had to go each time")
     }
 
     @Test("Logging in may take so long and no longer")
@@ -47,15 +74,18 @@ struct ScpdLimitTests {
         let server = try await home.start(["--login-grace", "1", "--no-penalties"])
         let script = """
             import socket, sys, time
-            s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
-            s.sendall(b"SSH-2.0-idler\\r\\n")
             start = time.monotonic()
-            while s.recv(65536): pass
+            try:
+                s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+                s.sendall(b"SSH-2.0-idler\\r\\n")
+                while s.recv(65536): pass
+            except ConnectionError: pass
             print(time.monotonic() - start)
             """
-        let finished = try await run("python3", ["-c", script, "\(server.port)"], timeout: .seconds(50)).success()
+        let finished = try await run("python3", ["-c", script, "\(server.port)"]).success()
         let seconds = Double(finished.outputText.split(separator: "\n").joined()) ?? 0
-        #expect(seconds > 0.8 && seconds < 30)
+        #expect(seconds > 0.8)
+        try await server.waitForLines("connection ended before login", 1)
         #expect(server.lines("connection ended before login").count == 1, "\(server.log)")
     }
 
@@ -77,11 +107,8 @@ struct ScpdLimitTests {
         let server = try await home.start(["--max-connections", "2", "--no-penalties"])
         #expect(try await connect(server, 4).count { $0 == Self.turnedAway } == 2)
         #expect(server.log.contains(#"reason="too many connections""#), "\(server.log)")
-        let deadline = ContinuousClock.now + .seconds(10)
-        while server.lines("connection ended before login").count < 2, ContinuousClock.now < deadline {
-            try await Task.sleep(for: .milliseconds(10))
-        }
-        #expect(try await server.fetch("a").text == "content")
+        // They are counted out a moment after they have ended.
+        try await eventually("room for another:\n\(server.log)") { try await server.fetch("a").text == "content" }
     }
 
     @Test("So many attempts on a connection and no more")
@@ -104,7 +131,7 @@ struct ScpdLimitTests {
         try home.serve("a", "content")
         let server = try await home.start()
         let mild = try await home.start(["--no-penalties"])
-        for server in [server, mild] {
+        func fail(_ server: ScpdProcess) async throws {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for _ in 0..<6 {
                     group.addTask { _ = try await server.fetch("a", key: home.keys.strangerKey) }
@@ -112,9 +139,14 @@ struct ScpdLimitTests {
                 try await group.waitForAll()
             }
         }
-        #expect(try await connect(server, 1) == [Self.turnedAway])
-        let refused = try await server.fetch("a")
-        #expect(refused.text == nil, "\(refused)")
+        // An address is punished a moment after its failure, for some seconds, which may be over on a machine that stands
+        // still.
+        try await eventually("a refusal:\n\(server.log)") {
+            try await fail(server)
+            guard try await connect(server, 1) == [Self.turnedAway] else { return false }
+            return try await server.fetch("a").text == nil
+        }
+        try await fail(mild)
         #expect(server.lines("connection refused").last?.contains("address=127.0.0.1") == true, "\(server.log)")
         #expect(try await mild.fetch("a").text == "content")
         #expect(mild.lines("connection refused").isEmpty)
@@ -127,9 +159,10 @@ struct ScpdLimitTests {
         let control = home.directory.file("control")
         let master = try ChildProcess(
             requireProgram("sftp"),
-            ["-b", home.write("batch", "!sleep 30\n")] + server.client(["ControlMaster=yes", "ControlPath=\(control)"])
-                + ["\(home.user)@127.0.0.1"])
-        try await server.waitForLog(" login ")
+            ["-b", home.write("batch", "!sleep 600\n")]
+                + server.client(["ControlMaster=yes", "ControlPath=\(control)"]) + ["\(home.user)@127.0.0.1"])
+        // Without it the second would come by a connection of its own.
+        try await eventually("the control socket:\n\(server.log)") { access(control, F_OK) == 0 }
         let second = try await run(
             "ssh", ["-S", control] + server.client(["ControlMaster=no"]) + ["\(home.user)@127.0.0.1", "scp -f a"])
         #expect(

@@ -1,14 +1,14 @@
 import TestSupport
 import Testing
 
-@Suite("Whom scpd lets in by password and key", .timeLimit(.minutes(3)))
+@Suite("Whom scpd lets in by password and key", .timeLimit(.minutes(hangMinutes)))
 struct ScpdLoginTests {
     /// Options and variables with which OpenSSH's clients give a password without a terminal.
     private static let password = "correct horse"
 
     private func asking(_ home: ScpdHome, _ password: String) throws -> [String: String?] {
-        let script = try home.write("ask.\(UInt32.random(in: 0 ... .max))", "#!/bin/sh\necho '\(password)'\n")
-        _ = try ChildProcess("/bin/chmod", ["755", script]).wait(timeout: .seconds(5))
+        let script = home.directory.file("ask.\(UInt32.random(in: 0 ... .max))")
+        try writeFile(script, text: "#!/bin/sh\necho '\(password)'\n", mode: 0o755)
         return ["SSH_ASKPASS": script, "SSH_ASKPASS_REQUIRE": "force", "DISPLAY": "none:0"]
     }
 

@@ -171,6 +171,7 @@ struct CopyClient: Sendable, CustomTestStringConvertible {
         let script = """
             set cmd:fail-exit yes
             set net:max-retries 1
+            set net:timeout 600
             set sftp:connect-program "\(ssh)"
             open -u \(server.user), sftp://127.0.0.1:\(server.port)
             \(command)
@@ -191,7 +192,9 @@ struct CopyClient: Sendable, CustomTestStringConvertible {
 
     private static func runRclone(_ server: ScpdServer, _ directory: String, _ operands: [String]) async throws {
         try await run(
-            "rclone", ["--config", "/dev/null", "copy", "--create-empty-src-dirs"] + operands, directory: directory
+            "rclone",
+            ["--config", "/dev/null", "--contimeout", "10m", "--timeout", "10m", "copy", "--create-empty-src-dirs"]
+                + operands, directory: directory
         ).success()
     }
 }
@@ -204,7 +207,7 @@ private let asyncSSHCopy = #"""
 
     async def main():
         async with asyncssh.connect('127.0.0.1', int(port), username=user, client_keys=[key],
-                                    known_hosts=known_hosts, config=None) as connection:
+                                    known_hosts=known_hosts, config=None, login_timeout=0) as connection:
             if wire == 'scp':
                 places = ['tree', (connection, 'in')] if way == 'up' else [(connection, 'in/tree'), 'back']
                 await asyncssh.scp(*places, recurse=True, preserve=True)
@@ -240,15 +243,24 @@ private let paramikoCopy = #"""
             get(sftp, there, here) if stat.S_ISDIR(entry.st_mode) else sftp.get(there, here)
 
 
+    class Transport(paramiko.Transport):
+        """One without limits of seconds, which a busy machine takes."""
+
+        def __init__(self, *arguments, **options):
+            super().__init__(*arguments, **options)
+            self.handshake_timeout = self.clear_to_send_timeout = 600
+
+
     with paramiko.SSHClient() as client:
         client.load_host_keys(known_hosts)
-        client.connect('127.0.0.1', int(port), user, key_filename=key, allow_agent=False, look_for_keys=False)
+        client.connect('127.0.0.1', int(port), user, key_filename=key, allow_agent=False, look_for_keys=False,
+                       banner_timeout=600, auth_timeout=600, transport_factory=Transport)
         if wire == 'sftp':
             with client.open_sftp() as sftp:
                 put(sftp, 'tree', 'in/tree') if way == 'up' else get(sftp, 'in/tree', 'back/tree')
         else:
             import scp
-            with scp.SCPClient(client.get_transport()) as copier:
+            with scp.SCPClient(client.get_transport(), socket_timeout=600) as copier:
                 if way == 'up':
                     copier.put('tree', 'in', recursive=True, preserve_times=True)
                 else:

@@ -9,7 +9,7 @@ import Testing
     import Glibc
 #endif
 
-@Suite("Copies with scpd", .timeLimit(.minutes(10)))
+@Suite("Copies with scpd", .timeLimit(.minutes(hangMinutes)))
 struct ServedCopiesTests {
     /// Sizes around a block, names that shells and patterns trip over, modes and times.
     private static func tree(leavingOut lost: Set<String> = []) -> Tree {
@@ -118,7 +118,7 @@ struct ServedCopiesTests {
             port, user, password, known_hosts = sys.argv[1:]
             async def main():
                 async with asyncssh.connect('127.0.0.1', int(port), username=user, password=password, client_keys=None,
-                                            known_hosts=known_hosts, config=None) as connection:
+                                            known_hosts=known_hosts, config=None, login_timeout=0) as connection:
                     await asyncssh.scp((connection, 'file'), 'copy')
             asyncio.run(main())
             """

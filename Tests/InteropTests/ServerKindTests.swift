@@ -9,7 +9,7 @@ import Testing
     import Darwin
 #endif
 
-@Suite("Servers with SFTP, without it, and by other hands", .timeLimit(.minutes(10)))
+@Suite("Servers with SFTP, without it, and by other hands", .timeLimit(.minutes(hangMinutes)))
 struct ServerKindTests {
     /// Copies a tree there and back and compares.
     private func roundTrip(_ options: [String], _ peer: Peer, newlines: Bool) async throws -> [Finished] {
@@ -115,7 +115,7 @@ struct ServerKindTests {
     }
 }
 
-@Suite("Our scp as what a server runs, PuTTY's pscp as client", .timeLimit(.minutes(5)))
+@Suite("Our scp as what a server runs, PuTTY's pscp as client", .timeLimit(.minutes(hangMinutes)))
 struct PSCPTests {
     /// An sshd that finds our `scp` first.
     private struct Server {

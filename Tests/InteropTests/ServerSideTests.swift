@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-@Suite("Our scp as what a server runs, the installed scp -O as client", .timeLimit(.minutes(10)))
+@Suite("Our scp as what a server runs, the installed scp -O as client", .timeLimit(.minutes(hangMinutes)))
 struct ServerSideTests {
     /// An sshd whose `scp` is ours, put in its place by a forced command.
     private func start() async throws -> Peer {

@@ -1,7 +1,15 @@
 import TestSupport
 import Testing
 
-@Suite("Trust in real servers", .timeLimit(.minutes(10)))
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+@Suite("Trust in real servers", .timeLimit(.minutes(hangMinutes)))
 struct TrustTests {
     /// A directory with an authority, another one, and known hosts that trust the first for the name the tests use.
     private struct Authority {
@@ -141,11 +149,13 @@ struct TrustTests {
     @Test("The other keys of a host are learnt, and old ones dropped", arguments: ["no", "yes"])
     func learning(hashed: String) async throws {
         let authority = try await Authority()
-        // A moment is left to learn before the copy begins.
+        // A moment is left to learn before the copy begins, and as much more as is wanted.
+        let hold = authority.directory.file("hold")
         let peer = try await Peer.openSSH(
             hostKeys: [.ed25519, .ecdsa256, .rsa],
             configuration: [
-                #"ForceCommand sleep 0.7; eval "$SSH_ORIGINAL_COMMAND""#, "Subsystem sftp /usr/lib/openssh/sftp-server",
+                #"ForceCommand sleep 0.7; while [ -e \#(hold) ]; do sleep 0.1; done; eval "$SSH_ORIGINAL_COMMAND""#,
+                "Subsystem sftp /usr/lib/openssh/sftp-server",
             ])
         let before = try "# mine\n" + peer.keys.knownHosts("test-peer", [.ed25519, .ecdsa521])
         try authority.trust(before)
@@ -163,7 +173,12 @@ struct TrustTests {
             try await copy(options)
             #expect(try readText(authority.hosts) == before)
         }
-        let finished = try await copy(["-oUpdateHostKeys=yes"])
+        try writeFile(hold, text: "")
+        async let learning = copy(["-oUpdateHostKeys=yes"])
+        defer { unlink(hold) }
+        try await eventually("other keys:\n\(peer.log)") { try readText(authority.hosts) != before }
+        unlink(hold)
+        let finished = try await learning
         let after = try readText(authority.hosts)
         #expect(after.hasPrefix(try "# mine\n" + peer.keys.knownHosts("test-peer", [.ed25519])), "\(finished)")
         for type in [KeyType.ecdsa256, .rsa] {

@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-@Suite("Command lines that make no sense", .timeLimit(.minutes(10)))
+@Suite("Command lines that make no sense", .timeLimit(.minutes(hangMinutes)))
 struct UsageTests {
     private func scp(_ arguments: String...) async throws -> Finished { try await run(scpBinary(), arguments) }
 

@@ -40,7 +40,7 @@ private final class FakeAgent: Sendable {
     }
 }
 
-@Suite("An agent's answers", .timeLimit(.minutes(5)))
+@Suite("An agent's answers", .timeLimit(.minutes(hangMinutes)))
 struct AgentTests {
     /// An answer with its length.
     private func framed(_ body: [UInt8]) -> [UInt8] {

@@ -21,15 +21,15 @@ struct EarlySessionTests {
         return pair
     }
 
-    private func logIn(_ pair: JoinedPair, isSigned: Bool = true) throws {
+    private func logIn(_ pair: JoinedPair, isSigned: Bool = true, session: [ChannelRequestKind] = []) throws {
         let key = try #require(Self.key)
-        let session = try #require(pair.client.connection.sessionID)
+        let identifier = try #require(pair.client.connection.sessionID)
         let data = AuthenticationSignature.signedData(
-            sessionID: session, user: "tester", algorithm: "ssh-ed25519", key: key.publicKey.blob)
+            sessionID: identifier, user: "tester", algorithm: "ssh-ed25519", key: key.publicKey.blob)
         let signature = try key.sign(data.readableBytesView, algorithm: "ssh-ed25519")
         let method = AuthenticationMethod.publicKey(
             algorithm: "ssh-ed25519", key: key.publicKey.blob, signature: isSigned ? signature : nil)
-        pair.client.attempt { try $0.authenticate(user: "tester", method, opensSession: true) }
+        pair.client.attempt { try $0.authenticate(user: "tester", method, session: session) }
     }
 
     /// What the server is to do with the next requests to be let in, in order; then it accepts.
@@ -45,9 +45,9 @@ struct EarlySessionTests {
 
     /// Has somebody on the client's side want a session.
     @discardableResult
-    private func open(_ pair: JoinedPair) -> ChannelID? {
+    private func open(_ pair: JoinedPair, requests: [ChannelRequestKind] = []) -> ChannelID? {
         var id: ChannelID?
-        pair.client.attempt { id = try $0.openChannel() }
+        pair.client.attempt { id = try $0.openChannel(requests: requests) }
         pair.run()
         return id
     }
@@ -127,11 +127,129 @@ struct EarlySessionTests {
         #expect(offers(stock) == 1)
     }
 
-    /// Has the server say that it does not know the packet read last, in place of looking at the first channel asked for.
-    private func forgetFirstOpen(_ pair: JoinedPair) {
+    private static let start: [ChannelRequestKind] = [
+        .environment(name: "LANG", value: "C"), .subsystem(name: "sftp"),
+    ]
+    private func requests(_ pair: JoinedPair) -> Int { pair.server.story.count { $0 == "channelRequest" } }
+
+    @Test("Requests made on it are answered to whoever opens a session for the same")
+    func requestsAhead() throws {
+        for isWantedAtOnce in [false, true] {
+            let pair = keyed()
+            pair.client.acts = { connection, event in
+                if isWantedAtOnce, case .authenticated = event { _ = try connection.openChannel(requests: Self.start) }
+                return false
+            }
+            try logIn(pair, session: Self.start)
+            pair.run()
+            #expect(requests(pair) == 2, "made before anybody opened a session")
+            #expect(pair.client.story.contains("channelReply") == isWantedAtOnce)
+            if !isWantedAtOnce { open(pair, requests: Self.start) }
+            #expect(pair.client.story.suffix(2) == ["channelOpened", "channelReply"])
+            #expect(offers(pair) == 1 && requests(pair) == 2)
+            #expect(pair.client.failure == nil && pair.server.failure == nil)
+        }
+    }
+
+    @Test("Whoever wants something else gets a session of its own")
+    func otherRequests() throws {
+        let pair = keyed()
+        try logIn(pair, session: Self.start)
+        pair.run()
+        let exec = ChannelRequestKind.exec(command: ByteBuffer(string: "ls"))
+        let own = open(pair, requests: [exec])
+        #expect(offers(pair) == 2 && pair.client.story.suffix(2) == ["channelOpened", "channelReply"])
+        #expect(open(pair) != own && offers(pair) == 3)
+        open(pair, requests: Self.start)
+        #expect(offers(pair) == 3, "the one asked for ahead is still there")
+    }
+
+    @Test("Requests can be made on a session asked for ahead without any")
+    func laterRequests() throws {
+        let pair = keyed()
+        try logIn(pair)
+        pair.run()
+        open(pair, requests: Self.start)
+        #expect(offers(pair) == 1 && requests(pair) == 2)
+        #expect(pair.client.story.suffix(2) == ["channelOpened", "channelReply"])
+    }
+
+    @Test("A user who is not let in has made no requests, and is let in later all the same")
+    func refusedRequests() throws {
+        let pair = keyed()
+        refuse(pair, times: 1)
+        for _ in 0..<2 {
+            try logIn(pair, session: Self.start)
+            pair.run()
+        }
+        #expect(pair.client.connection.isAuthenticated && offers(pair) == 0 && requests(pair) == 0)
+        open(pair, requests: Self.start)
+        #expect(offers(pair) == 1 && requests(pair) == 2 && pair.client.story.last == "channelReply")
+        #expect(pair.client.failure == nil && pair.server.failure == nil)
+    }
+
+    @Test("A server that does not know them is asked again when the session is wanted", arguments: [false, true])
+    func unknownRequests(isWanted: Bool) throws {
+        let pair = keyed()
+        forgetFirstOpen(pair, packets: 3)
+        pair.client.acts = { connection, event in
+            if isWanted, case .authenticated = event { _ = try connection.openChannel(requests: Self.start) }
+            return false
+        }
+        try logIn(pair, session: Self.start)
+        pair.run()
+        if !isWanted { open(pair, requests: Self.start) }
+        #expect(offers(pair) == 2 && requests(pair) == 2)
+        #expect(pair.client.story.suffix(2) == ["channelOpened", "channelReply"])
+        #expect(pair.client.failure == nil && pair.server.failure == nil)
+    }
+
+    @Test("A server that numbers its first channel otherwise has not got the requests, and the connection ends")
+    func otherNumber() throws {
+        for session in [[], Self.start] {
+            let pair = keyed()
+            pair.server.acts = { _, event in if case .channelOffered = event { true } else { false } }
+            try logIn(pair, session: session)
+            pair.run()
+            var message = ChannelOpenConfirmation()
+            message.senderChannel = 5
+            message.maximumPacketSize = 1
+            pair.inject(message, from: pair.server)
+            pair.run()
+            #expect(pair.client.failure.map { "\($0)".contains("number 5") } == (session.isEmpty ? nil : true))
+        }
+    }
+
+    @Test("A server that refuses the session has requests for no channel, and the connection ends with its reason")
+    func refusedSession() throws {
+        let pair = keyed()
+        pair.server.acts = { connection, event in
+            guard case .channelOffered(let id, _) = event else { return false }
+            try connection.rejectChannel(id, .resourceShortage, "too many")
+            return true
+        }
+        try logIn(pair, session: Self.start)
+        pair.run()
+        #expect("\(try #require(pair.client.failure))" == "channel open failed (4): too many")
+    }
+
+    @Test("A client may make so many requests before its channel is accepted and no more")
+    func manyRequests() throws {
+        let many = (0..<100).map { ChannelRequestKind.environment(name: "A\($0)", value: "") }
+        let pair = keyed()
+        try logIn(pair, session: many)
+        pair.run()
+        #expect("\(try #require(pair.server.failure))".contains("out of place"))
+    }
+
+    /// Has the server say that it does not know the packets read last, in place of looking at the first channel asked for.
+    private func forgetFirstOpen(_ pair: JoinedPair, packets: UInt32 = 1) {
         pair.server.acts = { connection, event in
             guard case .channelOffered(let id, _) = event, self.offers(pair) == 1 else { return false }
-            try connection.sendUnimplemented()
+            let next = connection.transport.inbound.counter.sequenceNumber
+            for number in (next - packets)..<next {
+                try connection.transport.sendNow(Unimplemented(sequenceNumber: number))
+            }
             try connection.rejectChannel(id, .resourceShortage, "")
             _ = connection.channels.nextMessage()
             return true
@@ -241,7 +359,21 @@ struct EarlySessionTests {
                 ChannelRequest(recipientChannel: 0, kind: .exitStatus(0), wantReply: false), from: pair.server)
         }
         pair.run()
-        #expect("\(try #require(pair.client.failure))".contains("nothing was asked for"))
+        #expect("\(try #require(pair.client.failure))".contains("nothing was written"))
+    }
+
+    @Test("A server lets a client make so many requests ahead, and only behind a channel's")
+    func requestsTooEarly() throws {
+        let open = ChannelOpen(type: .session, senderChannel: 0, initialWindowSize: 1, maximumPacketSize: 1)
+        let request = ChannelRequest(recipientChannel: 0, kind: .subsystem(name: "sftp"), wantReply: true)
+        for (asksForChannel, count) in [(true, 64), (true, 65), (false, 1)] {
+            let pair = keyed()
+            if asksForChannel { pair.inject(open, from: pair.client) }
+            for _ in 0..<count { pair.inject(request, from: pair.client) }
+            pair.run()
+            #expect((pair.server.failure == nil) == (asksForChannel && count <= 64))
+            #expect(requests(pair) == 0)
+        }
     }
 
     @Test("A server lets a client ask ahead once, and for a channel only")

@@ -81,6 +81,8 @@ final class Endpoint {
         }
     }
 
+    func unsentBytes(_ id: ChannelID) -> Int { connection.unsentBytes(id) }
+
     /// The kinds of the events so far, in short.
     var story: [String] { events.map(\.kind) }
 }

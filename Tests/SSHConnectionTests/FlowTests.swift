@@ -27,7 +27,7 @@ struct FlowTests {
         #expect(pair.run())
         #expect(pair.server.data[id] == up)
         #expect(pair.client.data[id] == down)
-        #expect(pair.client.connection.unsentBytes(id) == 0)
+        #expect(pair.client.unsentBytes(id) == 0)
         #expect(pair.client.failure == nil && pair.server.failure == nil)
     }
 
@@ -55,15 +55,15 @@ struct FlowTests {
             server: .server().with { $0.receiveWindow = 1000 })
         pair.server.reads = false
         pair.client.attempt { try $0.write(id, random(2500, seed: 1)) }
-        #expect(pair.client.connection.unsentBytes(id) == 2500)
+        #expect(pair.client.unsentBytes(id) == 2500)
         #expect(!pair.client.connection.isStalled(id))
         pair.run()
-        #expect(pair.client.connection.unsentBytes(id) == 1500)
+        #expect(pair.client.unsentBytes(id) == 1500)
         #expect(pair.client.connection.isStalled(id))
         #expect(pair.server.failure == nil)
         pair.server.attempt { try pair.server.read(&$0, id) }
         pair.run()
-        #expect(pair.client.connection.unsentBytes(id) == 500)
+        #expect(pair.client.unsentBytes(id) == 500)
         pair.server.reads = true
         pair.server.attempt { try pair.server.read(&$0, id) }
         pair.run()
@@ -83,7 +83,7 @@ struct FlowTests {
         }
         pair.server.attempt { try $0.write(id, random(5000, seed: 2)) }
         pair.run()
-        #expect(pair.server.connection.unsentBytes(id) == 0)
+        #expect(pair.server.unsentBytes(id) == 0)
         pair.server.reads = true
         pair.server.attempt { try pair.server.read(&$0, id) }
         pair.run()
@@ -191,6 +191,6 @@ struct FlowTests {
         pair.client.attempt { try $0.write(id, random(1 << 20, seed: 1)) }
         let output = try #require(try pair.client.connection.takeOutput(limit: 100_000))
         #expect((100_000..<140_000).contains(output.readableBytes))
-        #expect(pair.client.connection.unsentBytes(id) < (1 << 20) - 98_000)
+        #expect(pair.client.unsentBytes(id) < (1 << 20) - 98_000)
     }
 }

@@ -4,9 +4,11 @@ import SSHTransport
 import SSHWire
 import Testing
 
+import let TestSupport.hangMinutes
+
 @testable import SSHServer
 
-@Suite("The door: certificates of users", .timeLimit(.minutes(2)))
+@Suite("The door: certificates of users", .timeLimit(.minutes(hangMinutes)))
 struct AuthenticationCertificateTests {
     private let key: PrivateKey
     private let authority: PrivateKey

@@ -4,11 +4,12 @@ import SSHConnection
 import SSHKeys
 import SSHTransport
 import SSHWire
+import TestSupport
 import Testing
 
 @testable import SSHServer
 
-@Suite("The door: how a client is let in", .timeLimit(.minutes(2)))
+@Suite("The door: how a client is let in", .timeLimit(.minutes(hangMinutes)))
 struct AuthenticationConversationTests {
     private func connected(
         _ policy: any LoginPolicy, change: @Sendable (inout LoginConversation.Options) -> Void = { _ in }

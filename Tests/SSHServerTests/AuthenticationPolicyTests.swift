@@ -3,11 +3,12 @@ import Logging
 import NIOCore
 import SSHKeys
 import SSHWire
+import TestSupport
 import Testing
 
 @testable import SSHServer
 
-@Suite("Policies: who may come in", .timeLimit(.minutes(2)))
+@Suite("Policies: who may come in", .timeLimit(.minutes(hangMinutes)))
 struct AuthenticationPolicyTests {
     private let key: PublicKey
     private let directory: TemporaryDirectory
@@ -107,7 +108,8 @@ struct AuthenticationPolicyTests {
         #expect(try cache.value(of: path) == key.openSSHLine.utf8.count)
         try await Task.sleep(for: .seconds(4))
         for _ in 0..<5 { #expect(try cache.value(of: path) == key.openSSHLine.utf8.count) }
-        #expect(reads.count == 2)
+        // Once if it had settled before it was read at all.
+        #expect((1...2).contains(reads.count))
         try directory.write("other", to: "keys")
         #expect(try cache.value(of: path) == 5)
         try FileManager.default.setAttributes([.posixPermissions: 0o666], ofItemAtPath: path)

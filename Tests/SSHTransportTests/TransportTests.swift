@@ -2,11 +2,13 @@ import NIOCore
 import NIOPosix
 import SSHConnection
 import SSHWire
+import Synchronization
+import TestSupport
 import Testing
 
 @testable import SSHTransport
 
-@Suite("A connection on a socket", .timeLimit(.minutes(5)))
+@Suite("A connection on a socket", .timeLimit(.minutes(hangMinutes)))
 struct TransportTests {
     /// Connects and, unless told otherwise, logs in.
     private func connect(_ server: EchoServer, logsIn: Bool = true) async throws -> Transport {
@@ -126,14 +128,15 @@ struct TransportTests {
         let transport = try await connect(server)
         let channel = try await channel(transport, .hang)
         let block = ByteBuffer(repeating: 0, count: 1 << 20)
-        let writer = Task { () -> Int in
-            var count = 0
-            while (try? await channel.write(block)) != nil { count += 1 }
-            return count
+        let written = Mutex(0)
+        let writer = Task {
+            while (try? await channel.write(block)) != nil { written.withLock { $0 += 1 } }
         }
+        try await eventually("the first block is written") { written.withLock { $0 } > 0 }
         try await Task.sleep(for: .milliseconds(300))
         await transport.close()
-        let blocks = await writer.value
+        await writer.value
+        let blocks = written.withLock { $0 }
         // The peer's window, our buffer and one block more: no gigabytes.
         #expect(blocks >= 1 && blocks < 64)
         await server.stop()
@@ -169,8 +172,9 @@ struct TransportTests {
     func keepalive() async throws {
         let server = try await EchoServer.start()
         let transport = try await connect(server)
-        transport.keepAlive(interval: 1, most: 1)
-        try await Task.sleep(for: .milliseconds(3500))
+        // So many seconds may the server's thread wait for its turn.
+        transport.keepAlive(interval: 1, most: 10)
+        try await Task.sleep(for: .seconds(13))
         #expect(transport.failure == nil)
         await transport.close()
         await server.stop()

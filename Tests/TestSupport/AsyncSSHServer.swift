@@ -132,7 +132,7 @@ let asyncSSHServer = #"""
         chosen = {name: settings[name] for name in names if settings[name] is not None}
         await asyncssh.listen(
             settings["address"], settings["port"], server_factory=Server, process_factory=run, sftp_factory=True,
-            server_host_keys=settings["host_keys"], encoding=None, allow_scp=False, login_timeout=120, **chosen)
+            server_host_keys=settings["host_keys"], encoding=None, allow_scp=False, login_timeout=0, **chosen)
         log("asyncssh is listening")
         await asyncio.Event().wait()
 

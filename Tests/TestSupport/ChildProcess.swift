@@ -70,12 +70,13 @@ package final class ChildProcess: Sendable {
     }
 
     /// Blocks until it has ended; nil if it had not after `timeout`.
-    package func wait(timeout: Duration) -> ExitStatus? {
+    package func wait(timeout: Duration = patience) -> ExitStatus? {
         let deadline = ContinuousClock.now + timeout
         var pause: UInt32 = 200
         while true {
+            let isLate = ContinuousClock.now >= deadline
             if let status = poll() { return status }
-            if ContinuousClock.now >= deadline { return nil }
+            if isLate { return nil }
             usleep(pause)
             pause = min(pause * 2, 20_000)
         }
@@ -88,18 +89,18 @@ package final class ChildProcess: Sendable {
         }
     }
 
-    /// Ends it and what it started: SIGTERM, then SIGKILL to what is still there after two seconds.
+    /// Ends it and what it started: SIGTERM, then SIGKILL to what is still there after five seconds.
     @discardableResult
     package func end() -> ExitStatus? {
         if let status = poll() { return status }
         let others = descendants(of: pid)
         for other in others { kill(other, SIGTERM) }
         signal(SIGTERM)
-        if wait(timeout: .seconds(2)) == nil {
+        if wait(timeout: .seconds(5)) == nil {
             for other in descendants(of: pid) { kill(other, SIGKILL) }
             signal(SIGKILL)
         }
-        return wait(timeout: .seconds(10))
+        return wait()
     }
 }
 

@@ -39,14 +39,27 @@ package enum Loopback: String, CaseIterable, Sendable, CustomStringConvertible {
 
     /// A socket that listens; port 0 takes a free one.
     func listeningSocket(port: Int) throws -> Int32 {
+        let descriptor = try boundSocket(port: port, isShared: true)
+        guard listen(descriptor, 64) == 0 else {
+            let code = errno
+            close(descriptor)
+            throw SystemError("listening on \(self) port \(port)", code: code)
+        }
+        return descriptor
+    }
+
+    /// A socket with a port, on which it does not listen; port 0 takes a free one.
+    ///
+    /// - Parameter isShared: lets it have a port on which connections of the past are not over yet.
+    fileprivate func boundSocket(port: Int, isShared: Bool) throws -> Int32 {
         try withAddress(port: port) { family, address, length in
             let descriptor = try makeSocket(family)
-            var yes: Int32 = 1
+            var yes: Int32 = isShared ? 1 : 0
             setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<Int32>.size))
-            guard bind(descriptor, address, length) == 0, listen(descriptor, 64) == 0 else {
+            guard bind(descriptor, address, length) == 0 else {
                 let code = errno
                 close(descriptor)
-                throw SystemError("listening on \(self) port \(port)", code: code)
+                throw SystemError("taking \(self) port \(port)", code: code)
             }
             return descriptor
         }
@@ -97,6 +110,20 @@ package enum Loopback: String, CaseIterable, Sendable, CustomStringConvertible {
             return try call(AF_INET6, address)
         }
     }
+}
+
+/// A port that refuses connections as long as this lives: it is taken, so that no other process gets it, and nobody
+/// listens on it.
+package final class RefusingPort: Sendable {
+    package let number: Int
+    private let descriptor: Int32
+
+    package init(_ address: Loopback = .ipv4) throws {
+        descriptor = try address.boundSocket(port: 0, isShared: false)
+        number = try localPort(descriptor)
+    }
+
+    deinit { close(descriptor) }
 }
 
 /// The port a socket is bound to.

@@ -99,7 +99,7 @@ extension Peer {
                 defer { close(descriptor) }
                 let process = try ChildProcess(
                     command.program, command.arguments, output: descriptor, errors: descriptor)
-                let deadline = ContinuousClock.now + .seconds(20)
+                let deadline = ContinuousClock.now + patience
                 while process.poll() == nil, ContinuousClock.now < deadline {
                     log = try readText(logPath)
                     if log.contains(command.readyMark) {

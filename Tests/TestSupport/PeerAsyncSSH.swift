@@ -75,7 +75,7 @@ extension Peer {
         algorithms: AsyncSSHAlgorithms = AsyncSSHAlgorithms(), banner: String = "", rekeyBytes: Int? = nil,
         version: String? = nil
     ) async throws -> Peer {
-        let python = try requireAsyncSSH()
+        let python = try requirePython(with: "asyncssh")
         let keys = try await TestKeys.ofThisRun()
         let directory = try TemporaryDirectory("scp-test-asyncssh")
         let script = directory.file("server.py")
@@ -101,15 +101,6 @@ extension Peer {
                 program: python, arguments: ["-W", "ignore", script, directory.file("settings.json")],
                 readyMark: "asyncssh is listening")
         }
-    }
-
-    /// Debian's packages are for the system's Python, which need not be the first in `PATH`.
-    private static func requireAsyncSSH() throws -> String {
-        for python in ["/usr/bin/python3", findProgram("python3")].compactMap(\.self) {
-            let probe = try? ChildProcess(python, ["-W", "ignore", "-c", "import asyncssh"])
-            if probe?.wait(timeout: .seconds(30)) == .exited(0) { return python }
-        }
-        throw TestSupportError("AsyncSSH is not installed: Scripts/setup.sh installs what the tests need")
     }
 }
 

@@ -48,6 +48,7 @@ private func sshdConfiguration(
         "PermitRootLogin yes",
         "UseDNS no",
         "MaxStartups 200",
+        "LoginGraceTime 0",
         "LogLevel VERBOSE",
         // Makes a remote bash pass its start-up files by, which may be slow and talk.
         "SetEnv SHLVL=1",

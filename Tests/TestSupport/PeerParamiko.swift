@@ -28,7 +28,7 @@ extension Peer {
     package static func requirePython(with module: String) throws -> String {
         for python in ["/usr/bin/python3", findProgram("python3")].compactMap(\.self) {
             let probe = try? ChildProcess(python, ["-W", "ignore", "-c", "import \(module)"])
-            if probe?.wait(timeout: .seconds(30)) == .exited(0) { return python }
+            if probe?.wait() == .exited(0) { return python }
         }
         throw TestSupportError("\(module) is not installed: Scripts/setup.sh installs what the tests need")
     }
@@ -120,6 +120,8 @@ private let paramikoServer = #"""
 
     def serve(connection):
         transport = paramiko.Transport(connection)
+        # Its own are of seconds, which a busy machine takes.
+        transport.banner_timeout = transport.handshake_timeout = transport.clear_to_send_timeout = 600
         options = transport.get_security_options()
         if kex:
             options.kex = tuple(kex.split(","))

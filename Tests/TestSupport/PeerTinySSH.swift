@@ -39,7 +39,10 @@ extension Peer {
 
 /// Arguments: address, port, the host key, a directory for it in tinysshd's form, tinysshd and its options.
 private let tinySSHLoop = #"""
-    import base64, os, socket, struct, subprocess, sys, threading
+    import base64, os, signal, socket, struct, subprocess, sys, threading
+
+    # By this tinysshd ends what is not logged in after a minute, which a busy machine takes.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
 
     address, port, host_key, directory = sys.argv[1:5]
 

@@ -42,7 +42,7 @@ package struct Finished: Sendable, CustomStringConvertible {
 /// - Throws: `SystemError` if it cannot be started, `TestSupportError` at the timeout.
 package func run(
     _ program: String, _ arguments: [String] = [], environment: [String: String?] = [:], directory: String? = nil,
-    input: [UInt8] = [], timeout: Duration = .seconds(60)
+    input: [UInt8] = [], timeout: Duration = patience
 ) async throws -> Finished {
     let path = program.contains("/") ? program : try requireProgram(program)
     let cancelled = Flag()

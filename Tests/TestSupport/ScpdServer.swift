@@ -69,7 +69,7 @@ package final class ScpdServer: Sendable {
             [
                 "--listen", "127.0.0.1", "--port", "0", "--root", root, "--host-key", keys.hostKey(hostKey),
                 "--authorized-keys", keys.authorizedKeys, "--password-file", directory.file("passwords"),
-                "--no-penalties",
+                "--no-penalties", "--login-grace", "3600", "--max-startups", "1000", "--stop-timeout", "3600",
             ] + options, output: output, errors: errors)
         port = try Self.port(process, outputPath, logPath)
         try writeFile(knownHosts, text: keys.knownHosts("[127.0.0.1]:\(port)", [hostKey]))
@@ -83,7 +83,7 @@ package final class ScpdServer: Sendable {
 
     /// The port it says it listens on.
     private static func port(_ process: ChildProcess, _ outputPath: String, _ logPath: String) throws -> Int {
-        let deadline = ContinuousClock.now + .seconds(20)
+        let deadline = ContinuousClock.now + patience
         while process.poll() == nil, ContinuousClock.now < deadline {
             let line = try readText(outputPath)
             if line.hasSuffix("\n"), line.hasPrefix("scpd: listening on 127.0.0.1 port "),
@@ -99,10 +99,10 @@ package final class ScpdServer: Sendable {
 
     /// Asks it to stop, as a service manager does.
     ///
-    /// - Returns: how it ended; nil if it did not within ten seconds.
+    /// - Returns: how it ended; nil if it did not.
     package func terminate() async throws -> ExitStatus? {
         process.signal(SIGTERM)
-        return try await onThread { [process] in process.wait(timeout: .seconds(10)) }
+        return try await onThread { [process] in process.wait() }
     }
 
     /// The path of a file below the directory that is served.

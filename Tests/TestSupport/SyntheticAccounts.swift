@@ -27,7 +27,7 @@ package struct SyntheticAccounts: Sendable {
             guard let unshare = findProgram("unshare") else { return "unshare is not installed" }
             let probe = try? ChildProcess(
                 unshare, namespace + ["/bin/sh", "-c", "mount --bind /etc/passwd /etc/passwd"])
-            let status = probe?.wait(timeout: .seconds(10))
+            let status = probe?.wait()
             return status == .exited(0) ? nil : "no right to make a mount namespace"
         #else
             return "there are no mount namespaces on this system"
@@ -78,7 +78,7 @@ package struct SyntheticAccounts: Sendable {
         let path = output.file("hash")
         let child = try ChildProcess(
             "/bin/sh", ["-c", #"openssl passwd -6 "$1" >"$2""#, "sh", password, path])
-        guard child.wait(timeout: .seconds(20)) == .exited(0) else {
+        guard child.wait() == .exited(0) else {
             throw TestSupportError("openssl passwd could not hash a password")
         }
         return try readText(path).split(separator: "\n").joined()

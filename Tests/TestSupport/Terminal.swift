@@ -62,18 +62,19 @@ package final class Terminal: Sendable {
     /// Waits until `text` appears after what earlier calls have waited for.
     ///
     /// - Throws: `TestSupportError` with the transcript, if the program ends or time runs out first.
-    package func wait(for text: String, timeout: Duration = .seconds(20)) async throws {
+    package func wait(for text: String) async throws {
         let wanted = Array(text.utf8)
-        let deadline = ContinuousClock.now + timeout
+        let deadline = ContinuousClock.now + patience
         while true {
+            let isLate = ContinuousClock.now >= deadline
             let (found, ended) = collected.withLock { state in
                 guard let end = state.bytes[state.seen...].endOfFirst(wanted) else { return (false, state.ended) }
                 state.seen = end
                 return (true, state.ended)
             }
             if found { return }
-            if ended || ContinuousClock.now >= deadline {
-                let reason = ended ? "the program ended" : "\(timeout) passed"
+            if ended || isLate {
+                let reason = ended ? "the program ended" : "\(patience) passed"
                 throw TestSupportError("waiting for \"\(text)\": \(reason); the terminal shows:\n\(transcript)")
             }
             try await Task.sleep(for: .milliseconds(5))
@@ -82,19 +83,16 @@ package final class Terminal: Sendable {
 
     /// Waits for the program's end.
     ///
-    /// - Throws: `TestSupportError` with the transcript if it has not ended after `timeout`; it is killed then.
-    package func finish(timeout: Duration = .seconds(30)) async throws -> ExitStatus {
+    /// - Throws: `TestSupportError` with the transcript if it does not end; it is killed then.
+    package func finish() async throws -> ExitStatus {
         let process = process
-        let status = try await onThread { process.wait(timeout: timeout) }
+        let status = try await onThread { process.wait() }
         guard let status else {
             process.end()
-            throw TestSupportError("not finished after \(timeout); the terminal shows:\n\(transcript)")
+            throw TestSupportError("not finished after \(patience); the terminal shows:\n\(transcript)")
         }
-        // What it wrote last may still be on its way; a descendant may hold the terminal open for longer.
-        let deadline = ContinuousClock.now + .seconds(1)
-        while !collected.withLock({ $0.ended }), ContinuousClock.now < deadline {
-            try await Task.sleep(for: .milliseconds(2))
-        }
+        // What it wrote last may still be on its way.
+        try await eventually("the end of what was written on the terminal") { collected.withLock { $0.ended } }
         return status
     }
 
@@ -111,13 +109,15 @@ package final class Terminal: Sendable {
     private func collect() {
         var chunk = [UInt8](repeating: 0, count: 4096)
         while true {
+            // Asked before the reading: what it wrote before its end is then there to be read.
+            let hasEnded = process.poll() != nil
             let count = read(master, &chunk, chunk.count)
             if count > 0 {
                 let bytes = chunk[..<count]
                 collected.withLock { $0.bytes += bytes }
             } else if count < 0, errno == EINTR {
                 continue
-            } else if count < 0, errno == EIO, process.poll() == nil {
+            } else if count < 0, errno == EIO, !hasEnded {
                 // Linux: nobody has the terminal open, as before the child has opened it.
                 usleep(2000)
             } else {

@@ -13,12 +13,9 @@ package final class TestAgent: Sendable {
         process = try ChildProcess(program, ["-D", "-a", socket] + options, environment: environment)
         self.directory = directory
         self.socket = socket
-        let deadline = ContinuousClock.now + .seconds(20)
-        while !(try await list()).hasPrefix("The agent has no identities") {
-            guard ContinuousClock.now < deadline, process.poll() == nil else {
-                throw TestSupportError("ssh-agent did not start")
-            }
-            try await Task.sleep(for: .milliseconds(5))
+        try await eventually("ssh-agent answers") {
+            guard process.poll() == nil else { throw TestSupportError("ssh-agent did not start") }
+            return try await list().hasPrefix("The agent has no identities")
         }
     }
 

@@ -48,6 +48,9 @@ final class OutgoingFile {
     var hash: HashAtServer?
     /// Whether OPEN went out before its directory was known to be there.
     var isEarly: Bool
+    /// Whether OPEN cuts off what is there, so that no size needs to be set behind the last byte. Only where the directory was made
+    /// for this copy: elsewhere the file may be the source itself.
+    var isTruncated = false
     var handle = ByteBuffer()
     /// The next block is sent from here.
     var offset: Int64 = 0

@@ -6,12 +6,19 @@ import SSHWire
 struct SFTPLink<Tag> {
     let stream: any ByteStream
     var session = SFTPSession<Tag>()
-    /// The shortest time from requests to the last of their answers: what a round trip costs at least.
-    private(set) var roundTrip = Duration.seconds(3600)
+    /// The shortest time from requests to the first of their answers, as long as nothing else was on its way.
+    private var roundTrip = Duration.seconds(3600)
 
     private var pool = BlockPool()
     /// The round trip that is being timed: since when, and with how many requests answered it is over.
     private var timed: (since: ContinuousClock.Instant, answers: Int)?
+    /// Requests the stream has.
+    private var flushed = 0
+    private var answered: Int { session.requestsMade - session.unanswered }
+
+    /// Whether the server is known to be near. What is on the way to a near one is soon no longer on the way but in its queue; a far one
+    /// is kept busy by nothing else.
+    var isNear: Bool { roundTrip < .milliseconds(5) }
 
     init(stream: any ByteStream, observer: any TransferObserver) {
         self.stream = stream
@@ -24,7 +31,8 @@ struct SFTPLink<Tag> {
         let block = session.output
         session.output = ByteBuffer()
         pool.remember(block)
-        if timed == nil { timed = (.now, session.requestsMade) }
+        if answered >= flushed { timed = (.now, answered + 1) }
+        flushed = session.requestsMade
         try await stream.write(block)
         session.output = pool.take()
     }
@@ -44,8 +52,7 @@ struct SFTPLink<Tag> {
     /// The next event; nil until more bytes come.
     mutating func next() throws(SFTPError) -> SFTPSession<Tag>.Event? {
         let event = try session.next()
-        if let timed, session.requestsMade - session.unanswered >= timed.answers {
-            // A server answers in order: this is the last of those that were asked then.
+        if let timed, answered >= timed.answers {
             roundTrip = min(roundTrip, .now - timed.since)
             self.timed = nil
         }

@@ -17,8 +17,9 @@ struct SFTPUploadSession {
         case closed(OutgoingFile)
     }
 
-    /// Bytes of WRITEs that may be unanswered: enough for the stream's buffer and any window of a server's.
-    static let unansweredLimit = 4 << 20
+    /// Bytes of WRITEs that may be unanswered: enough for the stream's buffer and any window of a server's. A near server needs less, and
+    /// OpenSSH's is the slower the longer its queue, which it moves about in memory.
+    private var unansweredLimit: Int { link.isNear ? 1 << 20 : 4 << 20 }
 
     /// A file up to this size, in bytes, is not worth a round trip before it is opened. For larger ones that shows how far
     /// the server is, and how much it takes at a time.
@@ -88,10 +89,13 @@ struct SFTPUploadSession {
 
     // MARK: Sending
 
+    /// Files that keep a near server busy.
+    private static let nearFiles = 100
+
     /// As many files as the server, this process and good sense allow.
     private var openLimit: Int {
         let server = link.session.server.limits.openHandles.map { max(1, $0 - 24) } ?? 100
-        return min(server, LocalFileSystem.openFilesLimit)
+        return min(server, LocalFileSystem.openFilesLimit, link.isNear ? Self.nearFiles : .max)
     }
 
     /// Adds requests until a block is full or nothing may be sent before answers come.
@@ -99,7 +103,7 @@ struct SFTPUploadSession {
     /// - Returns: whether there may be more to add.
     mutating func fill(_ walk: LocalWalk, _ hasMore: inout Bool) async throws -> Bool {
         while link.session.output.readableBytes < BlockPool.blockSize {
-            if let file = ready.first, unansweredBytes < Self.unansweredLimit,
+            if let file = ready.first, unansweredBytes < unansweredLimit,
                 options.tuning.hasRoom(unanswered: unansweredWrites)
             {
                 try await sendBlock(file)
@@ -161,12 +165,16 @@ struct SFTPUploadSession {
         childFinished(of: directory)
     }
 
-    mutating func open(_ file: OutgoingFile) { send(opening(file.file, at: file.path), .opened(file)) }
+    mutating func open(_ file: OutgoingFile) {
+        file.isTruncated = file.directory?.isNew ?? false
+        send(opening(file.file, at: file.path, truncates: file.isTruncated), .opened(file))
+    }
 
-    func opening(_ file: LocalFile, at path: [UInt8]) -> SFTPRequest {
+    func opening(_ file: LocalFile, at path: [UInt8], truncates: Bool = false) -> SFTPRequest {
         var attributes = SFTPAttributes(permissions: UInt32(file.status.mode & 0o777))
         if options.preserve { attributes.times = Self.times(file.status) }
-        return .open(path: ByteBuffer(bytes: path), flags: [.write, .create], attributes)
+        let flags: SFTPOpenFlags = truncates ? [.write, .create, .truncate] : [.write, .create]
+        return .open(path: ByteBuffer(bytes: path), flags: flags, attributes)
     }
 
     mutating func send(_ request: SFTPRequest, _ tag: Tag) { link.session.send(request, tag) }
@@ -182,7 +190,7 @@ struct SFTPUploadSession {
             try await compare(file)
             file.isStarted = true
             observer.fileStarted(file.transfer)
-            if link.roundTrip >= Stripes.worthwhileRoundTrip, file.size - file.offset >= Stripes.worthwhileSize,
+            if !link.isNear, file.size - file.offset >= Stripes.worthwhileSize,
                 !isSpecial(file), options.tuning == SFTPTuning()
             {
                 startStripes(file)
@@ -273,7 +281,8 @@ struct SFTPUploadSession {
             attributes.permissions = UInt32(file.file.status.mode & 0o777)
             attributes.times = Self.times(file.file.status)
         }
-        if !isSpecial(file), file.failure == nil || file.ranges == nil {
+        let needsAttributes = options.preserve || !file.isTruncated || file.failure != nil
+        if !isSpecial(file), needsAttributes, file.failure == nil || file.ranges == nil {
             file.unanswered += 1
             send(.fsetstat(handle: file.handle, attributes), .finished(file))
         }

@@ -39,8 +39,6 @@ final class FileRanges: Sendable {
 
 /// Further channels of a connection, through which parts of a large file are sent.
 struct Stripes: Sendable {
-    /// On a shorter way than this the window of one channel is enough.
-    static let worthwhileRoundTrip = Duration.milliseconds(5)
     /// A smaller file is over before the channels are there; in bytes.
     static let worthwhileSize: Int64 = 4 << 20
     /// A stock sshd serves ten sessions of a connection.

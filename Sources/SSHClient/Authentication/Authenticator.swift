@@ -10,8 +10,8 @@ struct Authenticator {
     let interface: any UserInterface
     let log: ClientLog
     let transport: Transport
-    /// Whether a session is wanted as soon as the user is let in.
-    private let opensSession: Bool
+    /// What is to be asked for on a session that is wanted as soon as the user is let in; nil for no session.
+    private let session: [ChannelRequestKind]?
 
     private var keys: PublicKeyOffers
     private var passwords: PasswordPrompts
@@ -23,9 +23,9 @@ struct Authenticator {
 
     init(
         options: ClientOptions, interface: any UserInterface, log: ClientLog, patience: Patience, facts: SessionFacts,
-        publicKeyAlgorithms: [String], opensSession: Bool
+        publicKeyAlgorithms: [String], session: [ChannelRequestKind]?
     ) {
-        self.opensSession = opensSession
+        self.session = session
         self.options = options
         self.interface = interface
         self.log = log
@@ -59,10 +59,10 @@ struct Authenticator {
     }
 
     private mutating func send(_ method: AuthenticationMethod) async throws {
-        let (user, opensSession) = (options.user, opensSession)
+        let (user, session) = (options.user, session)
         requests += 1
         hasOpenedAhead = try await transport.perform { (connection) throws(ConnectionError) in
-            try connection.authenticate(user: user, method, opensSession: opensSession)
+            try connection.authenticate(user: user, method, session: session)
             return connection.hasOpenedAhead
         }
     }

@@ -36,7 +36,7 @@ func requireSFTPServer() throws -> String {
     throw TestSupportError("sftp-server is not installed: Scripts/setup.sh installs what the tests need")
 }
 
-@Suite("Copies through other programs", .timeLimit(.minutes(5)))
+@Suite("Copies through other programs", .timeLimit(.minutes(hangMinutes)))
 struct ProgramTests {
     private func copy(_ options: [String], _ source: String, _ target: String) async throws -> Finished {
         try await run(scpBinary(), options + [source, target])

@@ -54,7 +54,7 @@ struct NamedPeers {
     }
 }
 
-@Suite("Proxy commands", .timeLimit(.minutes(5)))
+@Suite("Proxy commands", .timeLimit(.minutes(hangMinutes)))
 struct ProxyCommandTests {
     @Test("A connection runs over the standard input and output of a command, which is told when it is over")
     func command() async throws {
@@ -101,7 +101,7 @@ struct ProxyCommandTests {
     }
 }
 
-@Suite("Jump hosts", .timeLimit(.minutes(5)))
+@Suite("Jump hosts", .timeLimit(.minutes(hangMinutes)))
 struct JumpHostTests {
     @Test("A copy goes through one server to another, each by its own configuration", arguments: Loopback.available)
     func one(address: Loopback) async throws {
@@ -155,14 +155,17 @@ struct JumpHostTests {
         let target = try await Peer.openSSH(hostKeys: [.ed25519])
         let gate = try await Peer.openSSH(hostKeys: [.ed25519])
         let closed = try await Peer.openSSH(hostKeys: [.ed25519], configuration: ["AllowTcpForwarding no"])
-        let port = try Loopback.ipv4.freePort()
+        let port = try RefusingPort()
         let peers = try NamedPeers([
             ("gate", gate, []), ("closed", closed, []), ("nobody", gate, ["PubkeyAuthentication no"]),
             ("loop", target, ["ProxyJump loop"]), ("circle1", target, ["ProxyJump circle2"]),
             ("circle2", gate, ["ProxyJump circle1"]), ("target", target, []),
         ])
         let cases: [([String], String, String)] = [
-            (["-J", "gate", "-P", "\(port)"], "target", "port \(port) through jump host gate: Connection refused"),
+            (
+                ["-J", "gate", "-P", "\(port.number)"], "target",
+                "port \(port.number) through jump host gate: Connection refused"
+            ),
             (["-J", "closed"], "target", "through jump host closed: "),
             (["-J", "no-such-host.invalid"], "target", "resolve hostname no-such-host.invalid"),
             ([], "loop", "jumphost loop via loop"),

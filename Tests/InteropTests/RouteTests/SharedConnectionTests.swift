@@ -1,6 +1,14 @@
 import TestSupport
 import Testing
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
 /// A connection that the installed ssh keeps for others.
 private struct Master {
     let peer: Peer
@@ -16,14 +24,19 @@ private struct Master {
         ).success()
     }
 
-    /// Our own connection is out of the question for these: nobody is let in.
-    var options: [String] { ["-oControlPath=\(socket)"] }
+    /// Those that lead to it; our scp takes one that is silent for long to be dead.
+    var options: [String] { ["-oControlPath=\(socket)", "-oConnectTimeout=600"] }
+    /// Our own connection is out of the question with these: nobody is let in.
     static let noLogin = ["-oPubkeyAuthentication=no"]
 
-    func end() async throws { try await run("ssh", ["-S", socket, "-O", "exit", "x"]).success() }
+    /// Ends it and waits until its socket is gone.
+    func end() async throws {
+        try await run("ssh", ["-S", socket, "-O", "exit", "x"]).success()
+        try await eventually("the end of \(socket)") { access(socket, F_OK) != 0 }
+    }
 }
 
-@Suite("Connections of others, shared", .timeLimit(.minutes(5)))
+@Suite("Connections of others, shared", .timeLimit(.minutes(hangMinutes)))
 struct SharedConnectionTests {
     @Test(
         "A tree goes there and back over the connection that an ssh keeps, without another log-in",
@@ -54,7 +67,7 @@ struct SharedConnectionTests {
         let bytes = noise(20_000_000)
         try writeFile(bytes, at: peer.directory.file("a"))
         for letter in ["-O", "-s"] {
-            let options = [letter, path] + Master.noLogin
+            let options = [letter, path, "-oConnectTimeout=600"] + Master.noLogin
             try await peer.scp(options, [peer.directory.file("a"), peer.remote("b\(letter)")]).success()
             #expect(try readFile(peer.directory.file("b\(letter)")) == bytes)
             let missing = try await peer.scp(options, [peer.remote("missing"), peer.directory.file("x")])
