@@ -166,7 +166,8 @@ struct SFTPUploadSession {
     }
 
     mutating func open(_ file: OutgoingFile) {
-        file.isTruncated = file.directory?.isNew ?? false
+        // What an earlier connection left is gone on from.
+        file.isTruncated = file.partial == nil && file.directory?.isNew ?? false
         send(opening(file.file, at: file.path, truncates: file.isTruncated), .opened(file))
     }
 
