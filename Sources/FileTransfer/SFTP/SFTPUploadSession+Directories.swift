@@ -16,12 +16,11 @@ extension SFTPUploadSession {
         // One word about the outermost is enough.
         if !directory.isLost { warn("\(Printable.text(directory.path)): \(reason)") }
         directory.state = .failed
+        // With files that are still to be refused, the last of them finishes it.
+        if directory.unfinished == 0 { done(directory) }
         let early = directory.early
         directory.early = []
-        // Held meanwhile: the last of these must not end it before it is looked at here.
-        directory.unfinished += 1
         for file in early { refused(file, SFTPStatus(.noSuchFile)) }
-        childFinished(of: directory)
     }
 
     mutating func childFinished(of directory: OutgoingDirectory) {
