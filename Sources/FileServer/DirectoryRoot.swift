@@ -1,3 +1,4 @@
+import CSystemCalls
 import FileTransfer
 import NIOCore
 
@@ -75,6 +76,9 @@ public final class DirectoryRoot: ServedFileSystem {
     }
 
     /// Opens a regular file; what is something else is not waited for, and closed again.
+    ///
+    /// Files of procfs count as something else: `/proc/self/mem` is this process's memory, with its keys and the
+    /// passwords of others. What links there lead to is on other file systems, and is a file like any.
     private func openRegular(_ components: [[UInt8]], _ flags: Int32, mode: UInt16 = 0) throws(ServedError) -> Int32 {
         let descriptor = try resolver.open(components, flags | O_NONBLOCK | O_NOCTTY, mode: mode)
         var status = stat()
@@ -82,7 +86,7 @@ public final class DirectoryRoot: ServedFileSystem {
             if fstat(descriptor, &status) != 0 {
                 .system(errno)
             } else if status.st_mode & S_IFMT == S_IFREG {
-                nil
+                Self.refusalOfProcessFile(descriptor)
             } else {
                 status.st_mode & S_IFMT == S_IFDIR ? .system(EISDIR) : .notRegular
             }
@@ -91,6 +95,18 @@ public final class DirectoryRoot: ServedFileSystem {
             throw error
         }
         return descriptor
+    }
+
+    private static func refusalOfProcessFile(_ descriptor: Int32) -> ServedError? {
+        #if os(Linux)
+            switch scp_is_of_procfs(descriptor) {
+            case 0: return nil
+            case 1: return .notRegular
+            default: return .system(errno)
+            }
+        #else
+            return nil
+        #endif
     }
 
     public func openDirectory(_ path: [UInt8]) throws(ServedError) -> any ServedDirectory {

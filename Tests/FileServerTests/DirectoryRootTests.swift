@@ -289,6 +289,42 @@ struct DirectoryRootTests {
             error { _ = try confined.root.openDirectory(bytes("/fifo")) } == .system(ENOTDIR))
     }
 
+    #if os(Linux)
+        @Test("files of procfs are not opened, those its links lead to are")
+        func processFiles() throws {
+            let place = try TemporaryDirectory()
+            try writeFile(place.file("f"), text: "x")
+            try writeFile(place.file("g"), text: "x")
+            guard symlink("/proc/self/mem", place.file("l")) == 0 else { throw SystemError("symlink") }
+            let descriptor = open(place.file("g"), O_RDWR | O_CLOEXEC)
+            defer { close(descriptor) }
+            let root = try DirectoryRoot(path: bytes("/"))
+            var (reading, writing) = (ServedOpenOptions(), ServedOpenOptions())
+            reading.reads = true
+            writing.writes = true
+            let both = [reading, writing]
+            var size = ServedChanges()
+            size.size = 0
+            for path in [
+                "/proc/self/mem", "/proc/\(getpid())/mem", "/proc/self/root/proc/self/mem", "/proc/thread-self/comm",
+                place.file("l"),
+            ] {
+                for options in both {
+                    #expect(error { _ = try root.open(bytes(path), options) } == .notRegular, "\(path)")
+                }
+                #expect(error { try root.change(bytes(path), size, followingLinks: true) } == .system(EINVAL))
+            }
+            #expect(error { _ = try root.open(bytes("/proc/self/maps"), reading) } == .notRegular)
+            // The same where it is below a directory that is served.
+            let below = try DirectoryRoot(path: bytes("/proc"))
+            #expect(error { _ = try below.open(bytes("/self/mem"), reading) } == .notRegular)
+            for path in ["/proc/self/root\(place.file("f"))", "/proc/self/fd/\(descriptor)", place.file("f")] {
+                for options in both { _ = try root.open(bytes(path), options) }
+            }
+            #expect(try root.openDirectory(bytes("/proc/self/fd")).next() != nil)
+        }
+    #endif
+
     @Test("flags of opening mean what open(2) means by them", arguments: confinements)
     func openFlags(confinement: DirectoryConfinement) throws {
         let confined = try Confined(confinement, mask: 0o077)
