@@ -250,20 +250,20 @@ public final class DirectoryRoot: ServedFileSystem {
     }
 
     /// Refuses a link whose text is absolute or climbs above the root: no resolution here would follow it, but programs
-    /// outside would.
+    /// outside would. A `..` behind a name is refused too, as the name may be a link, now or later.
     private func checkLink(at components: [[UInt8]], holding target: [UInt8]) throws(ServedError) {
         guard target.first != slash else { throw .leadsOut }
-        var depth = try resolver.walk(Array(components.dropLast())).realNames().count
-        for component in FileServer.components(of: target) where component != [dot] {
-            depth += component == [dot, dot] ? -1 : 1
-            guard depth >= 0 else { throw .leadsOut }
-        }
+        let names = FileServer.components(of: target).filter { $0 != [dot] }
+        let climbs = names.prefix { $0 == [dot, dot] }.count
+        guard !names.dropFirst(climbs).contains([dot, dot]) else { throw .leadsOut }
+        let depth = try resolver.walk(Array(components.dropLast())).realNames().count
+        guard climbs <= depth else { throw .leadsOut }
     }
 
     public func makeHardLink(_ path: [UInt8], to existing: [UInt8]) throws(ServedError) {
         try requireWritable()
         let (old, new) = (try resolver.components(of: existing), try resolver.components(of: path))
-        try resolver.withParents(of: old, new, newRootError: EEXIST) { old, new throws(SystemCall.Failure) in
+        try bring(old, to: new, newRootError: EEXIST) { old, new throws(SystemCall.Failure) in
             try Self.link(old, new)
         }
     }
@@ -271,9 +271,42 @@ public final class DirectoryRoot: ServedFileSystem {
     public func rename(_ old: [UInt8], to new: [UInt8], replacing: Bool) throws(ServedError) {
         try requireWritable()
         let (old, new) = (try resolver.components(of: old), try resolver.components(of: new))
-        try resolver.withParents(of: old, new, newRootError: replacing ? EBUSY : EEXIST) {
-            old, new throws(SystemCall.Failure) in
+        try bring(old, to: new, newRootError: replacing ? EBUSY : EEXIST) { old, new throws(SystemCall.Failure) in
             if replacing { try Self.rename(old, new) } else { try Self.renameExclusively(old, new) }
+        }
+    }
+
+    /// Runs a call that gives a file a new name. A symbolic link that gets to another directory must be one that could be
+    /// made there.
+    private func bring(
+        _ old: [[UInt8]], to new: [[UInt8]], newRootError: Int32,
+        _ body: (Entry, Entry) throws(SystemCall.Failure) -> Void
+    ) throws(ServedError) {
+        var refusal: ServedError?
+        try resolver.withParents(of: old, new, newRootError: newRootError) {
+            oldEntry, newEntry throws(SystemCall.Failure) in
+            if resolver.confinement != .none, !isSame(oldEntry.directory, newEntry.directory),
+                let target = try linkTarget(oldEntry)
+            {
+                do throws(ServedError) {
+                    try checkLink(at: new, holding: target)
+                } catch {
+                    refusal = error
+                    return
+                }
+            }
+            try body(oldEntry, newEntry)
+        }
+        if let refusal { throw refusal }
+    }
+
+    /// What a symbolic link holds; nil for anything else.
+    private func linkTarget(_ entry: Entry) throws(SystemCall.Failure) -> [UInt8]? {
+        do throws(SystemCall.Failure) {
+            return try FileServer.readLink(at: entry.directory, entry.name)
+        } catch {
+            guard error.number == EINVAL else { throw error }
+            return nil
         }
     }
 
