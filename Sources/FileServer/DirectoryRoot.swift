@@ -86,7 +86,8 @@ public final class DirectoryRoot: ServedFileSystem {
             if fstat(descriptor, &status) != 0 {
                 .system(errno)
             } else if status.st_mode & S_IFMT == S_IFREG {
-                Self.refusalOfProcessFile(descriptor)
+                // Those of procfs take up no blocks. To ask for the file system may take a round trip to its server.
+                status.st_blocks > 0 ? nil : Self.refusalOfProcessFile(descriptor)
             } else {
                 status.st_mode & S_IFMT == S_IFDIR ? .system(EISDIR) : .notRegular
             }
