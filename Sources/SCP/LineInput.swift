@@ -3,7 +3,11 @@ import NIOCore
 /// Received bytes that were not looked at yet.
 struct LineInput: Sendable {
     private var buffer = ByteBuffer()
+    /// Bytes that were read and may lie before those that were not.
+    private static let mostRead = 64 << 10
 
+    /// What all of it takes in memory, in bytes.
+    var capacity: Int { buffer.capacity }
     var isEmpty: Bool { buffer.readableBytes == 0 }
     var firstByte: UInt8? { buffer.getInteger(at: buffer.readerIndex) }
 
@@ -14,8 +18,9 @@ struct LineInput: Sendable {
         if isEmpty {
             buffer = bytes
         } else {
-            var bytes = bytes
-            buffer.writeBuffer(&bytes)
+            // Or a peer whose bytes always end inside a line would have all it ever sent kept.
+            if buffer.readerIndex > Self.mostRead { buffer.discardReadBytes() }
+            buffer.writeImmutableBuffer(bytes)
         }
     }
 

@@ -40,10 +40,13 @@ struct LogLines: LogHandler {
         }
     }
 
+    /// Bytes of a value that are shown: no path of a system's is longer, but clients make up longer ones.
+    private static let longestValue = 4096
+
     /// A value as one word: in quotation marks, where it needs them, with a backslash before those and backslashes in it.
     static func quoted(_ text: String) -> String {
         // By scalars: a mark that combines with a quotation mark does not hide it.
-        let printable = Printable.text(text.utf8).unicodeScalars
+        let printable = Printable.text(text.utf8.prefix(longestValue)).unicodeScalars
         let isPlain =
             !printable.isEmpty && !printable.contains { $0.properties.isWhitespace || $0 == "\"" || $0 == "=" }
         guard !isPlain else { return String(printable) }

@@ -121,7 +121,8 @@ struct ServerAuthentication {
         case (UserAuthRequest.number, .idle), (UserAuthRequest.number, .questioning):
             let request = try UserAuthRequest(decoding: payload)
             guard request.service == "ssh-connection" else {
-                throw .violation("authentication for service \(Printable.text(request.service.utf8))")
+                let name = Printable.text(request.service.utf8.prefix(TransportLayer.longestText))
+                throw .violation("authentication for service \(name)")
             }
             state = .judging
             return .authenticationRequested(
@@ -175,7 +176,7 @@ struct ServerAuthentication {
             return .publicKey(
                 ShownKey(key: key, certificate: certificate, algorithm: algorithm, securityKey: flags))
         } catch {
-            return .unusableKey(reason: Printable.text("\(error)".utf8))
+            return .unusableKey(reason: Printable.text("\(error)".utf8.prefix(TransportLayer.longestText)))
         }
     }
 

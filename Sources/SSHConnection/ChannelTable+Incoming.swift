@@ -171,7 +171,7 @@ extension ChannelTable {
 
     private mutating func receivedReply(_ number: UInt32, success: Bool) throws(ConnectionError) {
         let index = try peerIndex(number, success ? ChannelSuccess.name : ChannelFailure.name)
-        guard channels[index].repliesAwaited > 0 else {
+        guard channels[index].stage == .open, channels[index].repliesAwaited > 0 else {
             throw .violation("an answer on channel \(number) to no request")
         }
         channels[index].repliesAwaited -= 1

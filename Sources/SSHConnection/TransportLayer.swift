@@ -204,8 +204,13 @@ struct TransportLayer {
             return isFirstExchange
         case Debug.number:
             let message = try Debug(decoding: payload)
-            let text = Printable.text(message.text.readableBytesView)
-            if message.alwaysDisplay { events.append(.debug(text)) } else { observer?.note(1, "Remote: \(text)") }
+            // Made printable only where somebody looks: a peer may send as many of these as it likes.
+            var text: String { Printable.text(message.text.readableBytesView.prefix(Self.longestText)) }
+            if message.alwaysDisplay, role == .client {
+                events.append(.debug(text))
+            } else {
+                observer?.note(1, "Remote: \(text)")
+            }
             return true
         case KexInit.number:
             try receivedKexInit(payload)

@@ -16,8 +16,6 @@ public enum ExitStatus: Equatable, Sendable {
 public final class SSHChannel: ByteStream {
     /// How much may be queued for sending before a writer waits, in bytes.
     package static let bufferLimit = 1 << 20
-    /// How much must have been read before the peer is granted more, in bytes; a wake-up of the event loop each.
-    private static let consumedBatch = 128 << 10
     /// Data that waits for the reader is joined while it is smaller than this, in bytes: a peer may send a byte at a time.
     private static let smallBatch = 4 << 10
 
@@ -181,7 +179,7 @@ public final class SSHChannel: ByteStream {
     private func take(_ state: inout State) -> Result<ByteBuffer?, any Error>? {
         if let bytes = state.incoming.popFirst() {
             state.consumed += bytes.readableBytes
-            if state.consumed >= Self.consumedBatch, !state.isClosed {
+            if state.consumed >= transport.consumedBatch, !state.isClosed {
                 let count = state.consumed
                 state.consumed = 0
                 transport.consumed(self, count)

@@ -14,9 +14,14 @@ package final class Transport: Sendable {
     /// The most events that may wait for their reader; a peer that causes more is cut off.
     private static let mostEvents = 4096
 
-    private init(channel: any NIOCore.Channel, events: AsyncStream<ConnectionEvent>) {
+    /// How much a reader takes before the connection learns of it, in bytes; a wake-up of the event loop each. Well below a window,
+    /// which would else never be granted again.
+    let consumedBatch: Int
+
+    private init(channel: any NIOCore.Channel, events: AsyncStream<ConnectionEvent>, receiveWindow: Int) {
         self.channel = channel
         self.events = events
+        consumedBatch = min(128 << 10, receiveWindow / 8)
     }
 
     /// Starts the protocol on a channel. Call it on the channel's event loop.
@@ -28,7 +33,7 @@ package final class Transport: Sendable {
     ) throws -> Transport {
         let (events, continuation) = AsyncStream.makeStream(
             of: ConnectionEvent.self, bufferingPolicy: .bufferingOldest(mostEvents))
-        let transport = Transport(channel: channel, events: events)
+        let transport = Transport(channel: channel, events: events, receiveWindow: configuration.receiveWindow)
         let connection = Connection(role: role, configuration: configuration, observer: observer)
         let handler = ConnectionHandler(connection, transport: transport, events: continuation)
         transport.handler.withLockedValue { $0 = NIOLoopBound(handler, eventLoop: channel.eventLoop) }

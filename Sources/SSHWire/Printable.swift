@@ -4,10 +4,12 @@ public enum Printable {
     ///
     /// - Parameter keepingNewlines: leaves newline and tab as they are, and drops a carriage return before a newline.
     public static func text(_ bytes: some Collection<UInt8>, keepingNewlines: Bool = false) -> String {
+        let all = Array(bytes)
+        guard !all.allSatisfy({ 0x20 <= $0 && $0 < 0x7f }) else { return String(decoding: all, as: UTF8.self) }
         var result = ""
         var decoder = UTF8()
         // Decoding ahead of the copy: an ill-formed sequence is escaped byte by byte.
-        var iterator = Array(bytes)[...]
+        var iterator = all[...]
         while !iterator.isEmpty {
             var attempt = iterator.makeIterator()
             decoder = UTF8()

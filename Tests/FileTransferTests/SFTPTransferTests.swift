@@ -106,6 +106,24 @@ struct SFTPTransferTests {
         }
     }
 
+    @Test("a file where a directory should be costs what is in that directory, and nothing else")
+    func conflict() async throws {
+        try await withTemporaryDirectory { base in
+            // What is sent last takes longer than the answers about the directories.
+            let large = Tree.file((0..<6_000_000).map { UInt8(truncatingIfNeeded: $0 &* 7 >> 5) })
+            var entries: [String: Tree] = ["large": large]
+            for index in 0..<20 { entries["d\(index)"] = .named(["x": .file([1]), "y": .file([2])]) }
+            try makeTree(.named(entries), at: base / "source")
+            let files = entries.filter { $0.key != "large" }.mapValues { _ in Tree.file([9]) }
+            try makeTree(.named(["source": .named(files)]), at: base / "there")
+            let recorder = Recorder()
+            let sent = try await upload(
+                [base / "source"], to: "there", at: base, options: .init(recursive: true), observer: recorder)
+            #expect(sent.errors == 20 && sent.files == 1 && recorder.warnings.count == 20, "\(recorder.warnings)")
+            #expect(differences(large, try readTree(at: base / "there" / "source" / "large"), attributes: false) == [])
+        }
+    }
+
     @Test("the size of a file is set where one may have been there, and not in a directory made for the copy")
     func sizesSet() async throws {
         try await withTemporaryDirectory { base in

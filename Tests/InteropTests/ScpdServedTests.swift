@@ -197,6 +197,20 @@ struct ScpdServedTests {
         #expect(!forward.succeeded && forward.errorText.contains("open failed"), "\(forward)")
     }
 
+    @Test("A copy that is held to a low rate by our scp comes whole", arguments: [[], ["-O"]])
+    func lowRate(flags: [String]) async throws {
+        let home = try await ScpdHome()
+        let bytes = noise(200_000)
+        try writeFile("\(home.root)/f", bytes)
+        let server = try await home.start()
+        let target = home.directory.file("got")
+        // The window is the smallest there is with 512 Kbit/s and less.
+        let finished = try await run(
+            scpBinary(), flags + ["-l", "500"] + server.client() + ["\(home.user)@127.0.0.1:f", target])
+        #expect(finished.succeeded, "\(finished)")
+        #expect(try readFile(target) == bytes)
+    }
+
     @Test("What goes wrong on the way is in the line of the file")
     func interrupted() async throws {
         let home = try await ScpdHome()

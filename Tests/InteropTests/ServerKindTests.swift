@@ -83,7 +83,8 @@ struct ServerKindTests {
         let script = "stdbuf -o0 head -c 500000 | /usr/lib/openssh/sftp-server"
         let peer = try await Peer.openSSH(hostKeys: [.ed25519], configuration: ["Subsystem sftp \(script)"])
         try writeFile(noise(4_000_000), at: peer.directory.file("file"))
-        let finished = try await peer.scp(["-v"], [peer.directory.file("file"), peer.remote("copy")])
+        let operands = [peer.directory.file("file"), peer.remote("copy")]
+        let finished = try await peer.scp(["-v", "--retries", "0"], operands)
         #expect(finished.status == .exited(1), "\(finished)")
         #expect(!finished.errorText.contains("Sending command"), "\(finished)")
     }

@@ -25,6 +25,12 @@ struct LogLineTests {
         #expect(LogLines.quoted(value).unicodeScalars.elementsEqual(word.unicodeScalars))
     }
 
+    @Test("A value that no path could be is cut")
+    func length() {
+        #expect(LogLines.quoted(String(repeating: "x", count: 1_000_000)).count == 4096)
+        #expect(LogLines.quoted(String(repeating: "\u{1}", count: 1_000_000)).count <= 4 * 4096 + 2)
+    }
+
     @Test("No value breaks its line, moves a terminal's cursor or ends its word")
     func control() {
         #expect(LogLines.quoted("a\nb") == #"a\012b"#)

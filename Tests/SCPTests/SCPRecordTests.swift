@@ -24,6 +24,18 @@ struct SCPRecordTests {
         for (record, text) in cases { #expect(record.encoded == bytes(text)) }
     }
 
+    @Test("leave nothing behind once they were read, though their bytes always end inside a line")
+    func boundedInput() throws {
+        var input = LineInput()
+        let line = bytes(String(repeating: "x", count: 1000) + "\n")
+        input.append(ByteBuffer(bytes: line.prefix(500)))
+        for _ in 0..<2_000 {
+            input.append(ByteBuffer(bytes: line.dropFirst(500) + line.prefix(500)))
+            #expect(try input.nextLine()?.count == 1000)
+        }
+        #expect(input.capacity < 1 << 20)
+    }
+
     @Test("come back from their own bytes, whatever the name")
     func roundTrip() throws {
         var random = SystemRandomNumberGenerator()

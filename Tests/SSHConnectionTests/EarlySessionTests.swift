@@ -233,6 +233,17 @@ struct EarlySessionTests {
         #expect("\(try #require(pair.client.failure))" == "channel open failed (4): too many")
     }
 
+    @Test("An answer to the requests before the session is open is none")
+    func answerTooEarly() throws {
+        let pair = keyed()
+        pair.server.acts = { _, event in if case .channelOffered = event { true } else { false } }
+        try logIn(pair, session: Self.start)
+        pair.run()
+        pair.inject(ChannelSuccess(recipientChannel: 0), from: pair.server)
+        pair.run()
+        #expect("\(try #require(pair.client.failure))".contains("to no request"))
+    }
+
     @Test("A client may make so many requests before its channel is accepted and no more")
     func manyRequests() throws {
         let many = (0..<100).map { ChannelRequestKind.environment(name: "A\($0)", value: "") }

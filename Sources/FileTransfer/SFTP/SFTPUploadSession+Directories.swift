@@ -16,10 +16,11 @@ extension SFTPUploadSession {
         // One word about the outermost is enough.
         if !directory.isLost { warn("\(Printable.text(directory.path)): \(reason)") }
         directory.state = .failed
+        // With files that are still to be refused, the last of them finishes it.
+        if directory.unfinished == 0 { done(directory) }
         let early = directory.early
         directory.early = []
         for file in early { refused(file, SFTPStatus(.noSuchFile)) }
-        if directory.unfinished == 0 { done(directory) }
     }
 
     mutating func childFinished(of directory: OutgoingDirectory) {

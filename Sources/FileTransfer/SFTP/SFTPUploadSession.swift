@@ -166,6 +166,7 @@ struct SFTPUploadSession {
     }
 
     mutating func open(_ file: OutgoingFile) {
+        // What an earlier connection left is gone on from.
         file.isTruncated = file.partial == nil && file.directory?.isNew ?? false
         send(opening(file.file, at: file.path, truncates: file.isTruncated), .opened(file))
     }
