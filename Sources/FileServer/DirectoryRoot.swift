@@ -1,3 +1,4 @@
+import CSystemCalls
 import FileTransfer
 import NIOCore
 
@@ -75,6 +76,9 @@ public final class DirectoryRoot: ServedFileSystem {
     }
 
     /// Opens a regular file; what is something else is not waited for, and closed again.
+    ///
+    /// Files of procfs count as something else: `/proc/self/mem` is this process's memory, with its keys and the
+    /// passwords of others. What links there lead to is on other file systems, and is a file like any.
     private func openRegular(_ components: [[UInt8]], _ flags: Int32, mode: UInt16 = 0) throws(ServedError) -> Int32 {
         let descriptor = try resolver.open(components, flags | O_NONBLOCK | O_NOCTTY, mode: mode)
         var status = stat()
@@ -82,7 +86,8 @@ public final class DirectoryRoot: ServedFileSystem {
             if fstat(descriptor, &status) != 0 {
                 .system(errno)
             } else if status.st_mode & S_IFMT == S_IFREG {
-                nil
+                // Those of procfs take up no blocks. To ask for the file system may take a round trip to its server.
+                status.st_blocks > 0 ? nil : Self.refusalOfProcessFile(descriptor)
             } else {
                 status.st_mode & S_IFMT == S_IFDIR ? .system(EISDIR) : .notRegular
             }
@@ -91,6 +96,18 @@ public final class DirectoryRoot: ServedFileSystem {
             throw error
         }
         return descriptor
+    }
+
+    private static func refusalOfProcessFile(_ descriptor: Int32) -> ServedError? {
+        #if os(Linux)
+            switch scp_is_of_procfs(descriptor) {
+            case 0: return nil
+            case 1: return .notRegular
+            default: return .system(errno)
+            }
+        #else
+            return nil
+        #endif
     }
 
     public func openDirectory(_ path: [UInt8]) throws(ServedError) -> any ServedDirectory {
@@ -234,20 +251,20 @@ public final class DirectoryRoot: ServedFileSystem {
     }
 
     /// Refuses a link whose text is absolute or climbs above the root: no resolution here would follow it, but programs
-    /// outside would.
+    /// outside would. A `..` behind a name is refused too, as the name may be a link, now or later.
     private func checkLink(at components: [[UInt8]], holding target: [UInt8]) throws(ServedError) {
         guard target.first != slash else { throw .leadsOut }
-        var depth = try resolver.walk(Array(components.dropLast())).realNames().count
-        for component in FileServer.components(of: target) where component != [dot] {
-            depth += component == [dot, dot] ? -1 : 1
-            guard depth >= 0 else { throw .leadsOut }
-        }
+        let names = FileServer.components(of: target).filter { $0 != [dot] }
+        let climbs = names.prefix { $0 == [dot, dot] }.count
+        guard !names.dropFirst(climbs).contains([dot, dot]) else { throw .leadsOut }
+        let depth = try resolver.walk(Array(components.dropLast())).realNames().count
+        guard climbs <= depth else { throw .leadsOut }
     }
 
     public func makeHardLink(_ path: [UInt8], to existing: [UInt8]) throws(ServedError) {
         try requireWritable()
         let (old, new) = (try resolver.components(of: existing), try resolver.components(of: path))
-        try resolver.withParents(of: old, new, newRootError: EEXIST) { old, new throws(SystemCall.Failure) in
+        try bring(old, to: new, newRootError: EEXIST) { old, new throws(SystemCall.Failure) in
             try Self.link(old, new)
         }
     }
@@ -255,9 +272,42 @@ public final class DirectoryRoot: ServedFileSystem {
     public func rename(_ old: [UInt8], to new: [UInt8], replacing: Bool) throws(ServedError) {
         try requireWritable()
         let (old, new) = (try resolver.components(of: old), try resolver.components(of: new))
-        try resolver.withParents(of: old, new, newRootError: replacing ? EBUSY : EEXIST) {
-            old, new throws(SystemCall.Failure) in
+        try bring(old, to: new, newRootError: replacing ? EBUSY : EEXIST) { old, new throws(SystemCall.Failure) in
             if replacing { try Self.rename(old, new) } else { try Self.renameExclusively(old, new) }
+        }
+    }
+
+    /// Runs a call that gives a file a new name. A symbolic link that gets to another directory must be one that could be
+    /// made there.
+    private func bring(
+        _ old: [[UInt8]], to new: [[UInt8]], newRootError: Int32,
+        _ body: (Entry, Entry) throws(SystemCall.Failure) -> Void
+    ) throws(ServedError) {
+        var refusal: ServedError?
+        try resolver.withParents(of: old, new, newRootError: newRootError) {
+            oldEntry, newEntry throws(SystemCall.Failure) in
+            if resolver.confinement != .none, !isSame(oldEntry.directory, newEntry.directory),
+                let target = try linkTarget(oldEntry)
+            {
+                do throws(ServedError) {
+                    try checkLink(at: new, holding: target)
+                } catch {
+                    refusal = error
+                    return
+                }
+            }
+            try body(oldEntry, newEntry)
+        }
+        if let refusal { throw refusal }
+    }
+
+    /// What a symbolic link holds; nil for anything else.
+    private func linkTarget(_ entry: Entry) throws(SystemCall.Failure) -> [UInt8]? {
+        do throws(SystemCall.Failure) {
+            return try FileServer.readLink(at: entry.directory, entry.name)
+        } catch {
+            guard error.number == EINVAL else { throw error }
+            return nil
         }
     }
 

@@ -69,25 +69,40 @@ struct SFTPServerHandles {
         var opened: Opened?
     }
 
+    /// How many handles all sessions together have.
+    final class Total: Sendable {
+        static let ofProcess = Total()
+        fileprivate let count = Atomic<Int>(0)
+    }
+
     let limit: Int
-    /// Handles of all sessions together, and how many there may be.
-    private static let all = Atomic<Int>(0)
+    private let total: Total
+    /// How many handles there may be in all sessions together.
     private let mostOfAll: Int
+    /// Below this a session gets handles as long as there are any, and from here on only out of the first half of
+    /// `mostOfAll`: the other is left to sessions with few. The 16 sessions that a connection usually may have take half
+    /// of that at most.
+    private let few: Int
     private var slots: [Slot] = []
     private var free: [Int] = []
 
-    /// - Parameter limit: what the process may open counts too.
-    init(limit: Int) {
-        // Some descriptors are left for all else.
-        let most = OpenFilesLimit.current(leaving: 64)
-        self.limit = max(1, min(limit, most))
+    /// - Parameters:
+    ///   - limit: what the process may open counts too.
+    ///   - descriptors: how many there are for files and connections; some are left for all else.
+    init(
+        limit: Int, total: Total = .ofProcess, descriptors: Int = OpenFilesLimit.current(leaving: 64)
+    ) {
+        self.limit = max(1, min(limit, descriptors))
+        self.total = total
         // The connections themselves take some as well.
-        mostOfAll = max(8, most / 2)
+        mostOfAll = max(8, descriptors / 2)
+        few = max(4, min(64, mostOfAll / 64))
     }
 
     /// To be asked before anything is opened.
     var hasRoom: Bool {
-        slots.count - free.count < limit && Self.all.load(ordering: .relaxed) < mostOfAll
+        let own = slots.count - free.count
+        return own < limit && total.count.load(ordering: .relaxed) < (own < few ? mostOfAll : mostOfAll / 2)
     }
 
     mutating func add(_ opened: Opened) -> ByteBuffer {
@@ -99,7 +114,7 @@ struct SFTPServerHandles {
             slots.append(Slot())
         }
         slots[place].opened = opened
-        Self.all.add(1, ordering: .relaxed)
+        total.count.add(1, ordering: .relaxed)
         return ByteBuffer(integer: UInt64(slots[place].generation) << 32 | UInt64(place))
     }
 
@@ -131,7 +146,7 @@ struct SFTPServerHandles {
         slots[place].opened = nil
         slots[place].generation &+= 1
         free.append(place)
-        Self.all.subtract(1, ordering: .relaxed)
+        total.count.subtract(1, ordering: .relaxed)
         return opened
     }
 
@@ -142,7 +157,7 @@ struct SFTPServerHandles {
             try? file.close()
             observer.closed(file.transfer(isInterrupted: true))
         }
-        Self.all.subtract(slots.count - free.count, ordering: .relaxed)
+        total.count.subtract(slots.count - free.count, ordering: .relaxed)
         slots = []
         free = []
     }

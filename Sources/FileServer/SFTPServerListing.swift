@@ -8,10 +8,13 @@ import NIOCore
     import Glibc
 #endif
 
-/// The names of users and groups, each asked for once.
+/// The names of users and groups, asked for once each as long as there are not too many.
 struct AccountNames {
-    private var users: [UInt32: [UInt8]] = [:]
-    private var groups: [UInt32: [UInt8]] = [:]
+    /// Names of either kind beyond which all are forgotten: a client may ask for every number there is.
+    static let limit = 10_000
+
+    private(set) var users: [UInt32: [UInt8]] = [:]
+    private(set) var groups: [UInt32: [UInt8]] = [:]
 
     /// Empty for a user that is not known.
     mutating func user(_ number: UInt32) -> [UInt8] {
@@ -22,6 +25,7 @@ struct AccountNames {
             let status = getpwuid_r(number, &entry, buffer, size, &result)
             return (status, result == nil ? nil : entry.pw_name)
         }
+        if users.count >= Self.limit { users = [:] }
         users[number] = name
         return name
     }
@@ -34,6 +38,7 @@ struct AccountNames {
             let status = getgrgid_r(number, &entry, buffer, size, &result)
             return (status, result == nil ? nil : entry.gr_name)
         }
+        if groups.count >= Self.limit { groups = [:] }
         groups[number] = name
         return name
     }

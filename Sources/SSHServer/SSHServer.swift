@@ -65,7 +65,7 @@ public final class SSHServer: Sendable {
     /// Starts to listen.
     ///
     /// - Parameters:
-    ///   - addresses: where; with port 0 on several, all get the port that the first found free.
+    ///   - addresses: where; with port 0 on several, all get the same one.
     ///   - logger: receives a line for each log-in and each refusal.
     ///   - metrics: receives the counters; without it the backend that the program has set up by now.
     /// - Throws: ``ServerError``.
@@ -87,14 +87,9 @@ public final class SSHServer: Sendable {
         let server = try SSHServer(
             configuration, policy: policy, handler: handler, log: ServerLog(logger, metrics: metrics),
             observer: observer)
-        var port = 0
         do {
-            for var address in addresses {
-                if case .address(let host, port: 0) = address, port != 0 { address = .address(host, port: port) }
-                let listener = try await address.bind(server.bootstrap(group))
-                server.state.withLock { $0.listeners.append(listener) }
-                port = listener.localAddress?.port ?? port
-            }
+            let listeners = try await ListenAddress.bindAll(addresses) { try await $0.bind(server.bootstrap(group)) }
+            server.state.withLock { $0.listeners = listeners }
         } catch {
             await server.stop(patience: .zero)
             throw error

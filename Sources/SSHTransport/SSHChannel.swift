@@ -16,6 +16,8 @@ public enum ExitStatus: Equatable, Sendable {
 public final class SSHChannel: ByteStream {
     /// How much may be queued for sending before a writer waits, in bytes.
     package static let bufferLimit = 1 << 20
+    /// Data that waits for the reader is joined while it is smaller than this, in bytes: a peer may send a byte at a time.
+    private static let smallBatch = 4 << 10
 
     package struct State {
         var incoming = CircularBuffer<ByteBuffer>()
@@ -230,12 +232,23 @@ public final class SSHChannel: ByteStream {
 
     func received(_ bytes: ByteBuffer) {
         let reader = state.withLockedValue { state -> (CheckedContinuation<ByteBuffer?, any Error>, ByteBuffer?)? in
-            state.incoming.append(bytes)
+            append(bytes, &state.incoming)
             guard let reader = state.reader, case .success(let bytes)? = take(&state) else { return nil }
             state.reader = nil
             return (reader, bytes)
         }
         if let (reader, bytes) = reader { reader.resume(returning: bytes) }
+    }
+
+    private func append(_ bytes: ByteBuffer, _ waiting: inout CircularBuffer<ByteBuffer>) {
+        guard bytes.readableBytes < Self.smallBatch, !waiting.isEmpty else { return waiting.append(bytes) }
+        // Changed where it lies: a second reference to the last one would have its bytes copied each time.
+        let isJoined = waiting.modify(waiting.index(before: waiting.endIndex)) { last in
+            guard last.readableBytes < Self.smallBatch else { return false }
+            last.writeImmutableBuffer(bytes)
+            return true
+        }
+        if !isJoined { waiting.append(bytes) }
     }
 
     func receivedErrors(_ bytes: ByteBuffer) { errorOutput(bytes) }

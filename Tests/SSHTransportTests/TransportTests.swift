@@ -93,6 +93,36 @@ struct TransportTests {
         await server.stop()
     }
 
+    @Test("Small pieces that wait for a reader are joined, large ones and what was read are left as they are")
+    func smallPieces() async throws {
+        let server = try await EchoServer.start()
+        let transport = try await connect(server)
+        let channel = try await channel(transport, .hang)
+        let count = 20_000
+        func place(_ buffer: ByteBuffer) -> UnsafeRawPointer? { buffer.withUnsafeReadableBytes { $0.baseAddress } }
+        // Slices of one piece of memory, as packets are.
+        let packet = ByteBuffer(bytes: (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31) })
+        for offset in 0..<count { channel.received(try #require(packet.getSlice(at: offset, length: 1))) }
+        let large = ByteBuffer(repeating: 7, count: 50_000)
+        channel.received(large)
+        channel.received(ByteBuffer(string: "a"))
+        let first = try #require(try await channel.read())
+        let copy = Array(first.readableBytesView)
+        channel.received(ByteBuffer(string: "b"))
+        var (joined, pieces) = (first, 1)
+        while joined.readableBytes < count {
+            joined.writeImmutableBuffer(try #require(try await channel.read()))
+            pieces += 1
+        }
+        #expect(joined == packet && pieces <= 10)
+        #expect(Array(first.readableBytesView) == copy)
+        let received = try #require(try await channel.read())
+        #expect(place(received) == place(large))
+        #expect(try await channel.read() == ByteBuffer(string: "ab"))
+        await transport.close()
+        await server.stop()
+    }
+
     @Test("A refused command is an answer, not an error")
     func refused() async throws {
         let server = try await EchoServer.start()

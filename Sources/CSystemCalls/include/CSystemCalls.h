@@ -14,6 +14,10 @@ int scp_openat2(int directory, const char *path, uint64_t flags, uint64_t mode, 
 /// renameat2(2) with RENAME_NOREPLACE: renames unless something has the new name.
 /// Returns 0, or -1 with errno set.
 int scp_rename_exclusively(int old_directory, const char *old_name, int new_directory, const char *new_name);
+
+/// Whether a descriptor's file is one of procfs, as /proc usually is.
+/// Returns 1 or 0, or -1 with errno set.
+int scp_is_of_procfs(int descriptor);
 #endif
 
 /// Has the C library keep freed memory for reuse, where it can be told to (mallopt(3)).
