@@ -27,6 +27,24 @@ private struct OnePassword: UserInterface {
     func tell(_ text: String) {}
 }
 
+/// Does not hear that its sessions are to end.
+private final class DeafHandler: SessionHandler {
+    private let held = Mutex<[CheckedContinuation<Void, Never>]>([])
+
+    var sessions: Int { held.withLock { $0.count } }
+
+    func accepts(_ request: SessionRequest, from login: Login) -> Bool { true }
+
+    func serve(_ session: ServedSession) async -> UInt32 {
+        await withCheckedContinuation { continuation in held.withLock { $0.append(continuation) } }
+        return 0
+    }
+
+    func release() {
+        for continuation in held.withLock({ $0 }) { continuation.resume() }
+    }
+}
+
 @Suite("A server whose clients ask for too much", .timeLimit(.minutes(hangMinutes)))
 struct FairnessTests {
     private func start(_ handler: any SessionHandler, sessions: Int = 16) async throws -> SSHServer {
@@ -137,6 +155,63 @@ struct FairnessTests {
         try await granted(client)
         await client.close()
         await server.stop()
+    }
+
+    @Test("Sessions at work count against the limit when their channels have been closed")
+    func closedChannels() async throws {
+        let gate = Gate()
+        var files = WatchedFiles()
+        files.onEntry = { gate.pass() }
+        let server = try await start(FileService(files), sessions: 2)
+        let client = try await connect(server)
+        let channels = [try await client.exec("scp -f z*"), try await client.exec("scp -f z*")]
+        try await eventually("their work") { gate.count == 2 }
+        for channel in channels {
+            channel.close()
+            await channel.waitForClose()
+        }
+        for _ in 0..<3 { await #expect(throws: (any Error).self) { try await client.subsystem("sftp") } }
+        gate.open()
+        try await granted(client)
+        await client.close()
+        await server.stop()
+    }
+
+    @Test("A session that was told its end makes room at once")
+    func oneAfterAnother() async throws {
+        let server = try await start(FileService(MemoryFileSystem()), sessions: 1)
+        let client = try await connect(server)
+        for _ in 0..<200 {
+            var channel: SSHChannel?
+            try await eventually("a channel") {
+                do {
+                    channel = try await client.exec("none")
+                } catch TransportError.channelRefused {
+                    // Its number is free only when the server has read that the last one is closed.
+                }
+                return channel != nil
+            }
+            await channel?.waitForClose()
+            #expect(channel?.exitStatus == .status(1))
+        }
+        await client.close()
+        await server.stop()
+    }
+
+    @Test("A session that does not heed the stop does not keep the server from it")
+    func deafSession() async throws {
+        let handler = DeafHandler()
+        let server = try await start(handler)
+        let client = try await connect(server)
+        _ = try await client.subsystem("sftp")
+        try await eventually("the session") { handler.sessions == 1 }
+        async let second: Void = server.stop(patience: .seconds(3600))
+        await server.stop(patience: .zero)
+        await second
+        #expect(server.connectionCount == 1)
+        handler.release()
+        try await eventually("its end") { server.connectionCount == 0 }
+        await client.close()
     }
 
     @Test("Patterns that ask for too much are refused, each with its reason")
