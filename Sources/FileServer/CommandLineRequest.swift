@@ -72,6 +72,9 @@ public enum RemoteCommandError: Error, Equatable, Sendable {
     case unexpectedWord([UInt8])
     /// Braces stand for too many paths, or too many files match.
     case tooManyPaths(limit: Int)
+    case tooManyBraces
+    /// Too much is to be looked at to find what patterns match.
+    case tooMuchToExpand(limit: Int)
     case tooLong(limit: Int)
 }
 
@@ -91,6 +94,8 @@ extension RemoteCommandError: CustomStringConvertible {
         case .ambiguousTarget: "ambiguous target"
         case .unexpectedWord(let word): "unexpected \(Printable.quoted(word.prefix(100)))"
         case .tooManyPaths(let limit): "more than \(limit) paths"
+        case .tooManyBraces: "too many braces"
+        case .tooMuchToExpand(let limit): "the patterns ask for more than \(limit) names to be looked at"
         case .tooLong(let limit): "command longer than \(limit) bytes"
         }
     }

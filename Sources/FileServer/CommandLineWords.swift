@@ -98,7 +98,8 @@ struct CommandWordReader {
                 if isInWord { return word }
             case UInt8(ascii: "\n"):
                 // Behind the last word it ends the line; before another it would begin a second command.
-                guard rest.allSatisfy({ Set(" \t\n".utf8).contains($0) }) else { throw .shellSyntax("newline") }
+                guard rest.allSatisfy({ Self.blank.contains($0) }) else { throw .shellSyntax("newline") }
+                rest = []
             case UInt8(ascii: "'"): try readSingleQuoted()
             case UInt8(ascii: "\""): try readDoubleQuoted()
             case CommandWord.backslash: try readEscaped()
@@ -114,6 +115,7 @@ struct CommandWordReader {
         return isInWord ? word : nil
     }
 
+    private static let blank = Set(" \t\n".utf8)
     private static let refused = Set(";|&<>()$`".utf8)
 
     private mutating func readSingleQuoted() throws(RemoteCommandError) {

@@ -17,20 +17,25 @@ struct DirectoryWalk: ~Copyable {
     private static let maximumLinks = 40
     /// Each component of a path holds a descriptor for a moment.
     private static let maximumDepth = 256
+    /// Components of a path and of all the links on it beyond which that is taken for a loop, too: each is a call.
+    private static let maximumComponents = 4096
 
     private let root: Int32
     /// Nothing lies outside of the root: absolute links begin there again, and `..` of it is itself.
     private let isWhole: Bool
     /// The directories from the root to where the walk is, and their names.
     private var stack: [(descriptor: Int32, name: [UInt8])] = []
-    /// Components yet to be walked, the next one last.
+    /// Components yet to be walked, the next one last. Those that lead nowhere, `.`, are left out.
     private var rest: [[UInt8]] = []
     private var links = 0
+    /// How many have been in `rest`.
+    private var walked: Int
 
     init(root: Int32, isWhole: Bool, _ components: [[UInt8]]) {
         self.root = root
         self.isWhole = isWhole
-        rest = components.reversed()
+        walked = components.count
+        rest = components.reversed().filter { $0 != [dot] }
     }
 
     deinit {
@@ -47,11 +52,9 @@ struct DirectoryWalk: ~Copyable {
     /// - Throws: `ServedError`: `.system(ENOENT)`, `.leadsOut` and others.
     private mutating func advance() throws(ServedError) -> [UInt8] {
         while let name = rest.popLast() {
-            if name == [dot] { continue }
             if name == [dot, dot] {
                 try goUp()
-            } else if rest.allSatisfy({ $0 == [dot] }) {
-                rest = []
+            } else if rest.isEmpty {
                 return name
             } else {
                 try enter(name)
@@ -90,12 +93,14 @@ struct DirectoryWalk: ~Copyable {
             throw .system(error.number == EINVAL ? number : error.number)
         }
         links += 1
-        guard links <= Self.maximumLinks else { throw .system(ELOOP) }
+        let inside = components(of: text)
+        walked += inside.count
+        guard links <= Self.maximumLinks, walked <= Self.maximumComponents else { throw .system(ELOOP) }
         if text.first == slash {
             guard isWhole else { throw .leadsOut }
             while !stack.isEmpty { try goUp() }
         }
-        rest += components(of: text).reversed()
+        rest += inside.reversed().filter { $0 != [dot] }
     }
 
     /// Opens what the path stands for.

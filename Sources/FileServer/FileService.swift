@@ -109,7 +109,8 @@ public struct FileService: SessionHandler {
         case .scpSource(let request): return try await scp.serve(request, stream: session.stream)
         case .scpSink(let request): return try await scp.serve(request, stream: session.stream)
         case .sftp(let request):
-            let home = try request.startDirectory.map { try scp.place(of: $0) } ?? share.home
+            var home = share.home
+            if let word = request.startDirectory { home = try await scp.place(of: word, session.stream) }
             let options = SFTPServer.Options(isReadOnly: share.isReadOnly || request.isReadOnly)
             try await SFTPServer(files: share.files, home: home, options: options, observer: log(home: home))
                 .serve(session.stream)

@@ -35,9 +35,9 @@ public struct SCPServer: Sendable {
     /// - Throws: ``SCPError`` or the stream's error if the session ended before its time.
     public func serve(_ request: SCPSourceRequest, stream: any ByteStream) async throws -> UInt32 {
         let sources: [LocalPath]
-        do throws(RemoteCommandError) {
-            sources = try self.sources(request)
-        } catch {
+        do {
+            sources = try await self.sources(request, stream)
+        } catch let error as RemoteCommandError {
             return try await Self.refuse(error, stream)
         }
         let walk = ServedWalk(places: places, sources: sources, recursive: request.recursive)
@@ -50,12 +50,14 @@ public struct SCPServer: Sendable {
         return summary.errors == 0 ? 0 : 1
     }
 
-    private func sources(_ request: SCPSourceRequest) throws(RemoteCommandError) -> [LocalPath] {
-        let expansion = WordExpansion(places: places)
+    private func sources(_ request: SCPSourceRequest, _ stream: any ByteStream) async throws -> [LocalPath] {
+        var expansion = WordExpansion(places: places, stream: stream)
         var sources: [LocalPath] = []
         for word in request.sources {
-            sources += try expansion.paths(of: word).map { LocalPath($0) }
-            guard sources.count <= WordExpansion.limit else { throw .tooManyPaths(limit: WordExpansion.limit) }
+            sources += try await expansion.paths(of: word).map { LocalPath($0) }
+            guard sources.count <= WordExpansion.limit else {
+                throw RemoteCommandError.tooManyPaths(limit: WordExpansion.limit)
+            }
         }
         return sources
     }
@@ -69,9 +71,9 @@ public struct SCPServer: Sendable {
     ///   before its time, or the stream's error. The client has been told.
     public func serve(_ request: SCPSinkRequest, stream: any ByteStream) async throws -> UInt32 {
         let target: LocalPath
-        do throws(RemoteCommandError) {
-            target = LocalPath(try path(of: request.target))
-        } catch {
+        do {
+            target = LocalPath(try await path(of: request.target, stream))
+        } catch let error as RemoteCommandError {
             return try await Self.refuse(error, stream)
         }
         let log = SCPTransferLog(places: places, forWriting: true)
@@ -89,16 +91,19 @@ public struct SCPServer: Sendable {
         return summary.errors == 0 ? 0 : 1
     }
 
-    private func path(of word: CommandWord) throws(RemoteCommandError) -> [UInt8] {
-        let paths = try WordExpansion(places: places).paths(of: word)
-        guard paths.count == 1, let path = paths.first else { throw .ambiguousTarget }
+    private func path(of word: CommandWord, _ stream: any ByteStream) async throws -> [UInt8] {
+        var expansion = WordExpansion(places: places, stream: stream)
+        let paths = try await expansion.paths(of: word)
+        guard paths.count == 1, let path = paths.first else { throw RemoteCommandError.ambiguousTarget }
         return path
     }
 
     /// The one place a word stands for: a path from the root that is shown.
     ///
-    /// - Throws: ``RemoteCommandError``.
-    func place(of word: CommandWord) throws(RemoteCommandError) -> [UInt8] { places.absolute(try path(of: word)) }
+    /// - Throws: ``RemoteCommandError``, `CancellationError` or what ended the stream.
+    func place(of word: CommandWord, _ stream: any ByteStream) async throws -> [UInt8] {
+        places.absolute(try await path(of: word, stream))
+    }
 
     /// Says in the protocol why there is no session, and ends.
     private static func refuse(_ error: RemoteCommandError, _ stream: any ByteStream) async throws -> UInt32 {

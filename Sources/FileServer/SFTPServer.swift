@@ -47,9 +47,10 @@ public final class SFTPServer: Sendable {
     ///
     /// - Throws: `SFTPError` for what is no SFTP, `CancellationError`, or what ended the stream.
     public func serve(_ stream: any ByteStream) async throws {
-        var serving = SFTPServing(files: files, home: home, options: options, observer: observer)
+        var serving = SFTPServing(
+            files: files, home: home, options: options, observer: observer, stream: stream)
         do {
-            try await serving.run(stream)
+            try await serving.run()
             serving.handles.closeAll(observer)
         } catch {
             serving.handles.closeAll(observer)
@@ -72,44 +73,48 @@ struct SFTPServing {
     let home: [UInt8]
     let options: SFTPServer.Options
     let observer: any ServedTransferObserver
+    let stream: any ByteStream
     var session: SFTPServerSession
     var handles: SFTPServerHandles
     var accounts = AccountNames()
     /// For what passes through memory on its way from a file.
     var scratch = ByteBuffer()
+    var turn = Turn()
     private var pool = BlockPool()
     private var pendingWrite: PendingWrite?
 
     init(
         files: any ServedFileSystem, home: [UInt8], options: SFTPServer.Options,
-        observer: any ServedTransferObserver
+        observer: any ServedTransferObserver, stream: any ByteStream
     ) {
         (self.files, self.home, self.options, self.observer) = (files, home, options, observer)
+        self.stream = stream
         session = SFTPServerSession(
             extensions: SFTPExtension.allCases.filter { !options.isReadOnly || !$0.isChange })
         handles = SFTPServerHandles(limit: options.openHandles)
     }
 
-    mutating func run(_ stream: any ByteStream) async throws {
+    mutating func run() async throws {
         while let bytes = try await stream.read() {
             session.receive(bytes)
             do {
                 while let event = try session.next() {
-                    try await makeRoom(for: event, stream)
+                    try await turn.pass()
+                    try await makeRoom(for: event)
                     try await answer(event)
                 }
             } catch {
                 // What came before is answered nonetheless.
-                try await flush(stream)
+                try await flush()
                 throw error
             }
-            try await flush(stream)
+            try await flush()
         }
         try session.receiveEnd()
     }
 
     /// Sends what is ready if the next answer would not fit into the same block.
-    private mutating func makeRoom(for event: SFTPServerSession.Event, _ stream: any ByteStream) async throws {
+    private mutating func makeRoom(for event: SFTPServerSession.Event) async throws {
         guard case .request(_, let request) = event else { return }
         let answer =
             switch request {
@@ -119,7 +124,7 @@ struct SFTPServing {
             default: 1024
             }
         if session.output.readableBytes > 0, session.output.readableBytes + answer > BlockPool.blockSize {
-            try await flush(stream)
+            try await flush()
         }
         // The first block, too, comes of the pool.
         if session.output.capacity < answer { takeBlock() }
@@ -131,13 +136,22 @@ struct SFTPServing {
         session.output = block
     }
 
-    private mutating func flush(_ stream: any ByteStream) async throws {
+    private mutating func flush() async throws {
         guard session.output.readableBytes > 0 else { return }
         let block = session.output
         session.output = ByteBuffer()
         pool.remember(block)
         try await stream.write(block)
         session.output = pool.take()
+    }
+
+    /// Between two pieces of a long answer: other sessions have their turn on this thread.
+    ///
+    /// - Throws: `CancellationError`, or an `SFTPStatus` if nobody waits for the answer any more.
+    func pause() async throws {
+        try Task.checkCancellation()
+        await Task.yield()
+        do { try stream.checkOpen() } catch { throw SFTPStatus(.connectionLost) }
     }
 
     // MARK: Requests

@@ -1,3 +1,4 @@
+import FileTransfer
 import NIOCore
 import SFTP
 import SSHWire
@@ -37,7 +38,7 @@ extension SFTPServing {
                 throw SFTPStatus(.failure, message: "no such user")
             }
             sendName(id, try files.realPath(home))
-        case .usersGroupsByID: try sendAccounts(id, &fields)
+        case .usersGroupsByID: try await sendAccounts(id, &fields)
         case .copyData: try await copy(id, &fields)
         case .checkFile, .checkFileHandle: try await checkFile(id, &fields, byName: false)
         case .checkFileName: try await checkFile(id, &fields, byName: true)
@@ -91,15 +92,21 @@ extension SFTPServing {
     /// Each is a search in the system's lists.
     private static var mostAccounts: Int { 4096 }
 
-    private mutating func sendAccounts(_ id: UInt32, _ fields: inout ByteBuffer) throws {
+    private mutating func sendAccounts(_ id: UInt32, _ fields: inout ByteBuffer) async throws {
         var users = try fields.readSSHString("uids")
         var groups = try fields.readSSHString("gids")
         guard (users.readableBytes + groups.readableBytes) / 4 <= Self.mostAccounts else {
             throw SFTPStatus(.failure, message: "more than \(Self.mostAccounts) numbers")
         }
         var (userNames, groupNames) = (ByteBuffer(), ByteBuffer())
-        while users.readableBytes > 0 { userNames.writeSSHString(accounts.user(try users.readUInt32("uid"))) }
-        while groups.readableBytes > 0 { groupNames.writeSSHString(accounts.group(try groups.readUInt32("gid"))) }
+        while users.readableBytes > 0 {
+            try await turn.pass()
+            userNames.writeSSHString(accounts.user(try users.readUInt32("uid")))
+        }
+        while groups.readableBytes > 0 {
+            try await turn.pass()
+            groupNames.writeSSHString(accounts.group(try groups.readUInt32("gid")))
+        }
         guard userNames.readableBytes + groupNames.readableBytes <= SFTPServerSession.maximumDataLength else {
             throw SFTPStatus(.failure, message: "the names do not fit into an answer")
         }
@@ -128,9 +135,7 @@ extension SFTPServing {
         // Without a length the copy ends with the file.
         var left = length == 0 ? Int64.max : Int64(clamping: length)
         while left > 0 {
-            try Task.checkCancellation()
-            // Other sessions have their turn on this thread.
-            await Task.yield()
+            try await pause()
             let count = Int(min(left, Int64(Self.pieceSize), Int64.max - from, Int64.max - to))
             scratch.clear()
             let got = count == 0 ? 0 : try source.read(into: &scratch, count: count, at: from)

@@ -92,9 +92,7 @@ extension SFTPServing {
     ) async throws {
         var done: Int64 = 0
         while done < count {
-            try Task.checkCancellation()
-            // Other sessions have their turn on this thread.
-            await Task.yield()
+            try await pause()
             scratch.clear()
             let piece = Int(min(count - done, Int64(Self.pieceSize)))
             let got = try file.file.read(into: &scratch, count: piece, at: start + done)

@@ -1,12 +1,22 @@
 /// `a{b,c}` into `ab` and `ac`, as csh does: nested, `{}` and lone braces left alone, `\` taking the
 /// next byte literally.
 package enum BraceExpansion {
+    package enum Failure: Error {
+        /// More alternatives than allowed.
+        case tooMany
+        /// Braces in braces, or one after another, that take too long.
+        case tooLong
+    }
+
     /// The most bytes that all expansions of a pattern may have together.
     private static let mostBytes = 8 << 20
+    /// The most bytes that are copied on the way there: braces with one alternative make nothing but work.
+    private static let mostCopied = 4 * mostBytes
 
-    package static func expand(_ pattern: [UInt8], limit: Int) throws(SCPError) -> [[UInt8]] {
+    package static func expand(_ pattern: [UInt8], limit: Int) throws(Failure) -> [[UInt8]] {
         var done: [[UInt8]] = []
         var open = [pattern]
+        var copied = 0
         while let next = open.popLast() {
             guard let brace = firstBrace(next) else {
                 done.append(next)
@@ -16,11 +26,13 @@ package enum BraceExpansion {
                 var expanded = Array(next[..<brace.start])
                 expanded += next[alternative]
                 expanded += next[(brace.end + 1)...]
+                copied += expanded.count
                 open.append(expanded)
             }
             // None of them is longer than the pattern.
             let most = min(limit, mostBytes / pattern.count)
-            guard done.count + open.count <= most else { throw .invalidRequest(pattern) }
+            guard done.count + open.count <= most else { throw .tooMany }
+            guard copied <= mostCopied else { throw .tooLong }
         }
         return done
     }

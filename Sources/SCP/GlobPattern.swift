@@ -14,6 +14,8 @@ package struct GlobPattern: Sendable {
     package init(_ pattern: [UInt8]) {
         var elements: [Element] = []
         var index = 0
+        // The search for the end of a bracket is not begun again: many that have none would take the square of the time.
+        var isUnclosed = false
         while index < pattern.count {
             switch pattern[index] {
             case UInt8(ascii: "*"):
@@ -23,11 +25,12 @@ package struct GlobPattern: Sendable {
             case UInt8(ascii: "\\") where index + 1 < pattern.count:
                 index += 1
                 elements.append(.byte(pattern[index]))
-            case UInt8(ascii: "["):
+            case UInt8(ascii: "[") where !isUnclosed:
                 if let (set, end) = ByteSet.parse(pattern, from: index + 1) {
                     elements.append(.set(set))
                     index = end
                 } else {
+                    isUnclosed = true
                     elements.append(.byte(pattern[index]))
                 }
             default: elements.append(.byte(pattern[index]))
@@ -137,6 +140,7 @@ struct ByteSet: Sendable {
     /// `[:name:]` at `start`; returns its members and where the text goes on.
     private static func namedClass(_ pattern: [UInt8], at start: Int) -> (members: [UInt8], end: Int)? {
         let rest = pattern[start...]
+        guard rest.starts(with: "[:".utf8) else { return nil }
         for entry in classes where rest.starts(with: "[:\(entry.name):]".utf8) {
             return ((0...UInt8.max).filter(entry.contains), start + entry.name.utf8.count + 4)
         }

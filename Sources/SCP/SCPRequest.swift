@@ -17,7 +17,12 @@ public struct SCPRequest: Sendable {
     ///   quotes) or that ends in `.` or `..` restricts nothing. OpenSSH checks no name at all with `-r`.
     /// - Throws: ``SCPError/invalidRequest(_:)`` for braces with more than 10,000 alternatives.
     public init(path: [UInt8], recursive: Bool) throws(SCPError) {
-        let alternatives = try BraceExpansion.expand(path, limit: Self.maximumAlternatives)
+        let alternatives: [[UInt8]]
+        do throws(BraceExpansion.Failure) {
+            alternatives = try BraceExpansion.expand(path, limit: Self.maximumAlternatives)
+        } catch {
+            throw .invalidRequest(path)
+        }
         let names = alternatives.map(Self.lastComponent)
         let rewritten = Set("~$`\"'()<>|&;".utf8)
         let anywhere: Set<[UInt8]> = [[], Array(".".utf8), Array("..".utf8)]

@@ -36,6 +36,8 @@ public final class SSHServer: Sendable {
         var connections: [UInt64: ServedConnection] = [:]
         var nextNumber: UInt64 = 0
         var isStopping = false
+        /// Sessions that did not heed their end are waited for no longer.
+        var isOver = false
         /// Who waits for the last connection to end.
         var emptyWaiters: [CheckedContinuation<Void, Never>] = []
     }
@@ -178,7 +180,11 @@ public final class SSHServer: Sendable {
 
     // MARK: The end
 
-    /// Takes no more connections, lets the sessions under way end, and ends those that have not after `patience`.
+    /// The seconds that sessions may take to end once they are told to.
+    private static let farewell = 5
+
+    /// Takes no more connections, lets the sessions under way end, and ends those that have not after `patience`. One that
+    /// does not heed that is left to itself a few seconds later.
     public func stop(patience: Duration = .seconds(30)) async {
         let (listeners, connections) = state.withLock { state in
             state.isStopping = true
@@ -190,14 +196,28 @@ public final class SSHServer: Sendable {
         let impatience = Task { [self] in
             try await Task.sleep(for: patience)
             for connection in state.withLock({ Array($0.connections.values) }) { connection.end() }
+            // One by one: a process that was not let run for a while has missed one of them, and not all.
+            for _ in 0..<Self.farewell { try await Task.sleep(for: .seconds(1)) }
+            leaveRest()
         }
         await withCheckedContinuation { continuation in
             let isEmpty = state.withLock { state in
-                if !state.connections.isEmpty { state.emptyWaiters.append(continuation) }
-                return state.connections.isEmpty
+                let isEmpty = state.connections.isEmpty || state.isOver
+                if !isEmpty { state.emptyWaiters.append(continuation) }
+                return isEmpty
             }
             if isEmpty { continuation.resume() }
         }
         impatience.cancel()
+    }
+
+    /// Waits for no connection any longer.
+    private func leaveRest() {
+        let waiters = state.withLock { state in
+            state.isOver = true
+            defer { state.emptyWaiters = [] }
+            return state.emptyWaiters
+        }
+        for waiter in waiters { waiter.resume() }
     }
 }

@@ -16,6 +16,8 @@ final class ServedConnection: Sendable {
         var login: Login?
         /// The sessions under way.
         var sessions: [ObjectIdentifier: Task<Void, Never>] = [:]
+        /// Those of them whose work is not done: that may be so when their channel has long been closed.
+        var working = 0
     }
 
     let address: PeerAddress
@@ -123,8 +125,15 @@ final class ServedConnection: Sendable {
         return state.withLock { state in
             // RFC 4254 section 6.5: one such request a channel.
             guard state.sessions[key] == nil else { return false }
+            guard state.working < configuration.limits.sessionsPerConnection else {
+                log.refused(login, request)
+                return false
+            }
+            state.working += 1
             state.sessions[key] = Task { [self] in
                 let status = await handler.serve(session)
+                // Before the client can know of it, and ask for the next.
+                self.state.withLock { $0.working -= 1 }
                 channel.close(exitStatus: status)
                 await channel.waitForClose()
                 let isLast = self.state.withLock { state in

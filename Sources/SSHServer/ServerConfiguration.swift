@@ -90,7 +90,7 @@ public struct ServerLimits: Sendable {
     public var loginGrace = 120
     /// Failed attempts on one connection.
     public var authenticationAttempts = 6
-    /// Channels of one connection at a time.
+    /// Channels of one connection at a time, and sessions under way, whose channels may be closed already.
     public var sessionsPerConnection = 16
     /// Seconds without a byte on any channel after which a connection is ended; nil for never.
     public var idleSeconds: Int?

@@ -116,6 +116,13 @@ public final class SSHChannel: ByteStream {
         if mustWake { transport.drain(self) }
     }
 
+    public func checkOpen() throws {
+        try state.withLockedValue { state in
+            if let failure = state.failure { throw failure }
+            if state.isClosed { throw TransportError.channelClosed }
+        }
+    }
+
     /// Closes the channel; data written before is still sent.
     public func close() { close(exitStatus: nil) }
 

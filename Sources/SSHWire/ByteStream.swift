@@ -16,4 +16,14 @@ public protocol ByteStream: Sendable {
 
     /// Tells the peer that no more bytes follow; reading goes on.
     func finishWriting() async throws
+
+    /// Asks whether there is anybody left to write to, as long work for an answer does now and then. What the peer sent
+    /// before it went can still be read.
+    ///
+    /// - Throws: what ended the stream, if that is known.
+    func checkOpen() throws
+}
+
+extension ByteStream {
+    public func checkOpen() throws {}
 }

@@ -307,6 +307,21 @@ struct DirectoryRootTests {
         #expect(try confined.root.status(of: bytes("/\(windings)d"), followingLinks: true).kind == .directory)
     }
 
+    @Test("links whose windings together are too long are a loop", arguments: confinements)
+    func windingLinks(confinement: DirectoryConfinement) throws {
+        let confined = try Confined(confinement)
+        try confined.root.makeDirectory(bytes("/d"), mode: 0o755)
+        for index in 0..<6 {
+            try confined.link("l\(index)", to: String(repeating: "d/../", count: 800) + "l\(index + 1)")
+        }
+        try confined.link("l6", to: "d")
+        #expect(try confined.root.realPath(bytes("/l4")) == bytes("/d"))
+        #expect(error { _ = try confined.root.realPath(bytes("/l0")) } == .system(ELOOP))
+        // Steps to where one is are not walked.
+        let standing = String(repeating: "./", count: 2000)
+        #expect(try confined.root.realPath(bytes("/\(standing)d/.")) == bytes("/d"))
+    }
+
     @Test("what is no regular file is not opened, nor waited for", arguments: confinements)
     func special(confinement: DirectoryConfinement) throws {
         let confined = try Confined(confinement)

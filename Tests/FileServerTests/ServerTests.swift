@@ -234,7 +234,7 @@ struct ServerTests {
         let client = try await connect(server)
         _ = try await SFTPClient(stream: client.subsystem("sftp"))
         await server.stop(patience: .milliseconds(100))
-        #expect(server.connectionCount == 0)
+        try await eventually("the session's end") { server.connectionCount == 0 }
         try await eventually("the client's end") { client.failure != nil }
     }
 

@@ -86,6 +86,7 @@ package struct SCPDownloadSession<Writer: SCPTargetWriter> {
     private var current: Current?
     /// Files begun so far.
     private var started = 0
+    private var turn = Turn()
 
     /// Takes what the source sends until it ends. Why no writer could be made is told to the source.
     ///
@@ -137,6 +138,7 @@ package struct SCPDownloadSession<Writer: SCPTargetWriter> {
             sink.receive(bytes)
             var handled = 0
             while let event = try sink.next() {
+                try await turn.pass()
                 handle(event, writer)
                 handled += 1
                 // A source that sends nothing but records that are refused shall not fill the memory with warnings.

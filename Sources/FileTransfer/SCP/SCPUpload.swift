@@ -86,6 +86,7 @@ package struct SCPUploadSession<Walk: SCPSourceWalk> {
     private var unanswered: [FileInTransfer] = []
     /// Files begun so far.
     private var started = 0
+    private var turn = Turn()
 
     /// Sends all that the walk meets, and the end of data behind it.
     ///
@@ -111,6 +112,7 @@ package struct SCPUploadSession<Walk: SCPSourceWalk> {
         _ = try await awaitAnswer { $0 == .ready }
         while let item = walk.next() {
             try Task.checkCancellation()
+            try await turn.pass()
             switch item {
             case .failure(let error): try report(error)
             case .leaveDirectory:
@@ -191,6 +193,7 @@ package struct SCPUploadSession<Walk: SCPSourceWalk> {
         var offset: Int64 = 0
         var failure: FileError?
         while offset < size {
+            try await turn.pass()
             let room = max(0, BlockPool.blockSize - block.readableBytes)
             let wanted = Int(min(Int64(room), size - offset))
             let count: Int
