@@ -1,6 +1,7 @@
 import FileTransfer
 import NIOCore
 import SSHWire
+import Synchronization
 import TestSupport
 
 #if canImport(Darwin)
@@ -14,7 +15,6 @@ import TestSupport
 /// A program whose standard input and output are a stream.
 struct ChildProcess {
     let stream: PipeStream
-    private let input: Int32
     private let identifier: pid_t
 
     // A descriptor that another child inherits would keep this one's input open.
@@ -46,7 +46,6 @@ struct ChildProcess {
         close(toChild[0])
         close(fromChild[1])
         identifier = child
-        input = fromChild[0]
         stream = PipeStream(input: fromChild[0], output: toChild[1])
     }
 
@@ -55,7 +54,7 @@ struct ChildProcess {
     /// Takes the program both its pipes and waits for its end, while nobody reads or writes.
     func cutOff() async {
         stream.closeOutput()
-        close(input)
+        stream.closeInput()
         try? await onThread { [identifier] in
             var status: Int32 = 0
             while waitpid(identifier, &status, 0) == -1, errno == EINTR {}
@@ -67,53 +66,78 @@ struct ChildProcess {
         stream.closeOutput()
         var status: Int32 = 0
         while waitpid(identifier, &status, 0) == -1, errno == EINTR {}
-        close(input)
+        stream.closeInput()
         return status & 0x7f == 0 ? Int(status >> 8 & 0xff) : -1
     }
 }
 
 /// The pipes of a program. It waits on threads of its own, so that nobody who shares a thread with the caller waits too.
-final class PipeStream: ByteStream, @unchecked Sendable {
-    private let input: Int32
-    private let output: Int32
-    private let lock = SpawnLock()
-    private var isOpen = true
+final class PipeStream: ByteStream {
+    private let input: SharedDescriptor
+    private let output: SharedDescriptor
 
     init(input: Int32, output: Int32) {
-        (self.input, self.output) = (input, output)
+        self.input = SharedDescriptor(input)
+        self.output = SharedDescriptor(output)
     }
 
     func read() async throws -> ByteBuffer? {
-        let input = input
-        return try await onThread {
-            var bytes = [UInt8](repeating: 0, count: 64 * 1024)
-            var count = -1
-            repeat { count = systemRead(input, &bytes, bytes.count) } while count < 0 && errno == EINTR
-            guard count >= 0 else { throw SystemError("read") }
-            return count == 0 ? nil : ByteBuffer(bytes: bytes[..<count])
+        try await onThread { [input] in
+            try input.use { descriptor in
+                var bytes = [UInt8](repeating: 0, count: 64 * 1024)
+                var count = -1
+                repeat { count = systemRead(descriptor, &bytes, bytes.count) } while count < 0 && errno == EINTR
+                guard count >= 0 else { throw SystemError("read") }
+                return count == 0 ? nil : ByteBuffer(bytes: bytes[..<count])
+            }
         }
     }
 
     func write(_ bytes: ByteBuffer) async throws {
-        let output = output
-        try await onThread {
-            var rest = Array(bytes.readableBytesView)[...]
-            while !rest.isEmpty {
-                let count = rest.withUnsafeBytes { systemWrite(output, $0.baseAddress, $0.count) }
-                if count < 0 && errno == EINTR { continue }
-                guard count >= 0 else { throw SystemError("write") }
-                rest = rest.dropFirst(count)
+        try await onThread { [output] in
+            try output.use { descriptor in
+                var rest = Array(bytes.readableBytesView)[...]
+                while !rest.isEmpty {
+                    let count = rest.withUnsafeBytes { systemWrite(descriptor, $0.baseAddress, $0.count) }
+                    if count < 0 && errno == EINTR { continue }
+                    guard count >= 0 else { throw SystemError("write") }
+                    rest = rest.dropFirst(count)
+                }
             }
         }
     }
 
     func finishWriting() async throws { closeOutput() }
+    func closeOutput() { output.close() }
+    func closeInput() { input.close() }
+}
 
-    func closeOutput() {
-        lock.run {
-            if isOpen { close(output) }
-            isOpen = false
+/// A descriptor that is closed once nobody uses it any more: its number would be another file's while somebody still does.
+final class SharedDescriptor: Sendable {
+    private let descriptor: Int32
+    private let state = Mutex((users: 0, isClosed: false))
+
+    init(_ descriptor: Int32) { self.descriptor = descriptor }
+
+    /// - Throws: `SystemError` once it is closed.
+    func use<R>(_ body: (Int32) throws -> R) throws -> R {
+        try state.withLock { state in
+            guard !state.isClosed else { throw SystemError("use of a closed pipe", code: EBADF) }
+            state.users += 1
         }
+        defer { leave { $0.users -= 1 } }
+        return try body(descriptor)
+    }
+
+    func close() { leave { $0.isClosed = true } }
+
+    private func leave(_ change: (inout (users: Int, isClosed: Bool)) -> Void) {
+        let isLast = state.withLock { state in
+            let wasOpen = !state.isClosed || state.users > 0
+            change(&state)
+            return wasOpen && state.isClosed && state.users == 0
+        }
+        if isLast { systemClose(descriptor) }
     }
 }
 
@@ -121,6 +145,7 @@ final class PipeStream: ByteStream, @unchecked Sendable {
 private func systemRead(_ descriptor: Int32, _ bytes: UnsafeMutableRawPointer, _ count: Int) -> Int {
     read(descriptor, bytes, count)
 }
+private func systemClose(_ descriptor: Int32) { close(descriptor) }
 private func systemWrite(_ descriptor: Int32, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int {
     write(descriptor, bytes, count)
 }
