@@ -14,10 +14,6 @@ import Testing
     import Glibc
 #endif
 
-private let server = (["/usr/lib/openssh/sftp-server", "/usr/libexec/sftp-server"] as [String]).first {
-    access($0, X_OK) == 0
-}
-
 /// Bytes whose order is lost in no multiple of a block; quickly made.
 private func content(_ count: Int) -> [UInt8] {
     var bytes = noisePeriod
@@ -94,7 +90,7 @@ private actor FragileHost {
     }
 
     private func start() throws -> any ByteStream {
-        let child = try ChildProcess([server ?? "sftp-server", "-d", directory])
+        let child = try ChildProcess([sftpServer, "-d", directory])
         children.append(child)
         guard !budgets.isEmpty else { return child.stream }
         return FragileStream(child.stream, budget: budgets.removeFirst())
@@ -113,7 +109,7 @@ private actor FragileHost {
     }
 }
 
-@Suite("A connection that is lost and made again", .enabled(if: server != nil))
+@Suite("A connection that is lost and made again")
 struct ReconnectionTests {
     private func upload(
         _ sources: [LocalPath], to target: String, _ host: FragileHost, options: SFTPOptions = SFTPOptions(),

@@ -15,10 +15,6 @@ import Testing
     import Glibc
 #endif
 
-private let server = (["/usr/lib/openssh/sftp-server", "/usr/libexec/sftp-server"] as [String]).first {
-    access($0, X_OK) == 0
-}
-
 /// A host with OpenSSH's sftp-server, and a shell if it is to run commands.
 private actor Host {
     private let directory: String
@@ -26,7 +22,7 @@ private actor Host {
 
     init(directory: LocalPath) { self.directory = String(decoding: directory.bytes, as: UTF8.self) }
 
-    nonisolated var opener: SFTPOpener { { try await self.start([server ?? "sftp-server", "-d", self.directory]) } }
+    nonisolated var opener: SFTPOpener { { try await self.start([sftpServer, "-d", self.directory]) } }
 
     /// - Parameters:
     ///   - runs: whether it runs commands.
@@ -55,7 +51,7 @@ private final class Notes: Sendable {
     func note(_ text: String) { notes.withLock { $0.append(text) } }
 }
 
-@Suite("Going on from what an earlier copy left, and comparing hashes", .enabled(if: server != nil))
+@Suite("Going on from what an earlier copy left, and comparing hashes")
 struct ResumeTests {
     private struct Outcome {
         var summary: TransferSummary

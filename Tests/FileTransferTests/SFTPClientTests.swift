@@ -12,16 +12,12 @@ import Testing
     import Glibc
 #endif
 
-private let server = (["/usr/lib/openssh/sftp-server", "/usr/libexec/sftp-server"] as [String]).first { path in
-    access(path, X_OK) == 0
-}
-
-@Suite("An SFTP session for programs, with OpenSSH's sftp-server", .enabled(if: server != nil))
+@Suite("An SFTP session for programs, with OpenSSH's sftp-server")
 struct SFTPClientTests {
     private func withClient(_ body: (SFTPClient, LocalPath) async throws -> Void) async throws {
         try await withTemporaryDirectory { base in
             let child = try ChildProcess([
-                server ?? "sftp-server", "-d", String(decoding: base.bytes, as: UTF8.self),
+                sftpServer, "-d", String(decoding: base.bytes, as: UTF8.self),
             ])
             let client = try await SFTPClient(stream: child.stream)
             let result = await Result { try await body(client, base) }

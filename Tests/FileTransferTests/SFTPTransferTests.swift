@@ -13,10 +13,6 @@ import Testing
     import Glibc
 #endif
 
-private let server = (["/usr/lib/openssh/sftp-server", "/usr/libexec/sftp-server"] as [String]).first {
-    access($0, X_OK) == 0
-}
-
 /// Starts OpenSSH's sftp-server in a directory for each channel asked for.
 private func opener(_ servers: Servers) -> SFTPOpener {
     { try await servers.start() }
@@ -27,7 +23,7 @@ private actor Servers {
     private(set) var children: [ChildProcess] = []
 
     init(directory: LocalPath, _ arguments: [String] = []) {
-        self.arguments = [server ?? "sftp-server", "-d", String(decoding: directory.bytes, as: UTF8.self)] + arguments
+        self.arguments = [sftpServer, "-d", String(decoding: directory.bytes, as: UTF8.self)] + arguments
     }
 
     func start() throws -> any ByteStream {
@@ -39,7 +35,7 @@ private actor Servers {
     func end() { for child in children { _ = child.wait() } }
 }
 
-@Suite("With OpenSSH's sftp-server at the other end", .enabled(if: server != nil))
+@Suite("With OpenSSH's sftp-server at the other end")
 struct SFTPTransferTests {
     private func upload(
         _ sources: [LocalPath], to target: String, at base: LocalPath, options: SFTPOptions,
@@ -320,7 +316,7 @@ extension LocalPath {
     fileprivate var text: String { String(decoding: bytes, as: UTF8.self) }
 }
 
-@Suite("From one sftp-server to another", .enabled(if: server != nil))
+@Suite("From one sftp-server to another")
 struct SFTPRelayTests {
     private func relay(
         _ sources: [String], to target: String, at base: LocalPath, options: SFTPOptions,

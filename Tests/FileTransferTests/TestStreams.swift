@@ -12,6 +12,11 @@ import TestSupport
     import Glibc
 #endif
 
+/// OpenSSH's SFTP server.
+let sftpServer =
+    (["/usr/lib/openssh/sftp-server", "/usr/libexec/sftp-server"] as [String]).first { access($0, X_OK) == 0 }
+    ?? "sftp-server"
+
 /// A program whose standard input and output are a stream.
 struct ChildProcess {
     let stream: PipeStream

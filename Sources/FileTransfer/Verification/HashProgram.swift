@@ -126,6 +126,8 @@ actor HashProgram {
                 if let line = Self.takeLine(&unread) {
                     waiting.popFirst()?.resume(returning: FileHash(printed: line))
                 } else if unread.readableBytes < Self.lineLimit, let bytes = try await stream.read() {
+                    // Or the answers of a whole tree would be kept.
+                    if unread.readerIndex > Self.lineLimit { unread.discardReadBytes() }
                     unread.writeImmutableBuffer(bytes)
                 } else {
                     end(nil)
