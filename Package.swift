@@ -49,15 +49,15 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         module("SSHCrypto", ["SSHWire", "CZlib", nioCore, crypto, cryptoExtras]),
         module("SSHKeys", ["SSHWire", "SSHCrypto", nioCore, crypto, cryptoExtras]),
-        module("SSHConnection", ["SSHWire", "SSHCrypto", "SSHKeys", nioCore, crypto]),
-        module("SSHTransport", ["SSHWire", "SSHConnection", nioCore, nioLocks, nioPosix]),
+        module("SSHProtocol", ["SSHWire", "SSHCrypto", "SSHKeys", nioCore, crypto]),
+        module("SSHNIO", ["SSHWire", "SSHProtocol", nioCore, nioLocks, nioPosix]),
         module(
             "SSHClient",
-            ["SSHWire", "SSHCrypto", "SSHKeys", "SSHConnection", "SSHTransport", nioCore, nioPosix]),
+            ["SSHWire", "SSHCrypto", "SSHKeys", "SSHProtocol", "SSHNIO", nioCore, nioPosix]),
         module(
             "SSHServer",
             [
-                "SSHWire", "SSHCrypto", "SSHKeys", "SSHConnection", "SSHTransport", nioCore, nioLocks, nioPosix,
+                "SSHWire", "SSHCrypto", "SSHKeys", "SSHProtocol", "SSHNIO", nioCore, nioLocks, nioPosix,
                 crypto, cryptoExtras, logging, metrics,
             ]),
         module("SCP", ["SSHWire", nioCore]),
@@ -66,12 +66,12 @@ let package = Package(
         module(
             "FileServer",
             [
-                "SSHWire", "SSHKeys", "SSHTransport", "SSHServer", "SCP", "SFTP", "FileTransfer", "CSystemCalls",
+                "SSHWire", "SSHKeys", "SSHNIO", "SSHServer", "SCP", "SFTP", "FileTransfer", "CSystemCalls",
                 nioCore, nioLocks, nioPosix, crypto, logging, metrics,
             ]),
         .executableTarget(
             name: "SCPCommand",
-            dependencies: ["SSHWire", "SSHTransport", "SSHClient", "SCP", "SFTP", "FileTransfer", nioCore],
+            dependencies: ["SSHWire", "SSHNIO", "SSHClient", "SCP", "SFTP", "FileTransfer", nioCore],
             swiftSettings: settings),
 
         .executableTarget(
@@ -90,15 +90,15 @@ let package = Package(
         tests("SSHWireTests", ["SSHWire", nioCore]),
         tests("SSHCryptoTests", ["SSHCrypto", "SSHWire", nioCore, crypto]),
         tests("SSHKeysTests", ["SSHKeys", "SSHWire", nioCore, crypto]),
-        tests("SSHConnectionTests", ["SSHConnection", "SSHCrypto", "SSHKeys", "SSHWire", nioCore, crypto]),
+        tests("SSHProtocolTests", ["SSHProtocol", "SSHCrypto", "SSHKeys", "SSHWire", nioCore, crypto]),
         tests(
-            "SSHTransportTests",
-            ["SSHTransport", "SSHConnection", "SSHKeys", "SSHWire", "TestSupport", nioCore, nioPosix]),
-        tests("SSHClientTests", ["SSHClient", "SSHTransport", "SSHKeys", "SSHWire", "TestSupport", nioCore, nioPosix]),
+            "SSHNIOTests",
+            ["SSHNIO", "SSHProtocol", "SSHKeys", "SSHWire", "TestSupport", nioCore, nioPosix]),
+        tests("SSHClientTests", ["SSHClient", "SSHNIO", "SSHKeys", "SSHWire", "TestSupport", nioCore, nioPosix]),
         tests(
             "SSHServerTests",
             [
-                "SSHServer", "SSHClient", "SSHTransport", "SSHConnection", "SSHCrypto", "SSHKeys", "SSHWire",
+                "SSHServer", "SSHClient", "SSHNIO", "SSHProtocol", "SSHCrypto", "SSHKeys", "SSHWire",
                 "TestSupport", nioCore, nioPosix,
             ]),
         tests("SCPTests", ["SCP", "SSHWire", nioCore]),
@@ -107,17 +107,17 @@ let package = Package(
         tests(
             "FileServerTests",
             [
-                "FileServer", "SSHServer", "SSHClient", "SSHTransport", "FileTransfer", "SFTP", "SCP", "SSHWire",
+                "FileServer", "SSHServer", "SSHClient", "SSHNIO", "FileTransfer", "SFTP", "SCP", "SSHWire",
                 "SSHKeys", "TestSupport", nioCore, nioPosix, metricsTestKit,
             ]),
         tests(
             "SCPCommandTests",
-            ["SCPCommand", "SSHClient", "SSHTransport", "SSHConnection", "SSHWire", "SFTP", "TestSupport"]),
+            ["SCPCommand", "SSHClient", "SSHNIO", "SSHProtocol", "SSHWire", "SFTP", "TestSupport"]),
         tests("SCPDCommandTests", ["SCPDCommand", "SSHServer", "TestSupport", logging]),
         tests(
             "InteropTests",
             [
-                "SSHClient", "SSHTransport", "SSHCrypto", "SSHKeys", "SFTP", "FileTransfer", "SSHWire", "TestSupport",
+                "SSHClient", "SSHNIO", "SSHCrypto", "SSHKeys", "SFTP", "FileTransfer", "SSHWire", "TestSupport",
                 nioCore,
             ]),
     ],

@@ -2,8 +2,8 @@ import FileTransfer
 import Logging
 import Metrics
 import NIOCore
+import SSHNIO
 import SSHServer
-import SSHTransport
 import SSHWire
 
 /// Serves files to the sessions of an ``SSHServer``: the `sftp` subsystem, `scp -t` and `scp -f`. It runs no program.

@@ -1,6 +1,6 @@
 import FileTransfer
 import NIOCore
-import SSHTransport
+import SSHNIO
 import SSHWire
 import Synchronization
 

@@ -1,7 +1,7 @@
 import FileTransfer
 import NIOCore
 import SSHClient
-import SSHTransport
+import SSHNIO
 import SSHWire
 
 /// A host at the other end of a connection of ours.

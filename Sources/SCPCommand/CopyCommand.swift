@@ -3,7 +3,7 @@ import NIOCore
 import SCP
 import SFTP
 import SSHClient
-import SSHTransport
+import SSHNIO
 import SSHWire
 
 /// Carries out one command line: every source to the target, going on after what fails.

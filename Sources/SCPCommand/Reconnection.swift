@@ -1,6 +1,6 @@
 import SFTP
 import SSHClient
-import SSHTransport
+import SSHNIO
 
 /// Makes the connection of a copy again when it was lost, after pauses that grow while that leads to nothing.
 actor Reconnection {

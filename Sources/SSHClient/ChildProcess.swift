@@ -1,4 +1,4 @@
-import SSHTransport
+import SSHNIO
 import Synchronization
 
 #if canImport(Glibc)

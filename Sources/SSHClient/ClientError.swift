@@ -1,5 +1,5 @@
 import SSHKeys
-import SSHTransport
+import SSHNIO
 
 /// Why a connection to a server was not made.
 public enum ClientError: Error, Sendable {

@@ -1,6 +1,6 @@
 import NIOCore
-import SSHConnection
 import SSHCrypto
+import SSHProtocol
 import SSHWire
 
 /// Tells the story of a connection: `-v` the steps, `-vvv` every packet, field by field.

@@ -1,7 +1,7 @@
 import NIOCore
 import NIOPosix
-import SSHConnection
-import SSHTransport
+import SSHNIO
+import SSHProtocol
 
 #if canImport(Glibc)
     import Glibc

@@ -1,9 +1,9 @@
 import NIOCore
 import NIOPosix
-import SSHConnection
 import SSHCrypto
 import SSHKeys
-import SSHTransport
+import SSHNIO
+import SSHProtocol
 import SSHWire
 
 /// A connection to an SSH server, logged in.

@@ -1,6 +1,6 @@
 import NIOCore
 import NIOPosix
-import SSHTransport
+import SSHNIO
 
 #if canImport(Darwin)
     import Darwin

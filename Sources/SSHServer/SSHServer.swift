@@ -2,8 +2,8 @@ import Logging
 import Metrics
 import NIOCore
 import NIOPosix
-import SSHConnection
-import SSHTransport
+import SSHNIO
+import SSHProtocol
 import SSHWire
 import Synchronization
 

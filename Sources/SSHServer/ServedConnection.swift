@@ -1,6 +1,6 @@
 import NIOCore
-import SSHConnection
-import SSHTransport
+import SSHNIO
+import SSHProtocol
 import SSHWire
 import Synchronization
 

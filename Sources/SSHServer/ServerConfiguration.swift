@@ -1,6 +1,6 @@
-import SSHConnection
 import SSHCrypto
 import SSHKeys
+import SSHProtocol
 
 /// How a server presents itself and what it grants.
 public struct ServerConfiguration: Sendable {

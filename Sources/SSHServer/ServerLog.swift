@@ -1,7 +1,7 @@
 import Logging
 import Metrics
 import NIOCore
-import SSHTransport
+import SSHNIO
 import SSHWire
 
 /// The lines and counters of a server: one line for each log-in, each refusal and each end of a connection.

@@ -3,8 +3,8 @@ import NIOCore
 import SFTP
 import SSHClient
 import SSHKeys
+import SSHNIO
 import SSHServer
-import SSHTransport
 import SSHWire
 import Synchronization
 import TestSupport

@@ -7,8 +7,8 @@ import NIOPosix
 import SFTP
 import SSHClient
 import SSHKeys
+import SSHNIO
 import SSHServer
-import SSHTransport
 import SSHWire
 import Synchronization
 import TestSupport

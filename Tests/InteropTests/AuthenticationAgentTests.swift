@@ -1,6 +1,6 @@
 import NIOCore
 import SSHClient
-import SSHTransport
+import SSHNIO
 import TestSupport
 import Testing
 

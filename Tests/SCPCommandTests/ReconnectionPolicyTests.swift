@@ -1,7 +1,7 @@
 import SFTP
 import SSHClient
-import SSHConnection
-import SSHTransport
+import SSHNIO
+import SSHProtocol
 import SSHWire
 import Testing
 

@@ -1,8 +1,8 @@
 import NIOCore
 import SSHClient
-import SSHConnection
 import SSHKeys
-import SSHTransport
+import SSHNIO
+import SSHProtocol
 import SSHWire
 import TestSupport
 import Testing

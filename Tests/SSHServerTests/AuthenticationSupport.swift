@@ -4,11 +4,11 @@ import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 import SSHKeys
-import SSHTransport
+import SSHNIO
 import SSHWire
 import Testing
 
-@testable import SSHConnection
+@testable import SSHProtocol
 @testable import SSHServer
 
 /// A directory that goes when its owner does.

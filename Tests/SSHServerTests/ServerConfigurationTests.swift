@@ -1,6 +1,6 @@
-import SSHConnection
 import SSHCrypto
 import SSHKeys
+import SSHProtocol
 import Testing
 
 @testable import SSHServer

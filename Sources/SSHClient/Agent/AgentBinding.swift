@@ -1,6 +1,6 @@
 import NIOCore
-import SSHConnection
 import SSHKeys
+import SSHProtocol
 
 /// What an agent is told about an SSH connection (`session-bind@openssh.com`, OpenSSH's PROTOCOL.agent section 1).
 package struct AgentBinding: Sendable {

@@ -1,7 +1,7 @@
 import NIOCore
 import NIOPosix
 import SSHKeys
-import SSHTransport
+import SSHNIO
 import SSHWire
 import Synchronization
 

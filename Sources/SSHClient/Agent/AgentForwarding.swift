@@ -1,7 +1,7 @@
 import NIOCore
 import NIOPosix
 import SSHKeys
-import SSHTransport
+import SSHNIO
 import SSHWire
 
 /// Lends a local agent to the server: each channel the server opens for it leads to the agent's socket

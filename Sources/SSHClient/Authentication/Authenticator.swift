@@ -1,6 +1,6 @@
 import NIOCore
-import SSHConnection
-import SSHTransport
+import SSHNIO
+import SSHProtocol
 import SSHWire
 
 /// Logs in: offers the user's keys, answers questions and gives passwords, in the order the user prefers

@@ -1,6 +1,6 @@
 import NIOCore
 import SSHKeys
-import SSHTransport
+import SSHNIO
 
 #if canImport(Glibc)
     import Glibc

@@ -1,7 +1,7 @@
 import NIOCore
-import SSHConnection
 import SSHKeys
-import SSHTransport
+import SSHNIO
+import SSHProtocol
 import SSHWire
 
 /// What a connection's authentication depends on, as far as the server has said it by now.

@@ -1,4 +1,4 @@
-import SSHTransport
+import SSHNIO
 
 /// Lets no deadline of the connection run while a person is waited for: their time to answer is not the server's.
 struct Patience: Sendable {

@@ -1,5 +1,5 @@
 import NIOCore
-import SSHTransport
+import SSHNIO
 
 #if canImport(Glibc)
     import Glibc

@@ -1,5 +1,5 @@
-import SSHConnection
-import SSHTransport
+import SSHNIO
+import SSHProtocol
 import SSHWire
 
 extension Dialer {

@@ -1,7 +1,7 @@
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
-import SSHTransport
+import SSHNIO
 import SSHWire
 
 /// A byte stream over two descriptors, one to read from and one to write to, that blocks no thread: reading goes on while

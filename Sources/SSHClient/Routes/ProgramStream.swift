@@ -1,6 +1,6 @@
 import NIOConcurrencyHelpers
 import NIOCore
-import SSHTransport
+import SSHNIO
 import SSHWire
 
 #if canImport(Glibc)

@@ -1,4 +1,4 @@
-import SSHTransport
+import SSHNIO
 import SSHWire
 
 /// What a connection runs over, and what of it is to be ended when the connection is.

@@ -1,7 +1,7 @@
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
-import SSHTransport
+import SSHNIO
 import SSHWire
 
 /// A connection that somebody's ssh(1) keeps for others to share (ssh_config(5), ControlPath), spoken to by OpenSSH's

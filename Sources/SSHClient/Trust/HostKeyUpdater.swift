@@ -1,8 +1,8 @@
 import NIOCore
-import SSHConnection
 import SSHCrypto
 import SSHKeys
-import SSHTransport
+import SSHNIO
+import SSHProtocol
 import SSHWire
 import Synchronization
 

@@ -1,6 +1,6 @@
-import SSHConnection
 import SSHKeys
-import SSHTransport
+import SSHNIO
+import SSHProtocol
 import SSHWire
 
 /// Decides whether a server's key is the right one: known hosts, host certificates and revoked keys, by

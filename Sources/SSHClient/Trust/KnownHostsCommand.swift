@@ -1,7 +1,7 @@
 import NIOPosix
 import SSHCrypto
 import SSHKeys
-import SSHTransport
+import SSHNIO
 
 #if canImport(Glibc)
     import Glibc

@@ -1,6 +1,6 @@
-import SSHConnection
 import SSHKeys
-import SSHTransport
+import SSHNIO
+import SSHProtocol
 import SSHWire
 
 /// Talks with one client from the first request to be let in to the success, or the end of the connection (RFC 4252).

@@ -1,7 +1,7 @@
 import NIOCore
-import SSHConnection
 import SSHKeys
-import SSHTransport
+import SSHNIO
+import SSHProtocol
 import SSHWire
 
 /// One client before it is let in: what it has tried, and what is still to be done.

@@ -1,5 +1,5 @@
 import NIOConcurrencyHelpers
-import SSHTransport
+import SSHNIO
 import SSHWire
 
 #if canImport(Glibc)

@@ -2,7 +2,7 @@ import NIOCore
 import SSHWire
 import Testing
 
-@testable import SSHConnection
+@testable import SSHProtocol
 
 @Suite("Version exchange")
 struct VersionTests {

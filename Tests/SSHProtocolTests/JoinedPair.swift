@@ -3,7 +3,7 @@ import SSHCrypto
 import SSHKeys
 import SSHWire
 
-@testable import SSHConnection
+@testable import SSHProtocol
 
 /// A client and a server whose bytes reach each other in memory.
 final class JoinedPair {

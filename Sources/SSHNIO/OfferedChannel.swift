@@ -1,4 +1,4 @@
-import SSHConnection
+import SSHProtocol
 
 /// A channel that the peer asks for (RFC 4254 section 5.1) and that waits for a word from here.
 package struct OfferedChannel: Sendable {

@@ -1,7 +1,7 @@
 import NIOCore
 import NIOPosix
-import SSHConnection
 import SSHKeys
+import SSHProtocol
 import SSHWire
 
 /// A server on loopback that lets everybody in and sends back what a channel brings it.

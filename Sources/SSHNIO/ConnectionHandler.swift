@@ -1,5 +1,5 @@
 import NIOCore
-import SSHConnection
+import SSHProtocol
 import SSHWire
 
 /// Drives a ``Connection`` from a NIO channel: bytes of the socket in and out, events to whom they concern.

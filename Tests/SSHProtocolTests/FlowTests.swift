@@ -4,7 +4,7 @@ import SSHKeys
 import SSHWire
 import Testing
 
-@testable import SSHConnection
+@testable import SSHProtocol
 
 @Suite("Flow of channel data")
 struct FlowTests {

@@ -4,7 +4,7 @@ import SSHKeys
 import SSHWire
 import Testing
 
-@testable import SSHConnection
+@testable import SSHProtocol
 
 /// A peer that holds the keys and sends what it likes.
 @Suite("Hostile peers")

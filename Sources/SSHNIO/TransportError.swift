@@ -1,4 +1,4 @@
-import SSHConnection
+import SSHProtocol
 import SSHWire
 
 /// Why a connection, or a channel of it, cannot be used any more.

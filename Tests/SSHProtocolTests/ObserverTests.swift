@@ -3,7 +3,7 @@ import SSHWire
 import Synchronization
 import Testing
 
-@testable import SSHConnection
+@testable import SSHProtocol
 
 /// Keeps what a connection tells its observer.
 final class Recorder: ConnectionObserver {

@@ -1,6 +1,6 @@
 import NIOConcurrencyHelpers
 import NIOCore
-import SSHConnection
+import SSHProtocol
 import SSHWire
 
 /// An SSH connection on a NIO channel, for callers on any thread.

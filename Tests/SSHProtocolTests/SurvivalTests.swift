@@ -4,7 +4,7 @@ import SSHKeys
 import SSHWire
 import Testing
 
-@testable import SSHConnection
+@testable import SSHProtocol
 
 /// What a broken or hostile line can do to a connection: end it with a typed error, or leave it waiting. Never more.
 @Suite("Survival on a bad line")

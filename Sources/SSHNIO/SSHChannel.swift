@@ -1,6 +1,6 @@
 import NIOConcurrencyHelpers
 import NIOCore
-import SSHConnection
+import SSHProtocol
 import SSHWire
 
 /// How the remote side of a channel ended (RFC 4254 section 6.10).

@@ -3,7 +3,7 @@ import SSHCrypto
 import SSHKeys
 import SSHWire
 
-@testable import SSHConnection
+@testable import SSHProtocol
 
 /// One end of a joined pair: a connection, what drives it, and what it has told so far.
 final class Endpoint {

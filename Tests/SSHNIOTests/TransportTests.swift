@@ -1,12 +1,12 @@
 import NIOCore
 import NIOPosix
-import SSHConnection
+import SSHProtocol
 import SSHWire
 import Synchronization
 import TestSupport
 import Testing
 
-@testable import SSHTransport
+@testable import SSHNIO
 
 @Suite("A connection on a socket", .timeLimit(.minutes(hangMinutes)))
 struct TransportTests {
