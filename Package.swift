@@ -28,7 +28,7 @@ let package = Package(
     name: "swift-scp",
     platforms: [.macOS(.v15)],
     products: [
-        .library(name: "SSHClient", targets: ["SSHClient"]),
+        .library(name: "SSHClient", targets: ["SSHClient", "SSHConfig"]),
         .library(name: "SSHServer", targets: ["SSHServer"]),
         .library(name: "SCP", targets: ["SCP"]),
         .library(name: "SFTP", targets: ["SFTP"]),
@@ -51,9 +51,10 @@ let package = Package(
         module("SSHKeys", ["SSHWire", "SSHCrypto", nioCore, crypto, cryptoExtras]),
         module("SSHProtocol", ["SSHWire", "SSHCrypto", "SSHKeys", nioCore, crypto]),
         module("SSHNIO", ["SSHWire", "SSHProtocol", nioCore, nioLocks, nioPosix]),
+        module("SSHConfig", ["SSHCrypto", "SSHKeys", "SSHNIO", nioCore]),
         module(
             "SSHClient",
-            ["SSHWire", "SSHCrypto", "SSHKeys", "SSHProtocol", "SSHNIO", nioCore, nioPosix]),
+            ["SSHWire", "SSHCrypto", "SSHKeys", "SSHProtocol", "SSHNIO", "SSHConfig", nioCore, nioPosix]),
         module(
             "SSHServer",
             [
@@ -71,7 +72,7 @@ let package = Package(
             ]),
         .executableTarget(
             name: "SCPCommand",
-            dependencies: ["SSHWire", "SSHNIO", "SSHClient", "SCP", "SFTP", "FileTransfer", nioCore],
+            dependencies: ["SSHWire", "SSHNIO", "SSHConfig", "SSHClient", "SCP", "SFTP", "FileTransfer", nioCore],
             swiftSettings: settings),
 
         .executableTarget(
@@ -94,11 +95,14 @@ let package = Package(
         tests(
             "SSHNIOTests",
             ["SSHNIO", "SSHProtocol", "SSHKeys", "SSHWire", "TestSupport", nioCore, nioPosix]),
-        tests("SSHClientTests", ["SSHClient", "SSHNIO", "SSHKeys", "SSHWire", "TestSupport", nioCore, nioPosix]),
+        tests("SSHConfigTests", ["SSHConfig", "SSHKeys", "TestSupport"]),
+        tests(
+            "SSHClientTests",
+            ["SSHClient", "SSHConfig", "SSHNIO", "SSHKeys", "SSHWire", "TestSupport", nioCore, nioPosix]),
         tests(
             "SSHServerTests",
             [
-                "SSHServer", "SSHClient", "SSHNIO", "SSHProtocol", "SSHCrypto", "SSHKeys", "SSHWire",
+                "SSHServer", "SSHClient", "SSHConfig", "SSHNIO", "SSHProtocol", "SSHCrypto", "SSHKeys", "SSHWire",
                 "TestSupport", nioCore, nioPosix,
             ]),
         tests("SCPTests", ["SCP", "SSHWire", nioCore]),
@@ -107,17 +111,18 @@ let package = Package(
         tests(
             "FileServerTests",
             [
-                "FileServer", "SSHServer", "SSHClient", "SSHNIO", "FileTransfer", "SFTP", "SCP", "SSHWire",
+                "FileServer", "SSHServer", "SSHClient", "SSHConfig", "SSHNIO", "FileTransfer", "SFTP", "SCP", "SSHWire",
                 "SSHKeys", "TestSupport", nioCore, nioPosix, metricsTestKit,
             ]),
         tests(
             "SCPCommandTests",
-            ["SCPCommand", "SSHClient", "SSHNIO", "SSHProtocol", "SSHWire", "SFTP", "TestSupport"]),
+            ["SCPCommand", "SSHClient", "SSHConfig", "SSHNIO", "SSHProtocol", "SSHWire", "SFTP", "TestSupport"]),
         tests("SCPDCommandTests", ["SCPDCommand", "SSHServer", "TestSupport", logging]),
         tests(
             "InteropTests",
             [
-                "SSHClient", "SSHNIO", "SSHCrypto", "SSHKeys", "SFTP", "FileTransfer", "SSHWire", "TestSupport",
+                "SSHClient", "SSHConfig", "SSHNIO", "SSHCrypto", "SSHKeys", "SFTP", "FileTransfer", "SSHWire",
+                "TestSupport",
                 nioCore,
             ]),
     ],

@@ -1,4 +1,5 @@
 import SSHClient
+import SSHConfig
 
 /// The remote hosts of one command, one for each host and user, reached when they are first needed.
 actor Connections {

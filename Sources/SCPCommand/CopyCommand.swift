@@ -3,6 +3,7 @@ import NIOCore
 import SCP
 import SFTP
 import SSHClient
+import SSHConfig
 import SSHNIO
 import SSHWire
 

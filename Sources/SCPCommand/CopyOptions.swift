@@ -1,5 +1,6 @@
 import FileTransfer
 import SSHClient
+import SSHConfig
 
 /// What a command line of scp(1) asks for.
 struct CopyOptions {

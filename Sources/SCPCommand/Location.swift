@@ -1,4 +1,5 @@
 import SSHClient
+import SSHConfig
 
 /// A source or a target as typed: a local path, `[user@]host:path`, or `scp://[user@]host[:port][/path]`.
 enum Location: Equatable {

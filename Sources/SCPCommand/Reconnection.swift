@@ -1,5 +1,6 @@
 import SFTP
 import SSHClient
+import SSHConfig
 import SSHNIO
 
 /// Makes the connection of a copy again when it was lost, after pauses that grow while that leads to nothing.

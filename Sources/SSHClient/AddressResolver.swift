@@ -1,4 +1,5 @@
 import NIOCore
+import SSHConfig
 
 #if canImport(Glibc)
     import Glibc

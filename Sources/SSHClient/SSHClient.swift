@@ -1,5 +1,6 @@
 import NIOCore
 import NIOPosix
+import SSHConfig
 import SSHCrypto
 import SSHKeys
 import SSHNIO
@@ -9,6 +10,9 @@ import SSHWire
 /// A connection to an SSH server, logged in.
 ///
 /// ```swift
+/// import SSHClient
+/// import SSHConfig
+///
 /// let client = try await SSHClient.connect(ClientOptions(host: "example.org"), interface: TerminalInterface())
 /// let channel = try await client.exec("uptime")
 /// while let bytes = try await channel.read() { print(String(buffer: bytes)) }
@@ -205,18 +209,14 @@ public final class SSHClient: Sendable {
     ) throws(ClientError) -> ConnectionConfiguration {
         var configuration = ConnectionConfiguration()
         configuration.algorithms = AlgorithmProposal(
-            kex: try AlgorithmList.resolve(
+            kex: try AlgorithmKind.keyExchange.names(
                 options.keyExchanges, option: "KexAlgorithms",
-                defaults: options.offer(KeyExchangeAlgorithm.defaults, KeyExchangeAlgorithm.fallbacks).map(\.name),
-                all: KeyExchangeAlgorithm.all.map(\.name)),
+                defaults: options.offer(KeyExchangeAlgorithm.defaults, KeyExchangeAlgorithm.fallbacks).map(\.name)),
             hostKeys: hostKeys,
-            ciphers: try AlgorithmList.resolve(
-                options.ciphers, option: "Ciphers", defaults: CipherAlgorithm.defaults.map(\.name),
-                all: CipherAlgorithm.all.map(\.name)),
-            macs: try AlgorithmList.resolve(
+            ciphers: try AlgorithmKind.cipher.names(options.ciphers, option: "Ciphers"),
+            macs: try AlgorithmKind.mac.names(
                 options.macs, option: "MACs",
-                defaults: options.offer(MACAlgorithm.defaults, MACAlgorithm.fallbacks).map(\.name),
-                all: MACAlgorithm.all.map(\.name)),
+                defaults: options.offer(MACAlgorithm.defaults, MACAlgorithm.fallbacks).map(\.name)),
             compression: options.compression ? ["zlib@openssh.com", "none"] : ["none", "zlib@openssh.com"])
         configuration.rekeyBytes = options.rekeyBytes
         configuration.rekeySeconds = options.rekeySeconds

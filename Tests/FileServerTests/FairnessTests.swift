@@ -2,6 +2,7 @@ import FileTransfer
 import NIOCore
 import SFTP
 import SSHClient
+import SSHConfig
 import SSHKeys
 import SSHNIO
 import SSHServer

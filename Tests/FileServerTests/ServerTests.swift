@@ -6,6 +6,7 @@ import NIOCore
 import NIOPosix
 import SFTP
 import SSHClient
+import SSHConfig
 import SSHKeys
 import SSHNIO
 import SSHServer

@@ -1,6 +1,7 @@
 import NIOCore
 import SFTP
 import SSHClient
+import SSHConfig
 import TestSupport
 import Testing
 

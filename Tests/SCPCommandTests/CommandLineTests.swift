@@ -1,4 +1,5 @@
 import SSHClient
+import SSHConfig
 import Testing
 
 @testable import SCPCommand

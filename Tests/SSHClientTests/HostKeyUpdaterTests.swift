@@ -5,6 +5,7 @@ import TestSupport
 import Testing
 
 @testable import SSHClient
+@testable import SSHConfig
 
 @Suite("Learning the other keys of a host")
 struct HostKeyUpdaterTests {

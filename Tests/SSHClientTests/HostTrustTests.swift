@@ -3,6 +3,7 @@ import TestSupport
 import Testing
 
 @testable import SSHClient
+@testable import SSHConfig
 
 @Suite("Host certificates, revoked keys, addresses and programs that know hosts")
 struct HostTrustTests {

@@ -4,6 +4,7 @@ import TestSupport
 import Testing
 
 @testable import SSHClient
+@testable import SSHConfig
 
 /// Answers questions from a list, and keeps what it was asked and told.
 private final class Person: UserInterface {

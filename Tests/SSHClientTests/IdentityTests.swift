@@ -3,6 +3,7 @@ import TestSupport
 import Testing
 
 @testable import SSHClient
+@testable import SSHConfig
 
 #if canImport(Glibc)
     import Glibc

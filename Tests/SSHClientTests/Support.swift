@@ -1,4 +1,3 @@
-import Synchronization
 import TestSupport
 
 #if canImport(Glibc)
@@ -8,14 +7,6 @@ import TestSupport
 #elseif canImport(Darwin)
     import Darwin
 #endif
-
-/// Keeps lines as they come.
-final class Collected: Sendable {
-    private let lines = Mutex<[String]>([])
-    func add(_ line: String) { lines.withLock { $0.append(line) } }
-    var all: [String] { lines.withLock { $0 } }
-    func takeFirst() -> String? { lines.withLock { $0.isEmpty ? nil : $0.removeFirst() } }
-}
 
 /// Symbolic links.
 enum FileLink {

@@ -1,5 +1,6 @@
 import NIOCore
 import SSHClient
+import SSHConfig
 import SSHKeys
 import SSHNIO
 import SSHProtocol

@@ -1,5 +1,6 @@
 import NIOCore
 import NIOPosix
+import SSHConfig
 import SSHKeys
 import SSHNIO
 import SSHWire

@@ -1,4 +1,5 @@
 import NIOCore
+import SSHConfig
 import SSHKeys
 import SSHNIO
 

@@ -1,4 +1,5 @@
 import NIOCore
+import SSHConfig
 import SSHWire
 
 /// Answers what a server asks (RFC 4256).

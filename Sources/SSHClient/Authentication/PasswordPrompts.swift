@@ -1,4 +1,5 @@
 import NIOCore
+import SSHConfig
 import SSHWire
 
 /// Asks for passwords and for new ones (RFC 4252 section 8).

@@ -1,4 +1,5 @@
 import NIOCore
+import SSHConfig
 import SSHKeys
 import SSHNIO
 import SSHProtocol
@@ -69,9 +70,9 @@ struct PublicKeyOffers {
         let names = { (algorithms: [SignatureAlgorithm]) in
             algorithms.map { Certificate.name(certifying: $0.name) } + algorithms.map(\.name)
         }
-        return try AlgorithmList.resolve(
+        return try AlgorithmKind.anySignature.names(
             options.publicKeyAlgorithms, option: "PubkeyAcceptedAlgorithms",
-            defaults: names(SignatureAlgorithm.defaults), all: names(SignatureAlgorithm.all))
+            defaults: names(SignatureAlgorithm.defaults))
     }
 
     /// The request with the next key; nil when there is none left.

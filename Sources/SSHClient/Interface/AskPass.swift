@@ -1,3 +1,5 @@
+import SSHConfig
+
 /// A program that asks in place of a terminal (ssh(1): `SSH_ASKPASS`, `SSH_ASKPASS_REQUIRE`,
 /// `SSH_ASKPASS_PROMPT`).
 struct AskPass {

@@ -1,4 +1,5 @@
 import NIOPosix
+import SSHConfig
 
 #if canImport(Glibc)
     import Glibc

@@ -1,3 +1,4 @@
+import SSHConfig
 import SSHNIO
 import SSHProtocol
 import SSHWire

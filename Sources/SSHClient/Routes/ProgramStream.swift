@@ -1,5 +1,6 @@
 import NIOConcurrencyHelpers
 import NIOCore
+import SSHConfig
 import SSHNIO
 import SSHWire
 

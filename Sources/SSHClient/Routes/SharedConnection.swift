@@ -1,6 +1,7 @@
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
+import SSHConfig
 import SSHNIO
 import SSHWire
 

@@ -1,3 +1,4 @@
+import SSHConfig
 import SSHKeys
 import SSHNIO
 import SSHProtocol
@@ -229,9 +230,8 @@ struct HostVerifier {
                 reason: "the certificate of \(options.host) is revoked by \(entry.file):\(entry.line)")
         case .known(let entry):
             log.note(1, "Found CA key in \(entry.file):\(entry.line)")
-            let authorities = try AlgorithmList.resolve(
-                options.caSignatureAlgorithms, option: "CASignatureAlgorithms",
-                defaults: SignatureAlgorithm.defaults.map(\.name), all: SignatureAlgorithm.all.map(\.name))
+            let authorities = try AlgorithmKind.signature.names(
+                options.caSignatureAlgorithms, option: "CASignatureAlgorithms")
             do throws(CertificateError) {
                 try certificate.check(
                     role: .host, principal: name, at: Clock.now, signatureAlgorithms: authorities)

@@ -1,4 +1,5 @@
 import NIOPosix
+import SSHConfig
 import SSHCrypto
 import SSHKeys
 import SSHNIO

@@ -1,7 +1,7 @@
 import SSHKeys
 import Testing
 
-@testable import SSHClient
+@testable import SSHConfig
 
 @Suite("Options by their names in ssh_config")
 struct OptionKeywordsTests {

@@ -1,6 +1,7 @@
+import TestSupport
 import Testing
 
-@testable import SSHClient
+@testable import SSHConfig
 
 @Suite("Which lines of the configuration files apply")
 struct ConfigurationTests {

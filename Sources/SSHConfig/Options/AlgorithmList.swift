@@ -8,10 +8,10 @@ enum AlgorithmList {
     /// - Parameters:
     ///   - text: `a,b` replaces the defaults, `+a` appends to them, `-a` takes away, `^a` puts first.
     ///   - all: every name there is.
-    /// - Throws: `ClientError.badOption` for a name that does not exist, or a list that leaves nothing.
+    /// - Throws: `ConfigurationError.option` for a name that does not exist, or a list that leaves nothing.
     static func resolve(
         _ text: String?, option: String, defaults: [String], all: [String]
-    ) throws(ClientError) -> [String] {
+    ) throws(ConfigurationError) -> [String] {
         guard let text, let first = text.first else { return defaults }
         let isChange = "+-^".contains(first)
         let patterns = (isChange ? text.dropFirst() : text[...]).split(separator: ",").map { HostPattern($0) }
@@ -24,7 +24,7 @@ enum AlgorithmList {
         }
         let known = all + elsewhere
         if first != "-", let stranger = patterns.first(where: { pattern in !known.contains { pattern.covers($0) } }) {
-            throw .badOption(name: option, reason: "no algorithm is called '\(stranger.text)'")
+            throw .option(name: option, reason: "no algorithm is called '\(stranger.text)'")
         }
         let named = matches(all)
         let result: [String] =
@@ -34,7 +34,7 @@ enum AlgorithmList {
             case "-": defaults.filter { !named.contains($0) }
             default: named
             }
-        guard !result.isEmpty else { throw .badOption(name: option, reason: "'\(text)' leaves no algorithm") }
+        guard !result.isEmpty else { throw .option(name: option, reason: "'\(text)' leaves no algorithm") }
         return result
     }
 
@@ -53,7 +53,7 @@ enum AlgorithmList {
 }
 
 /// The lists of algorithms that can be configured.
-enum AlgorithmKind: Sendable {
+package enum AlgorithmKind: Sendable {
     case cipher
     case mac
     case keyExchange
@@ -62,7 +62,7 @@ enum AlgorithmKind: Sendable {
     case anySignature
 
     /// The names of all there are, in order.
-    var all: [String] {
+    package var all: [String] {
         switch self {
         case .cipher: CipherAlgorithm.all.map(\.name)
         case .mac: MACAlgorithm.all.map(\.name)
@@ -73,7 +73,7 @@ enum AlgorithmKind: Sendable {
     }
 
     /// The names of those used without any configuration.
-    var defaults: [String] {
+    package var defaults: [String] {
         switch self {
         case .cipher: CipherAlgorithm.defaults.map(\.name)
         case .mac: MACAlgorithm.defaults.map(\.name)
@@ -85,9 +85,15 @@ enum AlgorithmKind: Sendable {
 
     /// The list that a setting leads to.
     ///
-    /// - Throws: `ClientError.badOption`.
-    func list(_ text: String?, option: String) throws(ClientError) -> [String] {
-        try AlgorithmList.resolve(text, option: option, defaults: defaults, all: all)
+    /// - Parameters:
+    ///   - text: what the user wrote; nil for nothing.
+    ///   - option: the keyword, for the error.
+    ///   - defaults: what holds without it; nil for those of every connection.
+    /// - Throws: `ConfigurationError.option`.
+    package func list(
+        _ text: String?, option: String, defaults: [String]? = nil
+    ) throws(ConfigurationError) -> [String] {
+        try AlgorithmList.resolve(text, option: option, defaults: defaults ?? self.defaults, all: all)
     }
 }
 
@@ -97,10 +103,10 @@ extension Keyword {
         _ path: any WritableKeyPath<ClientOptions, String?> & Sendable, _ kind: AlgorithmKind
     ) -> Keyword {
         Keyword { (options, value) throws(Fault) in
-            do throws(ClientError) {
+            do throws(ConfigurationError) {
                 _ = try kind.list(value, option: "")
             } catch {
-                guard case .badOption(_, let reason) = error else { throw unsupported(value) }
+                guard case .option(_, let reason) = error else { throw unsupported(value) }
                 throw Fault(reason: reason)
             }
             options[keyPath: path] = value

@@ -51,7 +51,7 @@ public struct JumpHost: Sendable, Equatable {
     }
 
     /// As ssh_config writes it.
-    var text: String {
+    package var text: String {
         let isAddress = host.contains(":") || host.allSatisfy { $0 == "." || ($0.isASCII && $0.isNumber) }
         return (user.map { "\($0)@" } ?? "") + (isAddress ? "[\(host)]" : host) + (port.map { ":\($0)" } ?? "")
     }

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import SSHClient
+@testable import SSHConfig
 
 @Suite("The lines of a configuration file")
 struct ConfigurationFileTests {

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import SSHClient
+@testable import SSHConfig
 
 @Suite("Lists of algorithms as ssh_config writes them")
 struct AlgorithmListTests {
@@ -22,7 +22,7 @@ struct AlgorithmListTests {
         if let expected {
             #expect(try resolve(text) == expected)
         } else {
-            #expect(throws: ClientError.self) { try resolve(text) }
+            #expect(throws: ConfigurationError.self) { try resolve(text) }
         }
     }
 
@@ -36,5 +36,5 @@ struct AlgorithmListTests {
     }
 
     @Test("A list that leaves nothing is an error", arguments: ["-*", "-a,b,c", ","])
-    func nothing(text: String) { #expect(throws: ClientError.self) { try resolve(text) } }
+    func nothing(text: String) { #expect(throws: ConfigurationError.self) { try resolve(text) } }
 }

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import SSHClient
+@testable import SSHConfig
 
 #if canImport(Glibc)
     import Glibc

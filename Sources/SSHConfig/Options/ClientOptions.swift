@@ -22,7 +22,7 @@ public struct ClientOptions: Sendable {
     /// Servers to go through, in order.
     public var proxyJump: [JumpHost] = []
     /// What the options of the servers in ``proxyJump`` come from: the same files, and nothing of the command line's.
-    var hopConfiguration = ClientConfiguration(files: .none)
+    package var hopConfiguration = ClientConfiguration(files: .none)
     /// The program of ``proxyCommand`` is to hand over a connected socket in place of carrying the bytes, which is not
     /// supported.
     public var proxyUseFdpass = false
@@ -83,7 +83,7 @@ public struct ClientOptions: Sendable {
     public var hostKeyAlgorithms: String?
     public var publicKeyAlgorithms: String?
     /// Which defaults stand for lists that are nil.
-    var reach = Reach.usual
+    package var reach = Reach.usual
     /// How much a server may send ahead of the reader on each channel, in bytes; nil for our own choice.
     public var receiveWindow: Int?
     /// Compresses, where the server does.
@@ -139,7 +139,7 @@ public struct ClientOptions: Sendable {
     }
 
     /// The key files to try.
-    var identities: [String] {
+    package var identities: [String] {
         identityFiles
             ?? ["id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk"].map { "\(home)/.ssh/\($0)" }
     }

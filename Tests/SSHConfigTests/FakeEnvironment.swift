@@ -1,4 +1,6 @@
-@testable import SSHClient
+import TestSupport
+
+@testable import SSHConfig
 
 /// A machine that exists in a test alone.
 struct FakeEnvironment: ConfigurationEnvironment {

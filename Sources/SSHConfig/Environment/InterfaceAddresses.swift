@@ -9,14 +9,14 @@ import NIOCore
 #endif
 
 /// An IP address of one of this machine's network interfaces that are up.
-struct InterfaceAddress: Sendable {
-    let interface: String
-    let address: SocketAddress
+package struct InterfaceAddress: Sendable {
+    package let interface: String
+    package let address: SocketAddress
     /// Whether it leads nowhere beyond this machine or this link.
     let isConfined: Bool
 
     /// All there are, in the system's order.
-    static func all() -> [InterfaceAddress] {
+    package static func all() -> [InterfaceAddress] {
         var list: UnsafeMutablePointer<ifaddrs>?
         guard getifaddrs(&list) == 0 else { return [] }
         defer { freeifaddrs(list) }
@@ -38,7 +38,7 @@ struct InterfaceAddress: Sendable {
 
     /// The address to connect from when a connection to `peer` is to leave by an interface (`BindInterface`): the first
     /// of its family, those that lead further before all others.
-    static func local(of interface: String, for peer: SocketAddress) -> SocketAddress? {
+    package static func local(of interface: String, for peer: SocketAddress) -> SocketAddress? {
         let candidates = all().filter { $0.interface == interface && $0.address.protocol == peer.protocol }
         return (candidates.first { !$0.isConfined } ?? candidates.first)?.address
     }

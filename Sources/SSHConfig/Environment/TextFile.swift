@@ -7,13 +7,13 @@
 #endif
 
 /// Small files read and appended to in one go: keys, known hosts.
-enum TextFile {
+package enum TextFile {
     /// What a file holds, and who may read it.
-    struct Content {
-        let bytes: [UInt8]
-        let mode: UInt32
-        let owner: UInt32
-        var text: String { String(decoding: bytes, as: UTF8.self) }
+    package struct Content {
+        package let bytes: [UInt8]
+        package let mode: UInt32
+        package let owner: UInt32
+        package var text: String { String(decoding: bytes, as: UTF8.self) }
     }
 
     /// The most such a file may hold, in bytes.
@@ -22,7 +22,7 @@ enum TextFile {
     /// Reads a file.
     ///
     /// - Throws: ``Failure`` with the system's error number.
-    static func read(_ path: String) throws(Failure) -> Content {
+    package static func read(_ path: String) throws(Failure) -> Content {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw Failure(path: path, number: errno) }
         defer { close(descriptor) }
@@ -48,7 +48,7 @@ enum TextFile {
     /// Adds a line to a file in one write, making the file and its directory where there is none.
     ///
     /// - Throws: ``Failure``.
-    static func append(line: String, to path: String) throws(Failure) {
+    package static func append(line: String, to path: String) throws(Failure) {
         if let slash = path.lastIndex(of: "/"), slash > path.startIndex { mkdir(String(path[..<slash]), 0o700) }
         var bytes = Array((line + "\n").utf8)
         if let content = try? read(path), let last = content.bytes.last, last != 0x0a { bytes.insert(0x0a, at: 0) }
@@ -59,17 +59,17 @@ enum TextFile {
     }
 
     /// The system's refusal to read or write a file.
-    struct Failure: Error {
-        let path: String
-        let number: CInt
-        var isMissing: Bool { number == ENOENT || number == ENOTDIR }
+    package struct Failure: Error {
+        package let path: String
+        package let number: CInt
+        package var isMissing: Bool { number == ENOENT || number == ENOTDIR }
     }
 
     /// Puts another content into a file's place in one step, keeping its mode: a reader sees the old one or the new one.
     /// A symbolic link stays, and leads to the new content.
     ///
     /// - Throws: ``Failure``.
-    static func replace(_ path: String, with bytes: [UInt8]) throws(Failure) {
+    package static func replace(_ path: String, with bytes: [UInt8]) throws(Failure) {
         guard let resolved = realpath(path, nil) else { throw Failure(path: path, number: errno) }
         defer { free(resolved) }
         let target = String(cString: resolved)

@@ -11,7 +11,7 @@ extension ClientOptions {
     /// then those of `SetEnv`.
     ///
     /// - Parameter environment: the variables of this process, as `NAME=value`.
-    func sentVariables(
+    package func sentVariables(
         of environment: [String] = LocalAccount.allVariables
     ) -> [(name: String, value: String)] {
         guard !sendEnvironment.isEmpty else { return setEnvironment }
@@ -27,7 +27,7 @@ extension ClientOptions {
 
 extension LocalAccount {
     /// Every variable of this process's environment, as `NAME=value`.
-    static var allVariables: [String] {
+    package static var allVariables: [String] {
         var all: [String] = []
         var next = environ
         while let entry = next.pointee {

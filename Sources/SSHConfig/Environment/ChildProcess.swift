@@ -10,11 +10,11 @@ import Synchronization
 #endif
 
 /// A program that this process has started.
-struct ChildProcess: Sendable {
-    let processID: pid_t
+package struct ChildProcess: Sendable {
+    package let processID: pid_t
 
     /// What the child finds in one of its standard descriptors.
-    enum Stream {
+    package enum Stream {
         /// What this process has there.
         case inherited
         /// `/dev/null`.
@@ -24,37 +24,37 @@ struct ChildProcess: Sendable {
     }
 
     /// What to start, and how.
-    struct Command {
-        let program: String
+    package struct Command {
+        package let program: String
         /// Without the program's own name, which goes before them.
-        let arguments: [[UInt8]]
+        package let arguments: [[UInt8]]
         /// Whether a program without a slash is looked for along `PATH`.
-        var isSearched = false
+        package var isSearched = false
         /// Variables that differ from this process's; nil for one that the child is not to have.
-        var environment: [String: String?] = [:]
-        var input = Stream.null
-        var output = Stream.inherited
-        var errors = Stream.inherited
+        package var environment: [String: String?] = [:]
+        package var input = Stream.null
+        package var output = Stream.inherited
+        package var errors = Stream.inherited
 
-        init(_ program: String, _ arguments: [String]) {
+        package init(_ program: String, _ arguments: [String]) {
             self.init(program, bytes: arguments.map { Array($0.utf8) })
         }
 
         /// A command with arguments that need not be UTF-8.
-        init(_ program: String, bytes arguments: [[UInt8]]) {
+        package init(_ program: String, bytes arguments: [[UInt8]]) {
             self.program = program
             self.arguments = arguments
         }
     }
 
     /// How a child has ended.
-    enum Status: Equatable {
+    package enum Status: Equatable {
         case exited(CInt)
         case signalled(CInt)
 
-        var isSuccess: Bool { self == .exited(0) }
+        package var isSuccess: Bool { self == .exited(0) }
         /// One number for both, as shells have it: a signal's has 128 added.
-        var shellCode: CInt {
+        package var shellCode: CInt {
             switch self {
             case .exited(let code): code
             case .signalled(let number): 128 + number
@@ -63,15 +63,15 @@ struct ChildProcess: Sendable {
     }
 
     /// The system did not start the program, or does not know the child.
-    struct Failure: Error, CustomStringConvertible {
-        let number: CInt
-        var description: String { SystemError.text(number) }
+    package struct Failure: Error, CustomStringConvertible {
+        package let number: CInt
+        package var description: String { SystemError.text(number) }
     }
 
     /// Starts a program. It gets the standard descriptors as the command has them and none that are marked to be closed
     /// by exec; no signal is held back from it, and SIGPIPE and SIGCHLD do what they usually do, whatever this process
     /// made of them.
-    init(_ command: Command) throws(Failure) {
+    package init(_ command: Command) throws(Failure) {
         #if canImport(Darwin)
             var actions: posix_spawn_file_actions_t?
             var attributes: posix_spawnattr_t?
@@ -121,7 +121,7 @@ struct ChildProcess: Sendable {
     }
 
     /// Waits for the end of the child; to be called once. Blocks.
-    func wait() throws(Failure) -> Status {
+    package func wait() throws(Failure) -> Status {
         var status: CInt = 0
         while waitpid(processID, &status, 0) < 0 {
             guard errno == EINTR else { throw Failure(number: errno) }
@@ -133,7 +133,7 @@ struct ChildProcess: Sendable {
     /// Runs a program to its end for what it writes to its standard output. Blocks.
     ///
     /// - Parameter limit: after how many bytes nothing more is read, in bytes; a program that writes on gets SIGPIPE.
-    static func output(of command: Command, limit: Int) throws(Failure) -> (bytes: [UInt8], status: Status) {
+    package static func output(of command: Command, limit: Int) throws(Failure) -> (bytes: [UInt8], status: Status) {
         let ends = try pipe()
         var command = command
         command.output = .descriptor(ends.writing)
@@ -160,7 +160,7 @@ struct ChildProcess: Sendable {
 
     /// A pipe whose ends exec closes, so that a child gets only the end that is named in its command. No end is a
     /// standard descriptor, not even where this process was started without one.
-    static func pipe() throws(Failure) -> (reading: CInt, writing: CInt) {
+    package static func pipe() throws(Failure) -> (reading: CInt, writing: CInt) {
         try spawning.withLock { (_) throws(Failure) in
             var made: [CInt] = [-1, -1]
             guard systemPipe(&made) == 0 else { throw Failure(number: errno) }
