@@ -19,6 +19,31 @@ package enum DirectoryConfinement: CaseIterable, Sendable {
     case none
 }
 
+/// A path below a directory, taken apart: `..` at its very start stays at the root, as in a root of chroot(2).
+struct DirectoryPath {
+    let names: [[UInt8]]
+    /// The path ended in a slash: it stands for a directory and for nothing else (POSIX.1-2024, 4.16 Pathname Resolution).
+    let endsInSlash: Bool
+
+    /// - Throws: `ServedError.system(ENOENT)` for a path with a NUL, `ENAMETOOLONG`.
+    init(_ path: [UInt8]) throws(ServedError) {
+        guard !path.contains(0) else { throw .system(ENOENT) }
+        guard path.count < 4096 else { throw .system(ENAMETOOLONG) }
+        names = Array(components(of: path).drop { $0 == [dot] || $0 == [dot, dot] })
+        endsInSlash = !names.isEmpty && path.last == slash
+    }
+
+    private init(names: [[UInt8]]) { (self.names, endsInSlash) = (names, false) }
+
+    /// The directory of the last name.
+    var parent: DirectoryPath { DirectoryPath(names: Array(names.dropLast())) }
+
+    /// As the system takes it, from the root.
+    var joined: [UInt8] {
+        names.isEmpty ? [dot] : Array(names.joined(separator: [slash])) + (endsInSlash ? [slash] : [])
+    }
+}
+
 /// Opens what paths below a directory stand for, and nothing else.
 final class DirectoryResolver: Sendable {
     let root: Int32
@@ -65,26 +90,17 @@ final class DirectoryResolver: Sendable {
         #endif
     }
 
-    /// The path taken apart: `..` at its very start stays at the root, as in a root of chroot(2).
-    ///
-    /// - Throws: `ServedError.system(ENOENT)` for a path with a NUL, `ENAMETOOLONG`.
-    func components(of path: [UInt8]) throws(ServedError) -> [[UInt8]] {
-        guard !path.contains(0) else { throw .system(ENOENT) }
-        guard path.count < 4096 else { throw .system(ENAMETOOLONG) }
-        return Array(FileServer.components(of: path).drop { $0 == [dot] || $0 == [dot, dot] })
-    }
-
-    func walk(_ components: [[UInt8]]) -> DirectoryWalk {
-        DirectoryWalk(root: root, isWhole: confinement == .none, components)
+    func walk(_ path: DirectoryPath) -> DirectoryWalk {
+        DirectoryWalk(root: root, isWhole: confinement == .none, path)
     }
 
     /// Opens what a path stands for; the caller closes it.
-    func open(_ components: [[UInt8]], _ flags: Int32, mode: UInt16 = 0) throws(ServedError) -> Int32 {
+    func open(_ path: DirectoryPath, _ flags: Int32, mode: UInt16 = 0) throws(ServedError) -> Int32 {
         do throws(SystemCall.Failure) {
             switch confinement {
-            case .walk: return try openByWalk(components, flags, mode)
-            case .kernel: return try openByKernel(joined(components), flags | O_CLOEXEC, mode)
-            case .none: return try SystemCall.open(at: root, joined(components), flags, mode)
+            case .walk: return try openByWalk(path, flags, mode)
+            case .kernel: return try openByKernel(path.joined, flags | O_CLOEXEC, mode)
+            case .none: return try SystemCall.open(at: root, path.joined, flags, mode)
             }
         } catch {
             // What openat2 says of a path that climbs out; nothing else here crosses a border.
@@ -93,10 +109,10 @@ final class DirectoryResolver: Sendable {
     }
 
     private func openByWalk(
-        _ components: [[UInt8]], _ flags: Int32, _ mode: UInt16
+        _ path: DirectoryPath, _ flags: Int32, _ mode: UInt16
     ) throws(SystemCall.Failure) -> Int32 {
         do throws(ServedError) {
-            return try walk(components).open(flags, mode: mode)
+            return try walk(path).open(flags, mode: mode)
         } catch {
             if case .system(let number) = error { throw SystemCall.Failure(number: number) }
             throw SystemCall.Failure(number: EXDEV)
@@ -104,16 +120,16 @@ final class DirectoryResolver: Sendable {
     }
 
     /// What a path stands for, links followed.
-    func status(of components: [[UInt8]]) throws(ServedError) -> stat {
+    func status(of path: DirectoryPath) throws(ServedError) -> stat {
         var status = stat()
         switch confinement {
-        case .walk: return try walk(components).status()
+        case .walk: return try walk(path).status()
         case .kernel:
-            let descriptor = try open(components, lookFlags)
+            let descriptor = try open(path, lookFlags)
             defer { _ = SystemCall.close(descriptor) }
             try served { () throws(SystemCall.Failure) in _ = try SystemCall.run { fstat(descriptor, &status) } }
         case .none:
-            let path = joined(components)
+            let path = path.joined
             try served { () throws(SystemCall.Failure) in
                 try SystemCall.withPath(path) { path throws(SystemCall.Failure) in
                     _ = try SystemCall.run { fstatat(root, path, &status, 0) }
@@ -154,24 +170,21 @@ final class DirectoryResolver: Sendable {
         }
     #endif
 
-    func joined(_ components: [[UInt8]]) -> [UInt8] {
-        components.isEmpty ? [dot] : Array(components.joined(separator: [slash]))
-    }
-
-    /// Runs a call on a name in its directory, which is resolved and held open: no path leads elsewhere after that.
+    /// Runs a call on a name in its directory, which is resolved and held open: no path leads elsewhere after that. The
+    /// name has no slash; what a slash behind it means is the caller's to say.
     ///
     /// - Parameter rootError: errno of the call on the root itself, or on `.` and `..`, which name no entry.
     func withParent<T>(
-        of components: [[UInt8]], rootError: Int32, _ body: (Int32, [UInt8]) throws(SystemCall.Failure) -> T
+        of path: DirectoryPath, rootError: Int32, _ body: (Int32, [UInt8]) throws(SystemCall.Failure) -> T
     ) throws(ServedError) -> T {
-        guard let name = components.last, name != [dot], name != [dot, dot] else { throw .system(rootError) }
+        guard let name = path.names.last, name != [dot], name != [dot, dot] else { throw .system(rootError) }
         // A path of one component needs nothing resolved, and in an unconfined root none does.
-        if components.count == 1 { return try served { () throws(SystemCall.Failure) in try body(root, name) } }
+        if path.names.count == 1 { return try served { () throws(SystemCall.Failure) in try body(root, name) } }
         if confinement == .none {
-            let path = joined(components)
+            let path = Array(path.names.joined(separator: [slash]))
             return try served { () throws(SystemCall.Failure) in try body(root, path) }
         }
-        let parent = try open(Array(components.dropLast()), O_DIRECTORY | placeFlags)
+        let parent = try open(path.parent, O_DIRECTORY | placeFlags)
         defer { _ = SystemCall.close(parent) }
         return try served { () throws(SystemCall.Failure) in try body(parent, name) }
     }
@@ -180,7 +193,7 @@ final class DirectoryResolver: Sendable {
 extension DirectoryResolver {
     /// Runs a call on two names, of which the first exists.
     func withParents(
-        of old: [[UInt8]], _ new: [[UInt8]], newRootError: Int32,
+        of old: DirectoryPath, _ new: DirectoryPath, newRootError: Int32,
         _ body: (DirectoryRoot.Entry, DirectoryRoot.Entry) throws(SystemCall.Failure) -> Void
     ) throws(ServedError) {
         var failure: ServedError?

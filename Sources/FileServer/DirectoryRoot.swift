@@ -49,7 +49,7 @@ public final class DirectoryRoot: ServedFileSystem {
     ///
     /// - Throws: ``ServedError`` if there is none, or it lies outside.
     public func directory(_ path: [UInt8]) throws(ServedError) -> DirectoryRoot {
-        let descriptor = try resolver.open(try resolver.components(of: path), O_DIRECTORY | placeFlags)
+        let descriptor = try resolver.open(try DirectoryPath(path), O_DIRECTORY | placeFlags)
         return DirectoryRoot(
             resolver: DirectoryResolver(root: descriptor, confinement: nil), isReadOnly: isReadOnly,
             creationMask: creationMask)
@@ -71,7 +71,7 @@ public final class DirectoryRoot: ServedFileSystem {
         if options.truncates { flags |= O_TRUNC }
         if options.isExclusive { flags |= O_EXCL }
         let mode = options.creates ? options.mode & 0o7777 & ~creationMask : 0
-        let descriptor = try openRegular(try resolver.components(of: path), flags, mode: mode)
+        let descriptor = try openRegular(try DirectoryPath(path), flags, mode: mode)
         return DirectoryFile(descriptor: descriptor, appends: options.appends)
     }
 
@@ -79,8 +79,8 @@ public final class DirectoryRoot: ServedFileSystem {
     ///
     /// Files of procfs count as something else: `/proc/self/mem` is this process's memory, with its keys and the
     /// passwords of others. What links there lead to is on other file systems, and is a file like any.
-    private func openRegular(_ components: [[UInt8]], _ flags: Int32, mode: UInt16 = 0) throws(ServedError) -> Int32 {
-        let descriptor = try resolver.open(components, flags | O_NONBLOCK | O_NOCTTY, mode: mode)
+    private func openRegular(_ path: DirectoryPath, _ flags: Int32, mode: UInt16 = 0) throws(ServedError) -> Int32 {
+        let descriptor = try resolver.open(path, flags | O_NONBLOCK | O_NOCTTY, mode: mode)
         var status = stat()
         let error: ServedError? =
             if fstat(descriptor, &status) != 0 {
@@ -111,7 +111,7 @@ public final class DirectoryRoot: ServedFileSystem {
     }
 
     public func openDirectory(_ path: [UInt8]) throws(ServedError) -> any ServedDirectory {
-        let descriptor = try resolver.open(try resolver.components(of: path), O_RDONLY | O_DIRECTORY)
+        let descriptor = try resolver.open(try DirectoryPath(path), O_RDONLY | O_DIRECTORY)
         let isRoot = resolver.confinement != .none && isSame(descriptor, resolver.root)
         return try DirectoryEntries(descriptor: descriptor, isRoot: isRoot)
     }
@@ -125,26 +125,32 @@ public final class DirectoryRoot: ServedFileSystem {
     // MARK: Attributes
 
     public func status(of path: [UInt8], followingLinks: Bool) throws(ServedError) -> ServedStatus {
-        let components = try resolver.components(of: path)
+        let path = try DirectoryPath(path)
         // A link that is named with a slash behind it stands for what it points to.
-        guard !followingLinks, path.last != slash, let last = components.last, last != [dot], last != [dot, dot] else {
-            return ServedStatus(try resolver.status(of: components))
+        guard !followingLinks, !path.endsInSlash, let last = path.names.last, last != [dot], last != [dot, dot] else {
+            return ServedStatus(try resolver.status(of: path))
         }
+        return ServedStatus(
+            try resolver.withParent(of: path, rootError: EINVAL) { directory, name throws(SystemCall.Failure) in
+                try Self.status(of: (directory, name))
+            })
+    }
+
+    /// What an entry is; a link is not followed.
+    private static func status(of entry: Entry) throws(SystemCall.Failure) -> stat {
         var status = stat()
-        try resolver.withParent(of: components, rootError: EINVAL) { directory, name throws(SystemCall.Failure) in
-            try SystemCall.withPath(name) { path throws(SystemCall.Failure) in
-                _ = try SystemCall.run { fstatat(directory, path, &status, AT_SYMLINK_NOFOLLOW) }
-            }
+        try SystemCall.withPath(entry.name) { path throws(SystemCall.Failure) in
+            _ = try SystemCall.run { fstatat(entry.directory, path, &status, AT_SYMLINK_NOFOLLOW) }
         }
-        return ServedStatus(status)
+        return status
     }
 
     public func change(_ path: [UInt8], _ changes: ServedChanges, followingLinks: Bool) throws(ServedError) {
         try requireWritable()
-        let components = try resolver.components(of: path)
-        guard followingLinks else {
+        let path = try DirectoryPath(path)
+        guard followingLinks || path.endsInSlash else {
             var failure: ServedError?
-            try resolver.withParent(of: components, rootError: EINVAL) { directory, name in
+            try resolver.withParent(of: path, rootError: EINVAL) { directory, name in
                 do throws(ServedError) {
                     // A link has no size to be set.
                     try ChangeOfFile(.entry(directory, name)).apply(changes) { _ throws(SystemCall.Failure) in
@@ -157,16 +163,16 @@ public final class DirectoryRoot: ServedFileSystem {
             if let failure { throw failure }
             return
         }
-        try withTarget(components) { target throws(ServedError) in
+        try withTarget(path) { target throws(ServedError) in
             try ChangeOfFile(target).apply(changes) { size throws(SystemCall.Failure) in
-                try truncate(components, size)
+                try truncate(path, size)
             }
         }
     }
 
-    private func truncate(_ components: [[UInt8]], _ size: off_t) throws(SystemCall.Failure) {
+    private func truncate(_ path: DirectoryPath, _ size: off_t) throws(SystemCall.Failure) {
         do throws(ServedError) {
-            let descriptor = try openRegular(components, O_WRONLY)
+            let descriptor = try openRegular(path, O_WRONLY)
             defer { _ = SystemCall.close(descriptor) }
             try served { () throws(SystemCall.Failure) in _ = try SystemCall.run { ftruncate(descriptor, size) } }
         } catch {
@@ -177,24 +183,24 @@ public final class DirectoryRoot: ServedFileSystem {
 
     /// Finds what a path stands for, links followed, for calls that need no right to read it.
     private func withTarget(
-        _ components: [[UInt8]], _ body: (ChangeOfFile.Target) throws(ServedError) -> Void
+        _ path: DirectoryPath, _ body: (ChangeOfFile.Target) throws(ServedError) -> Void
     ) throws(ServedError) {
-        if resolver.confinement == .none { return try body(.path(resolver.root, resolver.joined(components))) }
+        if resolver.confinement == .none { return try body(.path(resolver.root, path.joined)) }
         #if os(Linux)
-            let descriptor = try resolver.open(components, lookFlags)
+            let descriptor = try resolver.open(path, lookFlags)
             defer { _ = SystemCall.close(descriptor) }
             // The place of a descriptor is not looked up again by name: this link leads straight to it.
             let link = Array("/proc/self/fd/\(descriptor)".utf8)
             var status = stat()
             if fstatat(AT_FDCWD, "/proc/self/fd", &status, 0) == 0 { return try body(.path(AT_FDCWD, link)) }
         #endif
-        let file = try resolver.open(components, O_RDONLY | O_NONBLOCK | O_NOCTTY)
+        let file = try resolver.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY)
         defer { _ = SystemCall.close(file) }
         try body(.descriptor(file))
     }
 
     public func volume(of path: [UInt8]) throws(ServedError) -> ServedVolume {
-        let descriptor = try resolver.open(try resolver.components(of: path), lookFlags)
+        let descriptor = try resolver.open(try DirectoryPath(path), lookFlags)
         defer { _ = SystemCall.close(descriptor) }
         return try ServedVolume(descriptor: descriptor)
     }
@@ -204,25 +210,42 @@ public final class DirectoryRoot: ServedFileSystem {
     public func makeDirectory(_ path: [UInt8], mode: UInt16) throws(ServedError) {
         try requireWritable()
         let mode = mode_t(mode & 0o7777 & ~creationMask)
-        try onEntry(path, rootError: EEXIST) { mkdirat($0, $1, mode) }
+        try onEntry(try DirectoryPath(path), rootError: EEXIST) { mkdirat($0, $1, mode) }
     }
 
     public func removeDirectory(_ path: [UInt8]) throws(ServedError) {
         try requireWritable()
-        try onEntry(path, rootError: EBUSY) { unlinkat($0, $1, AT_REMOVEDIR) }
+        try onEntry(try DirectoryPath(path), rootError: EBUSY) { unlinkat($0, $1, AT_REMOVEDIR) }
     }
 
     public func remove(_ path: [UInt8]) throws(ServedError) {
         try requireWritable()
+        let path = try DirectoryPath(path)
+        if path.endsInSlash { throw .system(try isDirectory(path) ? EISDIR : ENOTDIR) }
         try onEntry(path, rootError: EISDIR) { unlinkat($0, $1, 0) }
+    }
+
+    /// Whether what has a name is a directory, a slash behind the name aside.
+    ///
+    /// - Throws: `ServedError`, as for a name that nothing has.
+    private func isDirectory(_ path: DirectoryPath) throws(ServedError) -> Bool {
+        try resolver.withParent(of: path, rootError: EBUSY) { directory, name throws(SystemCall.Failure) in
+            try Self.status(of: (directory, name)).st_mode & S_IFMT == S_IFDIR
+        }
+    }
+
+    /// Refuses a name for what is no directory if a slash is behind it.
+    private func refuseSlash(behind path: DirectoryPath) throws(ServedError) {
+        guard path.endsInSlash else { return }
+        _ = try isDirectory(path)
+        throw .system(EEXIST)
     }
 
     /// Runs a call on an entry of a directory.
     private func onEntry(
-        _ path: [UInt8], rootError: Int32, _ body: (Int32, UnsafePointer<CChar>) -> Int32
+        _ path: DirectoryPath, rootError: Int32, _ body: (Int32, UnsafePointer<CChar>) -> Int32
     ) throws(ServedError) {
-        let components = try resolver.components(of: path)
-        try resolver.withParent(of: components, rootError: rootError) { directory, name throws(SystemCall.Failure) in
+        try resolver.withParent(of: path, rootError: rootError) { directory, name throws(SystemCall.Failure) in
             try SystemCall.withPath(name) { name throws(SystemCall.Failure) in
                 _ = try SystemCall.run { body(directory, name) }
             }
@@ -230,8 +253,13 @@ public final class DirectoryRoot: ServedFileSystem {
     }
 
     public func readLink(_ path: [UInt8]) throws(ServedError) -> [UInt8] {
-        let components = try resolver.components(of: path)
-        return try resolver.withParent(of: components, rootError: EINVAL) {
+        let path = try DirectoryPath(path)
+        if path.endsInSlash {
+            // It stands for what the link points to, which is a directory then, and no link.
+            _ = try resolver.status(of: path)
+            throw .system(EINVAL)
+        }
+        return try resolver.withParent(of: path, rootError: EINVAL) {
             directory, name throws(SystemCall.Failure) in
             try FileServer.readLink(at: directory, name)
         }
@@ -239,9 +267,10 @@ public final class DirectoryRoot: ServedFileSystem {
 
     public func makeSymbolicLink(_ path: [UInt8], holding target: [UInt8]) throws(ServedError) {
         try requireWritable()
-        let components = try resolver.components(of: path)
-        if resolver.confinement != .none { try checkLink(at: components, holding: target) }
-        try resolver.withParent(of: components, rootError: EEXIST) { directory, name throws(SystemCall.Failure) in
+        let path = try DirectoryPath(path)
+        try refuseSlash(behind: path)
+        if resolver.confinement != .none { try checkLink(at: path, holding: target) }
+        try resolver.withParent(of: path, rootError: EEXIST) { directory, name throws(SystemCall.Failure) in
             try SystemCall.withPath(target) { target throws(SystemCall.Failure) in
                 try SystemCall.withPath(name) { name throws(SystemCall.Failure) in
                     _ = try SystemCall.run { symlinkat(target, directory, name) }
@@ -252,18 +281,24 @@ public final class DirectoryRoot: ServedFileSystem {
 
     /// Refuses a link whose text is absolute or climbs above the root: no resolution here would follow it, but programs
     /// outside would. A `..` behind a name is refused too, as the name may be a link, now or later.
-    private func checkLink(at components: [[UInt8]], holding target: [UInt8]) throws(ServedError) {
+    private func checkLink(at path: DirectoryPath, holding target: [UInt8]) throws(ServedError) {
         guard target.first != slash else { throw .leadsOut }
         let names = FileServer.components(of: target).filter { $0 != [dot] }
         let climbs = names.prefix { $0 == [dot, dot] }.count
         guard !names.dropFirst(climbs).contains([dot, dot]) else { throw .leadsOut }
-        let depth = try resolver.walk(Array(components.dropLast())).realNames().count
+        let depth = try resolver.walk(path.parent).realNames().count
         guard climbs <= depth else { throw .leadsOut }
     }
 
     public func makeHardLink(_ path: [UInt8], to existing: [UInt8]) throws(ServedError) {
         try requireWritable()
-        let (old, new) = (try resolver.components(of: existing), try resolver.components(of: path))
+        let (old, new) = (try DirectoryPath(existing), try DirectoryPath(path))
+        if old.endsInSlash {
+            // What is no directory is not there under that name, and a directory gets no second one.
+            _ = try resolver.status(of: old)
+            throw .system(EPERM)
+        }
+        try refuseSlash(behind: new)
         try bring(old, to: new, newRootError: EEXIST) { old, new throws(SystemCall.Failure) in
             try Self.link(old, new)
         }
@@ -271,8 +306,12 @@ public final class DirectoryRoot: ServedFileSystem {
 
     public func rename(_ old: [UInt8], to new: [UInt8], replacing: Bool) throws(ServedError) {
         try requireWritable()
-        let (old, new) = (try resolver.components(of: old), try resolver.components(of: new))
+        let (old, new) = (try DirectoryPath(old), try DirectoryPath(new))
+        let needsDirectory = old.endsInSlash || new.endsInSlash
         try bring(old, to: new, newRootError: replacing ? EBUSY : EEXIST) { old, new throws(SystemCall.Failure) in
+            if needsDirectory, try Self.status(of: old).st_mode & S_IFMT != S_IFDIR {
+                throw SystemCall.Failure(number: ENOTDIR)
+            }
             if replacing { try Self.rename(old, new) } else { try Self.renameExclusively(old, new) }
         }
     }
@@ -280,7 +319,7 @@ public final class DirectoryRoot: ServedFileSystem {
     /// Runs a call that gives a file a new name. A symbolic link that gets to another directory must be one that could be
     /// made there.
     private func bring(
-        _ old: [[UInt8]], to new: [[UInt8]], newRootError: Int32,
+        _ old: DirectoryPath, to new: DirectoryPath, newRootError: Int32,
         _ body: (Entry, Entry) throws(SystemCall.Failure) -> Void
     ) throws(ServedError) {
         var refusal: ServedError?
@@ -312,7 +351,7 @@ public final class DirectoryRoot: ServedFileSystem {
     }
 
     public func realPath(_ path: [UInt8]) throws(ServedError) -> [UInt8] {
-        let names = try resolver.walk(try resolver.components(of: path)).realNames()
+        let names = try resolver.walk(try DirectoryPath(path)).realNames()
         return [slash] + names.joined(separator: [slash])
     }
 }

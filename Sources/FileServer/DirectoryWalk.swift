@@ -23,19 +23,23 @@ struct DirectoryWalk: ~Copyable {
     private let root: Int32
     /// Nothing lies outside of the root: absolute links begin there again, and `..` of it is itself.
     private let isWhole: Bool
+    private let endsInSlash: Bool
     /// The directories from the root to where the walk is, and their names.
     private var stack: [(descriptor: Int32, name: [UInt8])] = []
-    /// Components yet to be walked, the next one last. Those that lead nowhere, `.`, are left out.
+    /// Components yet to be walked, the next one last.
     private var rest: [[UInt8]] = []
     private var links = 0
     /// How many have been in `rest`.
     private var walked: Int
 
-    init(root: Int32, isWhole: Bool, _ components: [[UInt8]]) {
+    init(root: Int32, isWhole: Bool, _ path: DirectoryPath) {
         self.root = root
         self.isWhole = isWhole
-        walked = components.count
-        rest = components.reversed().filter { $0 != [dot] }
+        endsInSlash = path.endsInSlash
+        walked = path.names.count
+        rest = path.names.reversed()
+        // `a/` is the same directory as `a/.`, and if `a` is none it is the same error.
+        if endsInSlash { rest.insert([dot], at: 0) }
     }
 
     deinit {
@@ -56,7 +60,7 @@ struct DirectoryWalk: ~Copyable {
                 try goUp()
             } else if rest.isEmpty {
                 return name
-            } else {
+            } else if name != [dot] {
                 try enter(name)
             }
         }
@@ -100,13 +104,20 @@ struct DirectoryWalk: ~Copyable {
             guard isWhole else { throw .leadsOut }
             while !stack.isEmpty { try goUp() }
         }
-        rest += inside.reversed().filter { $0 != [dot] }
+        if text.last == slash, rest.isEmpty { rest = [[dot]] }
+        rest += inside.reversed()
     }
 
     /// Opens what the path stands for.
     ///
     /// - Parameter flags: of open(2); with O_NOFOLLOW a link in the last place is not followed.
     consuming func open(_ flags: Int32, mode: UInt16 = 0) throws(ServedError) -> Int32 {
+        if endsInSlash, flags & O_CREAT != 0 {
+            // A file is not made with the name of a directory; what is wrong on the way there comes first.
+            rest.removeFirst()
+            _ = try advance()
+            throw .system(EISDIR)
+        }
         while true {
             let name = try advance()
             let result: Int32

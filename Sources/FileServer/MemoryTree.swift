@@ -209,8 +209,8 @@ struct MemoryTree {
         do throws(ServedError) {
             try go(path, &walk, followingLast: true, isLink: false)
         } catch {
-            // The last component may be missing.
-            guard error == .system(ENOENT), !path.isEmpty else { throw error }
+            // The last component may be missing, unless a slash says that it is a directory.
+            guard error == .system(ENOENT), !path.isEmpty, path.last != Self.slash else { throw error }
             walk = Walk()
             let place = try place(path, &walk)
             guard place.node == nil else { throw error }
@@ -310,6 +310,11 @@ struct MemoryTree {
     private mutating func existing(
         _ path: [UInt8], _ options: ServedOpenOptions
     ) throws(ServedError) -> MemoryNode? {
+        if options.creates, path.last == Self.slash {
+            // A file is not made with the name of a directory; what is wrong on the way there comes first.
+            _ = try place(path)
+            throw .system(EISDIR)
+        }
         let node: MemoryNode
         do throws(ServedError) {
             node = try find(path, followingLinks: !(options.creates && options.isExclusive))

@@ -52,8 +52,9 @@ final class ServedWalk: SCPSourceWalk {
     private func begin(_ source: LocalPath) throws(FileError) -> WalkItem<ServedSource> {
         // An empty path is the name of nothing, and not of the home directory.
         guard !source.bytes.isEmpty else { throw FileError(path: source, operation: .open, errno: ENOENT) }
+        // With its slash: that says a directory is meant.
+        let status = try look(at: source)
         let path = source.trimmed
-        let status = try look(at: path)
         guard status.kind == .directory else { return try open(path, kind: status.kind) }
         guard recursive else { throw FileError(path: path, operation: .open, cause: .notRegular) }
         guard path.hasName else { throw FileError(path: path, operation: .open, cause: .unnamed) }
