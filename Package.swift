@@ -51,7 +51,8 @@ let package = Package(
         module("SSHKeys", ["SSHWire", "SSHCrypto", nioCore, crypto, cryptoExtras]),
         module("SSHProtocol", ["SSHWire", "SSHCrypto", "SSHKeys", nioCore, crypto]),
         module("SSHNIO", ["SSHWire", "SSHProtocol", nioCore, nioLocks, nioPosix]),
-        module("SSHConfig", ["SSHCrypto", "SSHKeys", "SSHNIO", nioCore]),
+        module("CommandOptions", ["SSHWire"]),
+        module("SSHConfig", ["SSHWire", "SSHCrypto", "SSHKeys", "SSHNIO", nioCore]),
         module(
             "SSHClient",
             ["SSHWire", "SSHCrypto", "SSHKeys", "SSHProtocol", "SSHNIO", "SSHConfig", nioCore, nioPosix]),
@@ -72,13 +73,16 @@ let package = Package(
             ]),
         .executableTarget(
             name: "SCPCommand",
-            dependencies: ["SSHWire", "SSHNIO", "SSHConfig", "SSHClient", "SCP", "SFTP", "FileTransfer", nioCore],
+            dependencies: [
+                "CommandOptions", "SSHWire", "SSHNIO", "SSHConfig", "SSHClient", "SCP", "SFTP", "FileTransfer", nioCore,
+            ],
             swiftSettings: settings),
 
         .executableTarget(
             name: "SCPDCommand",
             dependencies: [
-                "SSHWire", "SSHKeys", "SSHServer", "FileServer", "FileTransfer", nioCore, nioPosix, logging, metrics,
+                "CommandOptions", "SSHWire", "SSHCrypto", "SSHKeys", "SSHServer", "FileServer", "FileTransfer", nioCore,
+                nioPosix, logging, metrics,
             ],
             swiftSettings: settings),
 
@@ -89,6 +93,7 @@ let package = Package(
             name: "LinkEmulator", dependencies: ["TestSupport"], path: "Benchmarks/LinkEmulator",
             swiftSettings: settings),
         tests("SSHWireTests", ["SSHWire", nioCore]),
+        tests("CommandOptionsTests", ["CommandOptions"]),
         tests("SSHCryptoTests", ["SSHCrypto", "SSHWire", nioCore, crypto]),
         tests("SSHKeysTests", ["SSHKeys", "SSHWire", nioCore, crypto]),
         tests("SSHProtocolTests", ["SSHProtocol", "SSHCrypto", "SSHKeys", "SSHWire", nioCore, crypto]),
@@ -116,8 +121,11 @@ let package = Package(
             ]),
         tests(
             "SCPCommandTests",
-            ["SCPCommand", "SSHClient", "SSHConfig", "SSHNIO", "SSHProtocol", "SSHWire", "SFTP", "TestSupport"]),
-        tests("SCPDCommandTests", ["SCPDCommand", "SSHServer", "TestSupport", logging]),
+            [
+                "CommandOptions", "SCPCommand", "SSHClient", "SSHConfig", "SSHNIO", "SSHProtocol", "SSHWire", "SFTP",
+                "TestSupport",
+            ]),
+        tests("SCPDCommandTests", ["CommandOptions", "SCPDCommand", "SSHServer", "TestSupport", logging]),
         tests(
             "InteropTests",
             [

@@ -22,16 +22,6 @@ extension CopyOptions {
             program: sftpServer, arguments: Self.portArguments(port), remote: remote, isVerbose: verbosity > 0)
     }
 
-    /// What an option of ours is for a program that takes those of ssh(1).
-    static func programArguments(for option: CommandArguments.Option) -> [String] {
-        switch option.letter {
-        case "4", "6", "A", "C", "q", "v": ["-\(option.letter)"]
-        case "F", "J", "c", "i", "o": ["-\(option.letter)", option.value]
-        case "B": ["-oBatchMode=yes"]
-        default: []
-        }
-    }
-
     private static func portArguments(_ port: Int?) -> [String] { port.map { ["-p", String($0)] } ?? [] }
 
     /// What a copy has no use for.

@@ -18,11 +18,7 @@ enum RemoteCommand {
     }
 
     private static func command(_ options: CopyOptions, _ role: String, _ path: [UInt8]) -> [UInt8] {
-        var text = "scp"
-        if options.verbosity > 0 { text += " -v" }
-        if options.recursive { text += " -r" }
-        if options.preserve { text += " -p" }
-        text += role
+        var text = (["scp"] + options.remoteArguments).joined(separator: " ") + role
         if path.first == UInt8(ascii: "-") { text += "-- " }
         return Array(text.utf8) + path
     }

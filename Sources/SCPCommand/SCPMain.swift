@@ -27,6 +27,12 @@ enum SCPMain {
             switch error {
             case .usage: StandardError.write(CopyOptions.usage + "\n")
             case .message(let text): CommandObserver.tell(text)
+            case .fatal(let text):
+                CommandObserver.tell(text)
+                exit(255)
+            case .answer(let text):
+                print(text)
+                exit(fflush(nil) == 0 ? 0 : 1)
             }
             exit(1)
         }

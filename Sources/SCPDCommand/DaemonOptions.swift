@@ -1,8 +1,11 @@
+import CommandOptions
+import SSHCrypto
 import SSHServer
+import SSHWire
 
 /// What the command line of scpd asks for.
 struct DaemonOptions {
-    enum Task: Equatable { case serve, sftp, hashPassword(user: String), help, version }
+    enum Task: Equatable { case serve, sftp, hashPassword(user: String) }
 
     /// An address to listen on, its port given with it or by `--port`.
     struct Listen: Equatable {
@@ -36,141 +39,190 @@ struct DaemonOptions {
     var isVerbose = false
 
     init(_ arguments: [String]) throws(OptionFault) {
-        try LongOption.parse(arguments, Self.options, into: &self)
+        let parsed = try CommandArguments(arguments.map { Array($0.utf8) }, Self.table)
+        if let operand = parsed.operands.first {
+            throw OptionFault("unexpected argument \(String(decoding: operand, as: UTF8.self))")
+        }
+        for given in parsed.given { try given.apply(to: &self) }
     }
 
     static var usage: String {
         """
         usage: scpd [option]...
 
-        Serves files over SSH to scp and sftp clients, and nothing else. Without an option it listens on port 2222 of all
-        addresses, lets the user who started it in with the keys of ~/.ssh/authorized_keys, and serves the working directory.
+        Serves files over SSH to scp and sftp clients, and nothing else. Without an
+        option it listens on port 2222 of all addresses, lets the user who started it
+        in with the keys of ~/.ssh/authorized_keys, and serves the working directory.
 
-        \(LongOption.help(options))
+        \(table.help)
+
+        The manual has more: man scpd
         """
     }
 
-    static let options: [LongOption<DaemonOptions>] = serving + lettingIn + bounding + other
+    static let table = OptionTable<DaemonOptions>([
+        .init("What is served", serving), .init("Who is let in", lettingIn), .init("Limits", bounding),
+        .init("Other", other),
+    ])
 
-    private static let serving: [LongOption<DaemonOptions>] = [
-        .init("listen", "ADDRESS", "listen here: 192.0.2.1, ::1, 192.0.2.1:2022, [::1]:2022;\nmay be repeated") {
+    private static let serving: [CommandOption<DaemonOptions>] = [
+        .init(
+            "listen", value: .init("ADDRESS"),
+            help: "listen here: 192.0.2.1, ::1, 192.0.2.1:2022, [::1]:2022; may be repeated"
+        ) {
             (options, value) throws(OptionFault) in options.listen.append(try Listen(value))
         },
-        .init("port", "PORT", "the port of addresses given without one (2222); 0 for any free one") {
+        .init("port", value: .init("PORT"), help: "the port of addresses given without one (2222); 0 for any free one")
+        {
             (options, value) throws(OptionFault) in options.port = try number(value, 0...65535)
         },
-        .init("root", "DIR", "serve this directory (the working directory); `/` for the whole machine") {
+        .init(
+            "root", value: .init("DIR", .directory),
+            help: "serve this directory (the working directory); `/` for the whole machine"
+        ) {
             (options, value) throws(OptionFault) in options.root = value
         },
-        .init("user-root", "PATH", "serve each user a directory of his own: %u is the user's name,\nrelative to --root")
-        {
+        .init(
+            "user-root", value: .init("PATH"),
+            help: "serve each user a directory of his own: %u is the user's name, "
+                + "relative to --root"
+        ) {
             (options, value) throws(OptionFault) in options.userRoot = value
         },
-        .init("read-only", nil, "let nobody change anything") {
+        .init("read-only", help: "let nobody change anything") {
             (options, _) throws(OptionFault) in options.isReadOnly = true
         },
-        .init("umask", "MODE", "permission bits that new files do not get, in octal (the process's)") {
+        .init(
+            "umask", value: .init("MODE"), help: "permission bits that new files do not get, in octal (the process's)"
+        ) {
             (options, value) throws(OptionFault) in
             guard let mask = UInt16(value, radix: 8), mask <= 0o777 else { throw OptionFault("not an octal mode") }
             options.creationMask = mask
         },
     ]
 
-    private static let lettingIn: [LongOption<DaemonOptions>] = [
+    private static let lettingIn: [CommandOption<DaemonOptions>] = [
         .init(
-            "host-key", "FILE",
-            "a private key of this server; may be repeated. Without one a key is made\non first start, and kept"
+            "host-key", value: .init("FILE", .file),
+            help: "a private key of this server; may be repeated. Without one a key is "
+                + "made on first start, and kept"
         ) {
             (options, value) throws(OptionFault) in options.hostKeys.append(value)
         },
-        .init("host-certificate", "FILE", "a certificate of a host key; may be repeated") {
+        .init("host-certificate", value: .init("FILE", .file), help: "a certificate of a host key; may be repeated") {
             (options, value) throws(OptionFault) in options.hostCertificates.append(value)
         },
         .init(
-            "authorized-keys", "FILE",
-            "the keys of those who are let in (~/.ssh/authorized_keys);\n%u is the user's name"
+            "authorized-keys", value: .init("FILE", .file),
+            help: "the keys of those who are let in (~/.ssh/authorized_keys); %u is the "
+                + "user's name"
         ) {
             (options, value) throws(OptionFault) in options.authorizedKeys = value
         },
-        .init("trusted-user-ca-keys", "FILE", "authorities whose certificates let users in") {
+        .init("trusted-user-ca-keys", value: .init("FILE", .file), help: "authorities whose certificates let users in")
+        {
             (options, value) throws(OptionFault) in options.trustedAuthorities = value
         },
-        .init("revoked-keys", "FILE", "keys and certificates that let nobody in: a list or a KRL") {
+        .init(
+            "revoked-keys", value: .init("FILE", .file),
+            help: "keys and certificates that let nobody in: a list or a KRL"
+        ) {
             (options, value) throws(OptionFault) in options.revokedKeys = value
         },
-        .init("password-file", "FILE", "users and the hashes of their passwords, see --hash-password") {
+        .init(
+            "password-file", value: .init("FILE", .file),
+            help: "users and the hashes of their passwords, see --hash-password"
+        ) {
             (options, value) throws(OptionFault) in options.passwordFile = value
         },
         .init(
-            "methods", "LIST", "what a user has to pass, such as publickey,password;\nalternatives with spaces between"
+            "methods", value: .init("LIST"),
+            help: "what a user has to pass, such as publickey,password; alternatives "
+                + "with spaces between"
         ) {
             (options, value) throws(OptionFault) in options.methods = value
         },
-        .init("any-user", nil, "take any user name together with a key of --authorized-keys") {
+        .init("any-user", help: "take any user name together with a key of --authorized-keys") {
             (options, _) throws(OptionFault) in options.allowsAnyUser = true
         },
-        .init("banner", "FILE", "a text shown before log-in") {
+        .init("banner", value: .init("FILE", .file), help: "a text shown before log-in") {
             (options, value) throws(OptionFault) in options.banner = value
         },
     ]
 
-    private static let bounding: [LongOption<DaemonOptions>] = [
-        .init("max-connections", "NUMBER", "connections at a time (1000)") {
+    private static let bounding: [CommandOption<DaemonOptions>] = [
+        .init("max-connections", value: .init("NUMBER"), help: "connections at a time (1000)") {
             (options, value) throws(OptionFault) in options.limits.connections = try number(value, 1...1_000_000)
         },
         .init(
-            "max-startups", "BEGIN:PERCENT:FULL",
-            "connections before log-in: from BEGIN on PERCENT of new ones are\nrefused, all at FULL (10:30:100)"
+            "max-startups", value: .init("BEGIN:PERCENT:FULL"),
+            help: "connections before log-in: from BEGIN on PERCENT of new ones are "
+                + "refused, all at FULL (10:30:100)"
         ) {
             (options, value) throws(OptionFault) in options.limits.startups = try startups(value)
         },
-        .init("login-grace", "SECONDS", "how long logging in may take (120)") {
+        .init("login-grace", value: .init("SECONDS"), help: "how long logging in may take (120)") {
             (options, value) throws(OptionFault) in options.limits.loginGrace = try number(value, 1...86400)
         },
-        .init("max-auth-tries", "NUMBER", "failed attempts on a connection (6)") {
+        .init("max-auth-tries", value: .init("NUMBER"), help: "failed attempts on a connection (6)") {
             (options, value) throws(OptionFault) in options.limits.authenticationAttempts = try number(value, 1...1000)
         },
-        .init("max-sessions", "NUMBER", "channels of a connection at a time (16)") {
+        .init("max-sessions", value: .init("NUMBER"), help: "channels of a connection at a time (16)") {
             (options, value) throws(OptionFault) in options.limits.sessionsPerConnection = try number(value, 1...10_000)
         },
-        .init("idle-timeout", "SECONDS", "end connections that carry nothing for so long (never)") {
+        .init("idle-timeout", value: .init("SECONDS"), help: "end connections that carry nothing for so long (never)") {
             (options, value) throws(OptionFault) in options.limits.idleSeconds = try number(value, 1...31_536_000)
         },
-        .init("keepalive", "SECONDS", "ask a silent client whether it is there; 0 for never (60)") {
+        .init("keepalive", value: .init("SECONDS"), help: "ask a silent client whether it is there; 0 for never (60)") {
             (options, value) throws(OptionFault) in options.limits.keepAliveInterval = try number(value, 0...86400)
         },
-        .init("no-penalties", nil, "do not refuse addresses for a while after failed log-ins") {
+        .init("no-penalties", help: "do not refuse addresses for a while after failed log-ins") {
             (options, _) throws(OptionFault) in options.limits.penalizesFailures = false
         },
-        .init("stop-timeout", "SECONDS", "how long transfers may go on after SIGTERM (30)") {
+        .init("stop-timeout", value: .init("SECONDS"), help: "how long transfers may go on after SIGTERM (30)") {
             (options, value) throws(OptionFault) in options.stopSeconds = try number(value, 0...86400)
         },
-        .init("rekey-limit", "BYTES", "new keys after so many bytes, with K, M or G (the cipher's own limit)") {
+        .init(
+            "rekey-limit", value: .init("BYTES"),
+            help: "new keys after so many bytes, with K, M or G (the cipher's own limit)"
+        ) {
             (options, value) throws(OptionFault) in options.rekeyBytes = try size(value)
         },
-        .init("kex-algorithms", "LIST", "key exchange methods, best first") {
+        .init(
+            "kex-algorithms", value: .init("LIST", .list(KeyExchangeAlgorithm.all.map(\.name))),
+            help: "key exchange methods, best first"
+        ) {
             (options, value) throws(OptionFault) in options.keyExchanges = list(value)
         },
-        .init("ciphers", "LIST", "ciphers, best first") {
+        .init("ciphers", value: .init("LIST", .list(CipherAlgorithm.all.map(\.name))), help: "ciphers, best first") {
             (options, value) throws(OptionFault) in options.ciphers = list(value)
         },
-        .init("macs", "LIST", "message authentication codes, best first") {
+        .init(
+            "macs", value: .init("LIST", .list(MACAlgorithm.all.map(\.name))),
+            help: "message authentication codes, best first"
+        ) {
             (options, value) throws(OptionFault) in options.macs = list(value)
         },
     ]
 
-    private static let other: [LongOption<DaemonOptions>] = [
-        .init("verbose", nil, "log the steps of each connection too") {
+    private static let other: [CommandOption<DaemonOptions>] = [
+        .init("verbose", help: "log the steps of each connection too") {
             (options, _) throws(OptionFault) in options.isVerbose = true
         },
-        .init("sftp", nil, "serve one SFTP session on standard input and output, as sftp-server does") {
+        .init(
+            "sftp", help: "serve one SFTP session on standard input and output, as sftp-server does"
+        ) {
             (options, _) throws(OptionFault) in options.task = .sftp
         },
-        .init("hash-password", "USER", "read a password and print the user's line for --password-file") {
+        .init(
+            "hash-password", value: .init("USER"), help: "read a password and print the user's line for --password-file"
+        ) {
             (options, value) throws(OptionFault) in options.task = .hashPassword(user: value)
         },
-        .init("version", nil, "print the version") { (options, _) throws(OptionFault) in options.task = .version },
-        .init("help", nil, "print this") { (options, _) throws(OptionFault) in options.task = .help },
+        .init("version", help: "show the version") { (_, _) throws(OptionFault) in
+            throw OptionFault("scpd (swift-scp) \(ProductVersion.text)", .answer)
+        },
+        .init("help", help: "show this") { (_, _) throws(OptionFault) in throw OptionFault(usage, .answer) },
     ]
 
     // MARK: Values

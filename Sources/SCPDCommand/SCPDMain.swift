@@ -1,3 +1,4 @@
+import CommandOptions
 import FileTransfer
 import Logging
 
@@ -19,13 +20,14 @@ enum SCPDMain {
         do {
             let options = try DaemonOptions(Array(CommandLine.arguments.dropFirst()))
             switch options.task {
-            case .help: print(DaemonOptions.usage)
-            case .version: print("scpd (swift-scp) 0.1")
             case .hashPassword(let user): try PasswordHashing.run(user: user)
             case .sftp: try await StandardSFTP.run(options)
             case .serve: try await serve(options)
             }
             exit(0)
+        } catch let fault as OptionFault where fault.kind == .answer {
+            print(fault.text)
+            exit(fflush(nil) == 0 ? 0 : 1)
         } catch let fault as OptionFault {
             tell("\(fault.text)\nscpd --help lists the options")
             exit(2)

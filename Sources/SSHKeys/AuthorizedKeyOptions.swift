@@ -133,12 +133,12 @@ extension AuthorizedKeys.Reason: CustomStringConvertible {
     public var description: String {
         switch self {
         case .noKey: "no key"
-        case .key(let error): Printable.text("\(error)".utf8)
-        case .unknownOption(let name): "unknown option \(Printable.quoted(name.utf8))"
+        case .key(let error): "\(error)"
+        case .unknownOption(let name): "unknown option \(Printable.name(name))"
         case .unquotedValue(let name): "the value of \(name) is not in quotation marks"
         case .missingValue(let name): "\(name) needs a value"
         case .unexpectedValue(let name): "\(name) takes no value"
-        case .badValue(let name, let value): "\(Printable.quoted(value.utf8)) is no value for \(name)"
+        case .badValue(let name, let value): "\"\(Printable.excerpt(value, limit: 64))\" is no value for \(name)"
         case .repeated(let name): "\(name) stands there twice"
         case .principalsWithoutAuthority: "principals without cert-authority"
         case .strayCharacter(let name): "neither a comma nor a blank behind \(name)"

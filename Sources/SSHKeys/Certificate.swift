@@ -89,7 +89,9 @@ public struct Certificate: Hashable, Sendable {
         }
         try self.init(blob: ByteBuffer(bytes: bytes))
         guard typeName == type else {
-            throw .malformed(what: "certificate line", reason: "says \(type), but the certificate is \(typeName)")
+            throw .malformed(
+                what: "certificate line",
+                reason: "says \(Printable.name(type)), but the certificate is \(Printable.name(typeName))")
         }
     }
 

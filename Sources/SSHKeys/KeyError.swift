@@ -1,3 +1,5 @@
+import SSHWire
+
 /// What was wrong with a key, a signature, a certificate or a file that holds one.
 public enum KeyError: Error, Equatable, Sendable {
     /// A field of a key, signature, certificate or key file does not hold what it must.
@@ -24,18 +26,19 @@ public enum KeyError: Error, Equatable, Sendable {
     case wrongPassphrase
 }
 
+/// The words hold nothing of a key file but names.
 extension KeyError: CustomStringConvertible {
     public var description: String {
         switch self {
-        case .malformed(let what, let reason): "\(what): \(reason)"
-        case .unsupportedKeyType(let name): "key type \"\(name)\" is not supported"
-        case .unsupported(let what, let name): "\(what) \"\(name)\" is not supported"
-        case .unknownAlgorithm(let name): "no signature algorithm is called \"\(name)\""
+        case .malformed(let what, let reason): "\(what): \(Printable.excerpt(reason))"
+        case .unsupportedKeyType(let name): "key type \(Printable.name(name)) is not supported"
+        case .unsupported(let what, let name): "\(what) \(Printable.name(name)) is not supported"
+        case .unknownAlgorithm(let name): "no signature algorithm is called \(Printable.name(name))"
         case .unsuitableAlgorithm(let algorithm, let keyType):
-            "signature algorithm \(algorithm) does not go with a key of type \(keyType)"
+            "signature algorithm \(Printable.name(algorithm)) does not go with a key of type \(Printable.name(keyType))"
         case .algorithmMismatch(let expected, let found):
-            "signature made with \"\(found)\" where \(expected) was agreed on"
-        case .badSignature(let algorithm): "the \(algorithm) signature is wrong"
+            "signature made with \(Printable.name(found)) where \(Printable.name(expected)) was agreed on"
+        case .badSignature(let algorithm): "the \(Printable.name(algorithm)) signature is wrong"
         case .userNotPresent: "the security key was not touched for this signature"
         case .refused(let operation, let reason): "\(operation): \(reason)"
         case .passphraseNeeded: "the key is encrypted: a passphrase is needed"

@@ -46,7 +46,9 @@ struct OpenSSHKeyFile {
         let derivation = try reading(what) { () throws(WireError) in try reader.readSSHText("key derivation") }
         var options = try reading(what) { () throws(WireError) in try reader.readSSHString("derivation options") }
         guard (cipher == "none") == (derivation == "none") else {
-            throw .malformed(what: what, reason: "cipher \(cipher) with key derivation \(derivation)")
+            throw .malformed(
+                what: what, reason: "cipher \(Printable.name(cipher)) with key derivation \(Printable.name(derivation))"
+            )
         }
         if cipher == "none" { return (cipher, [], 0) }
         guard derivation == "bcrypt" else { throw .unsupported(what: "key derivation", name: derivation) }

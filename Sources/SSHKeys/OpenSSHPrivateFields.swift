@@ -50,7 +50,7 @@ extension PrivateKeyMaterial {
     ) throws(KeyError) -> PrivateKeyMaterial {
         let name = try reading(what) { () throws(WireError) in try reader.readSSHText("curve") }
         guard name == curve.rawValue else {
-            throw .malformed(what: what, reason: "names the curve \"\(name)\"")
+            throw .malformed(what: what, reason: "names the curve \(Printable.name(name))")
         }
         let point = try reading(what) { () throws(WireError) in try reader.readSSHString("point") }
         let scalar = try reading(what) { () throws(WireError) in try reader.readMPInt("private key") }

@@ -7,50 +7,73 @@ struct PEM {
 
     /// Takes the first armoured block whose label ends in `PRIVATE KEY` out of a text; nil where there is none.
     ///
+    /// Where line ends were lost on the way, as in a variable of a build server, and became blanks, `\n` or nothing, the
+    /// block is read all the same.
+    ///
     /// - Throws: `KeyError.malformed` for a block without an end, or whose content is not base64.
     init?(privateKeyIn text: String) throws(KeyError) {
-        var lines = text.utf8.split(omittingEmptySubsequences: false) { $0 == 0x0a }
-            .map { String(decoding: $0, as: UTF8.self).trimmed }[...]
-        while let line = lines.popFirst() {
-            guard let label = Self.label(of: line, after: "-----BEGIN "), label.hasSuffix("PRIVATE KEY") else {
-                continue
-            }
-            try self.init(label: label, lines: &lines)
-            return
+        let bytes = Array(text.utf8)
+        guard let begin = Self.marker("BEGIN", in: bytes[...]) else { return nil }
+        label = String(decoding: begin.label, as: UTF8.self)
+        let rest = bytes[begin.range.upperBound...]
+        guard let end = Self.marker("END", in: rest), end.label == begin.label else {
+            throw .malformed(what: "key file", reason: "no line -----END \(label)-----")
         }
-        return nil
+        var body = PEMBody(rest[..<end.range.lowerBound])
+        defer { body.wipe() }
+        guard let decoded = Base64.decode(body.base64, skippingWhitespace: true) else {
+            let reason = body.hasLines ? "its content is not base64" : "its line ends are lost, and more with them"
+            throw .malformed(what: "key file", reason: reason)
+        }
+        headers = body.headers
+        self.bytes = decoded
     }
 
     /// Takes the first armoured private key out of a text that must hold one.
     init(requiredIn text: String) throws(KeyError) {
         guard let pem = try PEM(privateKeyIn: text) else {
-            throw .malformed(what: "key file", reason: "no private key in it")
+            throw .malformed(what: "key file", reason: Self.complaint(text))
         }
         self = pem
     }
 
-    private init(label: String, lines: inout ArraySlice<String>) throws(KeyError) {
-        self.label = label
-        var headers: [(name: String, value: String)] = []
-        var body: [UInt8] = []
-        var ended = false
-        while let line = lines.popFirst() {
-            if Self.label(of: line, after: "-----END ") == label {
-                ended = true
-                break
+    /// What a text without a private key is in place of one.
+    private static func complaint(_ text: String) -> String {
+        let bytes = text.utf8
+        if bytes.allSatisfy({ isBlank($0) }) { return "it is empty" }
+        if bytes.contains(0) { return "no private key in it; is it UTF-16 text? It must be ASCII" }
+        if (try? PublicKey(openSSHLine: text)) != nil { return "it holds a public key, not the private one" }
+        if text.contains("PRIVATE KEY") { return "no line -----BEGIN … PRIVATE KEY----- in it" }
+        return "no private key in it"
+    }
+
+    /// Whether a private key begins somewhere in a text.
+    static func isIn(_ text: [UInt8]) -> Bool { marker("BEGIN", in: text[...]) != nil }
+
+    private typealias Marker = (label: ArraySlice<UInt8>, range: Range<Int>)
+
+    /// The first `-----BEGIN … PRIVATE KEY-----` of a text, or `END`.
+    private static func marker(_ kind: String, in text: ArraySlice<UInt8>) -> Marker? {
+        let (head, tail) = (Array("-----\(kind) ".utf8), Array("-----".utf8))
+        var rest = text
+        while let dash = rest.firstIndex(of: UInt8(ascii: "-")) {
+            rest = rest[dash...]
+            guard rest.starts(with: head) else {
+                rest = rest.dropFirst()
+                continue
             }
-            if let colon = line.firstIndex(of: ":"), body.isEmpty {
-                headers.append((String(line[..<colon]).trimmed, String(line[line.index(after: colon)...]).trimmed))
-            } else {
-                body += line.utf8
+            let label = rest.dropFirst(head.count).prefix { isLabel($0) }
+            rest = rest[label.endIndex...]
+            guard rest.starts(with: tail), label.count <= 64, label.suffix(11).elementsEqual("PRIVATE KEY".utf8) else {
+                continue
             }
+            return (label, dash..<label.endIndex + tail.count)
         }
-        guard ended else { throw .malformed(what: "key file", reason: "no line -----END \(label)-----") }
-        guard let bytes = Base64.decode(body, skippingWhitespace: true) else {
-            throw .malformed(what: "key file", reason: "its content is not base64")
-        }
-        self.headers = headers
-        self.bytes = bytes
+        return nil
+    }
+
+    private static func isLabel(_ byte: UInt8) -> Bool {
+        (0x41...0x5a).contains(byte) || (0x30...0x39).contains(byte) || byte == 0x20
     }
 
     /// Armours bytes, with lines of `width` characters.
@@ -61,13 +84,6 @@ struct PEM {
             text += String(decoding: base64[start..<min(start + width, base64.count)], as: UTF8.self) + "\n"
         }
         return text + "-----END \(label)-----\n"
-    }
-
-    private static func label(of line: String, after prefix: String) -> String? {
-        guard line.hasPrefix(prefix), line.hasSuffix("-----"), line.utf8.count >= prefix.utf8.count + 5 else {
-            return nil
-        }
-        return String(line.dropFirst(prefix.count).dropLast(5))
     }
 }
 

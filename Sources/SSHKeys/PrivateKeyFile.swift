@@ -20,8 +20,8 @@ extension PrivateKey {
     ///   - passphrase: the bytes of the passphrase, where there is one.
     /// - Throws: `KeyError.passphraseNeeded` and `.wrongPassphrase` for an encrypted file, else what is wrong with it.
     public init(text: String, passphrase: [UInt8]? = nil) throws(KeyError) {
-        if text.hasPrefix(PuTTYKeyFile.prefix) {
-            self = try PuTTYKeyFile(text: text).privateKey(passphrase: passphrase)
+        if let file = try PuTTYKeyFile(ifIn: text) {
+            self = try file.privateKey(passphrase: passphrase)
             return
         }
         var pem = try PEM(requiredIn: text)
@@ -38,6 +38,11 @@ extension PrivateKey {
         } else {
             self = try PrivateKey(label: pem.label, bytes: pem.bytes)
         }
+    }
+
+    /// Whether a file holds a private key, readable or not: for readers of other files, which must not show what it says.
+    package static func isIn(_ file: [UInt8]) -> Bool {
+        DropbearKeyFile(file) != nil || PuTTYKeyFile.isText(file[...]) || PEM.isIn(file)
     }
 
     /// Reads what stands in a PEM block of that label.
@@ -86,8 +91,8 @@ extension PublicKey {
     /// - Returns: nil for a format that hides it.
     /// - Throws: `KeyError` for a file that holds no private key or a malformed one.
     public init?(privateKeyText text: String) throws(KeyError) {
-        if text.hasPrefix(PuTTYKeyFile.prefix) {
-            self = try PuTTYKeyFile(text: text).publicKey
+        if let file = try PuTTYKeyFile(ifIn: text) {
+            self = file.publicKey
             return
         }
         let pem = try PEM(requiredIn: text)

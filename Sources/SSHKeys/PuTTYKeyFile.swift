@@ -5,6 +5,11 @@ import SSHWire
 /// A `.ppk` file of PuTTY, versions 2 and 3 (PuTTY manual, appendix C).
 struct PuTTYKeyFile {
     static let prefix = "PuTTY-User-Key-File-"
+    /// What stands in front of a colon in the other lines.
+    static let names = [
+        "Encryption", "Comment", "Public-Lines", "Key-Derivation", "Argon2-Memory", "Argon2-Passes",
+        "Argon2-Parallelism", "Argon2-Salt", "Private-Lines", "Private-MAC",
+    ]
 
     let publicKey: PublicKey
     private let version: Int
@@ -39,10 +44,21 @@ struct PuTTYKeyFile {
 
     var isEncrypted: Bool { encryption != "none" }
 
+    /// Whether a text is such a file; a byte order mark and blanks may be in front.
+    static func isText(_ text: some Collection<UInt8>) -> Bool {
+        text.drop { isBlank($0) || [0xef, 0xbb, 0xbf, UInt8(ascii: "\"")].contains($0) }.starts(with: prefix.utf8)
+    }
+
+    /// - Returns: nil for a text that is something else.
+    init?(ifIn text: String) throws(KeyError) {
+        guard Self.isText(text.utf8) else { return nil }
+        try self.init(text: text)
+    }
+
     init(text: String) throws(KeyError) {
         let what = "PuTTY key file"
-        var lines = text.utf8.split(omittingEmptySubsequences: true) { $0 == 0x0a || $0 == 0x0d }
-            .map { String(decoding: $0, as: UTF8.self) }[...]
+        let restored = PuTTYLines(text)
+        var lines = restored.lines[...]
         var fields: [String: String] = [:]
         var blobs: [String: [UInt8]] = [:]
         while let line = lines.popFirst() {
@@ -50,14 +66,17 @@ struct PuTTYKeyFile {
                 throw .malformed(what: what, reason: "a line without a colon")
             }
             let name = String(line[..<colon])
+            guard Self.names.contains(name) || name.hasPrefix(Self.prefix) else {
+                throw .malformed(what: what, reason: "a line that has no place in it")
+            }
             let value = String(line[line.index(after: colon)...].drop { $0 == " " })
             guard name.hasSuffix("-Lines") else {
                 fields[name] = value
                 continue
             }
-            guard let count = Int(value), (0...lines.count).contains(count),
+            guard let stated = Int(value), let count = restored.count(of: lines, stated),
                 let bytes = Base64.decode(lines.prefix(count).joined().utf8)
-            else { throw .malformed(what: what, reason: "\(name) is not followed by so much base64") }
+            else { throw .malformed(what: what, reason: "\(Printable.name(name)) is not followed by so much base64") }
             blobs[name] = bytes
             lines = lines.dropFirst(count)
         }
@@ -80,7 +99,8 @@ struct PuTTYKeyFile {
         derivation = version == 3 && encryption != "none" ? try Derivation(fields) : nil
         publicKey = try PublicKey(blob: ByteBuffer(bytes: publicBlob))
         guard publicKey.type.name == typeName else {
-            throw .malformed(what: what, reason: "says \(typeName), but the key is \(publicKey.type.name)")
+            throw .malformed(
+                what: what, reason: "says \(Printable.name(typeName)), but the key is \(publicKey.type.name)")
         }
     }
 

@@ -1,4 +1,5 @@
 import NIOCore
+import SSHWire
 
 // The one-line form of a public key: type, base64 of the blob, comment (sshd(8), AUTHORIZED_KEYS FILE FORMAT).
 
@@ -35,7 +36,8 @@ extension PublicKey {
         }
         try self.init(blob: ByteBuffer(bytes: blob))
         guard type.name == name else {
-            throw .malformed(what: "public key line", reason: "says \(name), but the key is \(type.name)")
+            throw .malformed(
+                what: "public key line", reason: "says \(Printable.name(name)), but the key is \(type.name)")
         }
     }
 

@@ -80,7 +80,7 @@ enum PublicKeyMaterial: Sendable {
     ) throws(KeyError) -> [UInt8] {
         let name = try reading(what) { () throws(WireError) in try buffer.readSSHText("curve") }
         guard name == curve.rawValue else {
-            throw .malformed(what: what, reason: "names the curve \"\(name)\"")
+            throw .malformed(what: what, reason: "names the curve \(Printable.name(name))")
         }
         let point = try reading(what) { () throws(WireError) in try buffer.readSSHString("point") }
         return Array(point.readableBytesView)

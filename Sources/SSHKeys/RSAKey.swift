@@ -45,7 +45,8 @@ struct RSAPublicNumbers: Hashable, Sendable {
         let der = DER.sequence(DER.integer(n.magnitude), DER.integer(e.magnitude))
         guard let key = try? _RSA.Signing.PublicKey(unsafeDERRepresentation: der) else {
             guard e.bitWidth <= LargeRSAKey.maximumExponentBits else {
-                throw .unsupported(what: "RSA key", name: "\(n.bitWidth) bits, exponent of \(e.bitWidth) bits")
+                throw .unsupported(
+                    what: "exponent of an RSA key of \(n.bitWidth) bits", name: "\(e.bitWidth)-bit")
             }
             return LargeRSAKey.isValid(signature, of: data, hash, self)
         }

@@ -1,10 +1,11 @@
 import SSHCrypto
 import SSHKeys
+import SSHWire
 
 /// How a connection behaves; the same for both roles unless said.
 package struct ConnectionConfiguration: Sendable {
     /// What follows `SSH-2.0-` in our identification.
-    package var softwareVersion = "swift-scp_0.1"
+    package var softwareVersion = "swift-scp_\(ProductVersion.text)"
     /// What is offered, best first.
     package var algorithms = AlgorithmProposal.defaults
     /// Server: what is offered to a client that identifies itself so, where that depends on it. KEXINIT then waits for the

@@ -27,7 +27,7 @@ private final class Rejection: ChannelInboundHandler {
 /// let server = try await SSHServer.start(
 ///     on: [.address("127.0.0.1", port: 0)], configuration: .init(hostKeys: [try .generate(.ed25519)]),
 ///     policy: policy, handler: handler)
-/// print(server.ports)
+/// print(server.port)
 /// await server.stop()
 /// ```
 public final class SSHServer: Sendable {

@@ -1,4 +1,7 @@
 /// Bytes of a peer made safe for a terminal and a log: control characters and broken UTF-8 become escapes.
+///
+/// Characters that cannot be seen are escaped too, as they make two names look alike, but for U+200D between two emoji,
+/// which joins them into one.
 public enum Printable {
     /// Text with control bytes and invalid UTF-8 as `\ooo`, the way OpenSSH shows a peer's words.
     ///
@@ -8,6 +11,7 @@ public enum Printable {
         guard !all.allSatisfy({ 0x20 <= $0 && $0 < 0x7f }) else { return String(decoding: all, as: UTF8.self) }
         var result = ""
         var decoder = UTF8()
+        var joiner = EmojiJoiner()
         // Decoding ahead of the copy: an ill-formed sequence is escaped byte by byte.
         var iterator = all[...]
         while !iterator.isEmpty {
@@ -19,13 +23,15 @@ public enum Printable {
                     iterator = iterator.dropFirst()
                     continue
                 }
-                if isSafe(scalar) || (keepingNewlines && (scalar == "\n" || scalar == "\t")) {
+                let joins = joiner.joins(scalar) { emoji(in: iterator.dropFirst(width)) }
+                if joins || isSafe(scalar) || (keepingNewlines && (scalar == "\n" || scalar == "\t")) {
                     result.unicodeScalars.append(scalar)
                 } else {
                     for byte in iterator.prefix(width) { result += octal(byte) }
                 }
                 iterator = iterator.dropFirst(width)
             } else {
+                joiner = EmojiJoiner()
                 result += octal(iterator[iterator.startIndex])
                 iterator = iterator.dropFirst()
             }
@@ -52,6 +58,48 @@ public enum Printable {
         bytes.allSatisfy { $0 >= 0x20 && $0 < 0x7f } ? quoted(bytes) : hex(bytes)
     }
 
+    /// A word out of a file, for a message about it: in quotation marks where it looks like a name, and else only its
+    /// length, as a word in the wrong place may be a part of a key or a password.
+    package static func name(_ word: some StringProtocol) -> String {
+        isName(word) ? "\"\(word)\"" : "a word of \(word.utf8.count) bytes"
+    }
+
+    /// Whether a word looks like a name and not like a part of something secret.
+    package static func isName(_ word: some StringProtocol) -> Bool {
+        let bytes = Array(word.utf8)
+        let letters = bytes.allSatisfy { isLetter($0) }
+        let parts = bytes.allSatisfy { isLetter($0) || (0x30...0x39).contains($0) || nameMarks.contains($0) }
+        // Base64 has none of these marks, and a line of it more than so many characters.
+        let isName =
+            bytes.count <= (letters ? 32 : 8) || (bytes.count <= 64 && bytes.contains { nameMarks.contains($0) })
+        // The label of an armoured file, such as DSA PRIVATE KEY.
+        let isLabel = bytes.count <= 40 && bytes.allSatisfy { (0x41...0x5a).contains($0) || $0 == 0x20 }
+        return (parts && isName) || isLabel
+    }
+
+    private static let nameMarks = Array("-_.@:,*".utf8)
+
+    private static func isLetter(_ byte: UInt8) -> Bool {
+        (0x41...0x5a).contains(byte) || (0x61...0x7a).contains(byte)
+    }
+
+    /// Text made printable and cut after `limit` bytes.
+    package static func excerpt(_ string: some StringProtocol, limit: Int = 256) -> String {
+        let bytes = Array(string.utf8)
+        guard bytes.count > limit else { return text(bytes) }
+        // Not in the middle of a character.
+        let end = (0...min(3, limit)).map { limit - $0 }.first { bytes[$0] & 0xc0 != 0x80 } ?? limit
+        return text(bytes[..<end]) + "…"
+    }
+
+    /// The emoji that bytes begin with.
+    private static func emoji(in bytes: ArraySlice<UInt8>) -> Bool {
+        var decoder = UTF8()
+        var iterator = bytes.makeIterator()
+        guard case .scalarValue(let scalar) = decoder.decode(&iterator) else { return false }
+        return EmojiJoiner.isEmoji(scalar)
+    }
+
     private static func isSafe(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.properties.generalCategory {
         case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse, .unassigned: false
@@ -63,4 +111,30 @@ public enum Printable {
         let digits = String(byte, radix: 8)
         return "\\" + String(repeating: "0", count: 3 - digits.count) + digits
     }
+}
+
+/// Tells where U+200D, ZERO WIDTH JOINER, makes one emoji of two (Unicode Technical Standard #51, ED-16). Everywhere else
+/// it is a character that nobody sees.
+private struct EmojiJoiner {
+    /// Whether an emoji is complete up to here, so that a joiner may follow.
+    private var followsEmoji = false
+
+    /// Takes the next scalar of a text.
+    ///
+    /// - Returns: whether it is a joiner in its place.
+    mutating func joins(_ scalar: Unicode.Scalar, beforeEmoji: () -> Bool) -> Bool {
+        switch scalar {
+        case "\u{200d}":
+            let joins = followsEmoji && beforeEmoji()
+            followsEmoji = false
+            return joins
+        case "\u{fe0f}": break  // asks for the coloured form of the emoji before it
+        case _ where scalar.properties.isEmojiModifier: break
+        default: followsEmoji = Self.isEmoji(scalar)
+        }
+        return false
+    }
+
+    /// Digits, # and *, (c) and (r) are emoji too, but join nothing.
+    static func isEmoji(_ scalar: Unicode.Scalar) -> Bool { scalar.value >= 0x2000 && scalar.properties.isEmoji }
 }

@@ -1,3 +1,4 @@
+import CommandOptions
 import SSHClient
 import SSHConfig
 import Testing
@@ -13,70 +14,52 @@ extension CopyOptions {
     }
 }
 
-@Suite("The words of a command line")
-struct CommandArgumentsTests {
-    private func parse(_ words: String...) throws -> CommandArguments {
-        try CommandArguments(bytes(words), flags: "rpqv", valued: "Poi")
-    }
+@Suite("The table of scp's options")
+struct CopyOptionTableTests {
+    /// What OpenSSH's scp takes, a colon behind those with a value.
+    private let openSSH = "12346ABCTdfOpqRrstvD:F:J:P:S:c:i:l:o:X:"
 
-    private func options(_ pairs: (Character, String)...) -> [CommandArguments.Option] {
-        pairs.map { CommandArguments.Option(letter: $0.0, value: $0.1) }
-    }
-
-    @Test("Flags stand together, before an option with its value attached")
-    func together() throws {
-        let parsed = try parse("-rpP22", "a", "b")
-        #expect(parsed.options == options(("r", ""), ("p", ""), ("P", "22")))
-        #expect(parsed.operands == bytes(["a", "b"]))
-    }
-
-    @Test("A value may be a word of its own, even one that begins with a dash")
-    func separate() throws {
-        #expect(try parse("-P", "22", "-o", "-x", "a").options == options(("P", "22"), ("o", "-x")))
-        #expect(try parse("-oPort=22").options == options(("o", "Port=22")))
-        #expect(try parse("-P", "--", "a").options == options(("P", "--")))
-        #expect(try parse("-P", "").options == options(("P", "")))
-    }
-
-    @Test("Options end at -- and at the first operand; a dash alone is an operand")
-    func end() throws {
-        #expect(try parse("-r", "--", "-p", "--").operands == bytes(["-p", "--"]))
-        #expect(try parse("a", "-r").operands == bytes(["a", "-r"]))
-        #expect(try parse("-", "-r").operands == bytes(["-", "-r"]))
-        #expect(try parse("", "-r").operands == bytes(["", "-r"]))
-        #expect(try parse().operands.isEmpty)
-    }
-
-    @Test("An unknown letter, and a value that is not there, are named")
-    func faults() {
-        #expect(throws: CommandArguments.Fault.unknown("x")) { try parse("-rx") }
-        #expect(throws: CommandArguments.Fault.unknown("-")) { try parse("--recursive") }
-        #expect(throws: CommandArguments.Fault.valueMissing("P")) { try parse("-rP") }
-        #expect(throws: CommandArguments.Fault.unknown("\u{ff}")) {
-            try CommandArguments([[45, 0xff]], flags: "r", valued: "")
+    @Test("Every letter of OpenSSH's scp is there, and takes a value where it does there")
+    func letters() {
+        let characters = Array(openSSH)
+        for (index, letter) in characters.enumerated() where letter != ":" {
+            let takesValue = index + 1 < characters.count && characters[index + 1] == ":"
+            let option = CopyOptions.table.option(letter: letter)
+            #expect(option != nil, "-\(letter)")
+            #expect((option?.value != nil) == takesValue, "-\(letter)")
         }
     }
 
-    @Test("Long options stand among the others, their values behind = or in a word of their own")
-    func long() throws {
-        func parse(_ words: String...) throws -> CommandArguments {
-            try CommandArguments(bytes(words), flags: "r", valued: "P", long: ["count": true, "flag": false])
+    @Test("No two options have a name in common")
+    func names() {
+        let names = CopyOptions.table.options.flatMap(\.names).map(\.description)
+        #expect(Set(names).count == names.count)
+    }
+
+    @Test("Usage and help have every option and fit a terminal of 80 columns")
+    func help() {
+        for option in CopyOptions.table.shown {
+            for name in option.names { #expect(CopyOptions.helpText.contains(name.description), "\(name)") }
         }
-        func option(_ name: String, _ value: String = "") -> CommandArguments.LongOption {
-            .init(name: name, value: value)
-        }
-        let parsed = try parse("-r", "--count=3", "--flag", "-P22", "--count", "--", "--", "--flag")
-        #expect(parsed.options == options(("r", ""), ("P", "22")))
-        #expect(parsed.longOptions == [option("count", "3"), option("flag"), option("count", "--")])
-        #expect(parsed.operands == bytes(["--flag"]))
-        #expect(try parse("-P", "--flag").options == options(("P", "--flag")))
-        #expect(try parse("--count=").longOptions == [option("count")])
-        #expect(try parse("a", "--flag").operands == bytes(["a", "--flag"]))
-        #expect(throws: CommandArguments.Fault.longValueMissing("count")) { try parse("--count") }
-        #expect(throws: CommandArguments.Fault.longValueUnwanted("flag")) { try parse("--flag=1") }
-        for word in ["--fla", "--flags", "--Flag", "---flag"] {
-            #expect(throws: CommandArguments.Fault.unknown("-")) { try parse(word) }
-        }
+        for line in CopyOptions.helpText.split(separator: "\n") { #expect(line.count <= 80, "\(line)") }
+        #expect(CopyOptions.usage.hasPrefix("usage: scp [-346ABCGOpqRrsTVv] [-c cipher] [-D sftp_server_path]"))
+        #expect(!CopyOptions.usage.contains("[-t"))
+    }
+
+    @Test(
+        "A connection program is given what it may take, in the order typed",
+        arguments: [
+            (
+                ["-4", "-B", "-i", "k", "-oUser=a", "-r", "-qv"],
+                ["-4", "-oBatchMode=yes", "-i", "k", "-o", "User=a", "-q", "-v"]
+            ),
+            (
+                ["-C", "-A6", "-cx", "-Jj", "-Ff", "-P1", "-l2", "-p", "-T", "--retries=1"],
+                ["-C", "-A", "-6", "-c", "x", "-J", "j", "-F", "f"]
+            ),
+        ])
+    func onward(words: [String], expected: [String]) throws {
+        #expect(try CopyOptions(bytes(words + ["a", "b"])).programArguments == expected)
     }
 }
 
@@ -87,6 +70,56 @@ struct CopyOptionsTests {
     private func client(_ words: String...) throws -> ClientOptions {
         try CopyOptions(bytes(["-F", "none"] + words + ["a", "h:b"])).client(
             for: Location.Remote(user: nil, host: "h", path: []))
+    }
+
+    /// What is wrong with a command line, or what it asks for.
+    private func fault(_ words: String...) -> String {
+        do throws(CopyOptions.Fault) {
+            _ = try CopyOptions(bytes(words))
+            return "nothing"
+        } catch {
+            switch error {
+            case .usage: return "usage"
+            case .message(let text): return text
+            case .fatal(let text): return "fatal: \(text)"
+            case .answer(let text): return "answer: \(text)"
+            }
+        }
+    }
+
+    @Test("What is only asked for is answered, whatever else stands there")
+    func answers() {
+        #expect(fault("--help").hasPrefix("answer: usage: scp "))
+        #expect(fault("--version").hasPrefix("answer: scp (swift-scp) "))
+        #expect(fault("-V", "-P", "0").hasPrefix("answer: scp (swift-scp) "))
+        #expect(fault("a", "--help") == "nothing")
+        #expect(fault("-Qcipher").contains("\naes256-ctr\n"))
+        #expect(fault("-Q", "nonsense") == "fatal: Unsupported query \"nonsense\"")
+    }
+
+    @Test("A value that ssh would end for is told without how to call the command")
+    func values() {
+        for (words, text) in [
+            (["-P0"], "bad port \"0\""), (["-X", "x"], "Invalid -X option \"x\""),
+            (["-X", "buffer=0"], "Invalid buffer size \"0\""), (["-1"], "SSH protocol v.1 is no longer supported"),
+        ] {
+            #expect(fault(words[0], words.count > 1 ? words[1] : "a", "a", "b") == "fatal: \(text)")
+        }
+        #expect(fault("-l", "x", "a", "b").hasPrefix("bad bandwidth limit \"x\"\nusage: "))
+        #expect(fault("-2", "a", "b") == "nothing")
+    }
+
+    @Test(
+        "An unknown long option is named whole, with the nearest that there is",
+        arguments: [
+            ("--resum", ", did you mean --resume?"), ("--verfy", ", did you mean --verify?"),
+            ("--Resume", ", did you mean --resume?"), ("--retires=3", ", did you mean --retries?"),
+            ("--recursive", ", did you mean -r?"), ("--port", ", did you mean -P?"), ("--xyzzy", ""),
+            ("---resume", ", did you mean --resume?"),
+        ])
+    func unknown(word: String, suggestion: String) {
+        let name = word.split(separator: "=")[0]
+        #expect(fault(word, "a", "b") == "unknown option \(name)\(suggestion)\n\(CopyOptions.usage)")
     }
 
     @Test("Flags of the copy")
@@ -104,7 +137,8 @@ struct CopyOptionsTests {
         #expect(try parse("--retries", "0", "a", "b").retries == 0)
         #expect(try parse("-r", "--retries=12", "a", "b").retries == 12)
         for word in ["", "-1", "x", "1.5", "99999999"] {
-            #expect(throws: CopyOptions.Fault.self) { try parse("--retries", word, "a", "b") }
+            let wanted = "--retries \(word): a number from 0 to 1000000 is wanted\nusage: scp"
+            #expect(fault("--retries", word, "a", "b").hasPrefix(wanted))
         }
     }
 

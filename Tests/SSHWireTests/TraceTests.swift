@@ -109,6 +109,44 @@ struct TraceTests {
         #expect(Printable.text(text.utf8) == shown)
     }
 
+    @Test(
+        "Emoji that a joiner makes one of stay, and a joiner anywhere else is seen",
+        arguments: ["👩‍💻", "👨‍👩‍👧‍👦", "🏳️‍🌈", "👩🏽‍🚀", "❤️‍🔥", "🧑‍⚕️ a"])
+    func joinedEmoji(text: String) { #expect(Printable.text(text.utf8) == text) }
+
+    @Test(
+        "A joiner that joins no emoji is escaped",
+        arguments: [
+            ("a\u{200d}b", #"a\342\200\215b"#), ("👩\u{200d}", #"👩\342\200\215"#), ("\u{200d}👩", #"\342\200\215👩"#),
+            ("👩\u{200d}\u{200d}💻", #"👩\342\200\215\342\200\215💻"#), ("1\u{200d}👩", #"1\342\200\215👩"#),
+            ("👩\u{200d}1", #"👩\342\200\2151"#), ("👩\u{200d}\u{1b}", #"👩\342\200\215\033"#),
+            ("👩 \u{200d}💻", #"👩 \342\200\215💻"#), ("\u{fe0f}\u{200d}💻", "\u{fe0f}" + #"\342\200\215💻"#),
+        ])
+    func strayJoiner(text: String, shown: String) { #expect(Printable.text(text.utf8) == shown) }
+
+    @Test("What looks like a key is never a name in a message; what does not is")
+    func names() {
+        for name in [
+            "ssh-ed25519", "aes256-gcm@openssh.com", "rot13", "IdentityFlie", "DSA PRIVATE KEY", "1.2.840.113549.3.7",
+        ] {
+            #expect(Printable.name(name) == "\"\(name)\"")
+        }
+        for word in [
+            "b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQ", "fofSti7yWCK01WZHgpMw", "AAAAB3Nz+", "a b", "a\u{1b}", "ü",
+        ] {
+            #expect(Printable.name(word) == "a word of \(word.utf8.count) bytes")
+        }
+        #expect(Printable.name(String(repeating: "a-", count: 33)) == "a word of 66 bytes")
+    }
+
+    @Test("An excerpt ends between characters")
+    func excerpts() {
+        #expect(Printable.excerpt("abc", limit: 3) == "abc")
+        #expect(Printable.excerpt("abcd", limit: 3) == "abc…")
+        #expect(Printable.excerpt("aü", limit: 2) == "a…")
+        #expect(Printable.excerpt("\u{1b}[m日本", limit: 5) == #"\033[m…"#)
+    }
+
     @Test("Invalid UTF-8 is escaped byte by byte, and what is valid around it stays")
     func invalidUTF8() {
         #expect(Printable.text(hex("61 ff 62")) == #"a\377b"#)

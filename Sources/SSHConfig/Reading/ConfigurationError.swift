@@ -1,3 +1,5 @@
+import SSHWire
+
 /// Why a configuration cannot be used.
 public enum ConfigurationError: Error, Sendable, Equatable {
     /// A setting of the command line has a name that does not exist or a value that makes no sense.
@@ -25,9 +27,11 @@ public enum ConfigurationError: Error, Sendable, Equatable {
 extension ConfigurationError: CustomStringConvertible {
     public var description: String {
         switch self {
-        case .option(let name, let reason): "\(name): \(reason)"
+        case .option(let name, let reason): "\(Printable.excerpt(name)): \(Printable.excerpt(reason))"
         case .file(let path, let faults):
-            (faults + ["\(path): terminating, \(faults.count) bad configuration options"]).joined(separator: "\n")
+            (faults.map { Printable.excerpt($0, limit: 1024) } + [
+                "\(path): terminating, \(faults.count) bad configuration options"
+            ]).joined(separator: "\n")
         case .unreadable(let path, let reason): "Can't open user config file \(path): \(reason)"
         case .permissions(let path): "Bad owner or permissions on \(path)"
         case .recursion(let path, let line): "\(path) line \(line): Too many recursive configuration includes"

@@ -1,4 +1,5 @@
 import SSHKeys
+import SSHWire
 
 /// Reads configuration files for one host: which blocks apply, what they include, what they set.
 struct ConfigurationEvaluation<Environment: ConfigurationEnvironment> {
@@ -73,15 +74,18 @@ struct ConfigurationEvaluation<Environment: ConfigurationEnvironment> {
         _ opened: Frame, isChecked: Bool
     ) throws(ConfigurationError) -> ConfigurationFileFailure? {
         var frame = opened
-        let file: ConfigurationFile
+        let bytes: [UInt8]
         do throws(ConfigurationFileFailure) {
-            file = ConfigurationFile(path: frame.path, bytes: try environment.read(frame.path, isChecked: isChecked))
+            bytes = try environment.read(frame.path, isChecked: isChecked)
         } catch {
             if error == .permissions { throw .permissions(path: frame.path) }
             return error
         }
         notes.append("Reading configuration data \(frame.path)")
-        for line in file.lines { try process(line, &frame) }
+        guard !PrivateKey.isIn(bytes) else {
+            throw .unreadable(path: frame.path, reason: "it holds a private key, not a configuration")
+        }
+        for line in ConfigurationFile(path: frame.path, bytes: bytes).lines { try process(line, &frame) }
         guard frame.faults.isEmpty else { throw .file(path: frame.path, faults: frame.faults) }
         return nil
     }
@@ -219,7 +223,8 @@ extension Settings {
             if let ignored = value("ignoreunknown"), Wildcard.covers(line.keyword, list: ignored.asciiLowercased) {
                 return
             }
-            throw Keyword.Fault(reason: "Bad configuration option: \(line.spelling)")
+            let name = Printable.isName(line.spelling) ? line.spelling : Printable.name(line.spelling)
+            throw Keyword.Fault(reason: "Bad configuration option: \(name)")
         }
         let arguments = try keyword.arguments(of: line)
         // Lines that do not apply are checked all the same.

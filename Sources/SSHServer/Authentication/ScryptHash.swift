@@ -154,7 +154,7 @@ extension ScryptError: CustomStringConvertible {
     public var description: String {
         switch self {
         case .notScrypt: "not $scrypt$ln=…,r=…,p=…$salt$hash"
-        case .badCost(let text): "scrypt cost \"\(text)\" is not possible or too high"
+        case .badCost: "the scrypt cost is not of the form ln=…,r=…,p=…, or not possible, or too high"
         case .malformed(let field): "the \(field) is not base64 or not of a size in use"
         case .badPassword: "a password has 1 to \(ScryptHash.longestPassword) bytes"
         case .failed(let text): "scrypt: \(text)"

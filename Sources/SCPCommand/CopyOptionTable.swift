@@ -1,0 +1,242 @@
+import CommandOptions
+import FileTransfer
+import SSHConfig
+import SSHWire
+
+extension CopyOptions {
+    /// The options of scp, one row each.
+    static let table = OptionTable<CopyOptions>([
+        .init("Copying", copying), .init("Connecting", connecting), .init("Servers and protocols", serving),
+        .init("Information", information), .init("For the other end of a copy", roles),
+    ])
+
+    private static let copying: [CommandOption<CopyOptions>] = [
+        .init(
+            "r", help: "copy directories with all that is in them; symbolic links are followed",
+            synonyms: ["recursive"], isForRemote: true
+        ) { (options, _) in options.recursive = true },
+        .init(
+            "p", help: "keep modes and times of modification and access", synonyms: ["preserve", "times", "perms"],
+            isForRemote: true
+        ) { (options, _) in options.preserve = true },
+        .init(
+            "l", value: .init("limit"), help: "transfer at most so many Kbit a second, all files together",
+            synonyms: ["limit", "bwlimit", "limit-rate"]
+        ) { (options, value) throws(OptionFault) in
+            guard let limit = number(value), (1...100 * 1024 * 1024).contains(limit) else {
+                throw OptionFault("bad bandwidth limit \"\(value)\"")
+            }
+            options.bandwidth = limit
+        },
+        .init(
+            "T", help: "take the names that a server sends, whatever was asked for",
+            manual: """
+                Takes whatever names a server sends.
+                Without it, a name that does not match what was asked for ends the copy: a server could otherwise write
+                files that nobody wanted.
+                It is of use where the server's shell expands patterns in ways that are not known here.
+                """
+        ) { (options, _) in options.trustsNames = true },
+        .init(
+            "resume", help: "after an interrupted copy: copy what is missing, compare the rest", synonyms: ["continue"]
+        ) { (options, _) in options.long.resume = true },
+        .init("verify", help: "compare SHA-256 hashes at both ends once a file is copied", synonyms: ["checksum"]) {
+            (options, _) in options.long.verify = true
+        },
+        .init(
+            "retries", value: .init("NUMBER"),
+            help: "how often in a row a lost connection is made again to no avail "
+                + "(\(LongOptions.usualRetries))",
+            synonyms: ["retry"]
+        ) { (options, value) throws(OptionFault) in
+            guard let count = number(value), (0...1_000_000).contains(count) else {
+                throw OptionFault("a number from 0 to 1000000 is wanted")
+            }
+            options.long.retries = count
+        },
+    ]
+
+    private static let connecting: [CommandOption<CopyOptions>] = [
+        .init(
+            "P", value: .init("port"), help: "connect to this port; 22 where nothing else is configured",
+            synonyms: ["port"]
+        ) { (options, value) throws(OptionFault) in
+            guard let port = Int(value), (1...65535).contains(port) else {
+                throw OptionFault("bad port \"\(value)\"", .value)
+            }
+            options.port = port
+        },
+        .init(
+            "i", value: .init("identity_file", .file),
+            help: "log in with the private key in this file; may be repeated", synonyms: ["identity", "key"],
+            onward: .same
+        ) { (options, value) in options.settings.append(.value(name: "IdentityFile", value)) },
+        .init(
+            "o", value: .init("ssh_option", .setting), help: "set an option of ssh_config, Name=value; may be repeated",
+            onward: .same
+        ) { (options, value) in options.settings.append(.text(value)) },
+        .init(
+            "F", value: .init("ssh_config", .file), help: "read this configuration and no other; none for none at all",
+            synonyms: ["config"], onward: .same
+        ) { (options, value) in
+            options.configurationFiles = value.lowercased() == "none" ? .none : .only(value)
+        },
+        .init(
+            "J", value: .init("destination", .host), help: "go through this host, or these, with commas between",
+            synonyms: ["jump", "proxy-jump"], onward: .same
+        ) { (options, value) in options.settings.append(.value(name: "ProxyJump", value)) },
+        .init("4", help: "use IPv4 addresses only", synonyms: ["ipv4", "inet4-only"], onward: .same) {
+            (options, _) in options.letters["AddressFamily"] = "inet"
+        },
+        .init("6", help: "use IPv6 addresses only", synonyms: ["ipv6", "inet6-only"], onward: .same) {
+            (options, _) in options.letters["AddressFamily"] = "inet6"
+        },
+        .init("A", help: "let the server use the agent (ssh-agent) during the copy", onward: .same) {
+            (options, _) in options.letters["ForwardAgent"] = "yes"
+        },
+        .init(
+            "B", help: "ask nothing: fail where a question would come up", synonyms: ["batch"],
+            onward: .instead(["-oBatchMode=yes"])
+        ) { (options, _) in options.settings.append(.value(name: "BatchMode", "yes")) },
+        .init("C", help: "compress what goes over the connection", synonyms: ["compress"], onward: .same) {
+            (options, _) in options.letters["Compression"] = "yes"
+        },
+        .init(
+            "c", value: .init("cipher", .list(AlgorithmQuery.names("cipher") ?? [])),
+            help: "encrypt with this cipher, or the first of these that the server has", synonyms: ["cipher"],
+            onward: .same
+        ) { (options, value) in options.letters["Ciphers"] = value },
+        .init(
+            "S", value: .init("program", .program), help: "have this program make the connections, as ssh does",
+            synonyms: ["rsh"]
+        ) { (options, value) in options.connectionProgram = value },
+        .init("2", help: "of no effect: protocol 2 is the only one", isHidden: true) { (_, _) in },
+        .init("1", help: "protocol 1, which is no more", isHidden: true) { (_, _) throws(OptionFault) in
+            throw OptionFault("SSH protocol v.1 is no longer supported", .value)
+        },
+    ]
+
+    private static let serving: [CommandOption<CopyOptions>] = [
+        .init("3", help: "between two servers: copy through this machine, which is the default") {
+            (options, _) in options.copiesDirectly = false
+        },
+        .init("R", help: "between two servers: have the first one copy to the second") {
+            (options, _) in options.copiesDirectly = true
+        },
+        .init("O", help: "copy by the SCP protocol in place of SFTP") { (options, _) in options.transferProtocol = .scp
+        },
+        .init("s", help: "copy by SFTP, and not by the SCP protocol where there is no SFTP") {
+            (options, _) in options.transferProtocol = .sftp
+        },
+        .init(
+            "D", value: .init("sftp_server_path", .program), help: "start this SFTP server here in place of connecting"
+        ) { (options, value) in options.sftpServer = value },
+        .init(
+            "X", value: .init("sftp_option", .words(["nrequests=", "buffer="])),
+            help: "nrequests=N: ask for so much at a time; buffer=BYTES: in pieces of this size"
+        ) { (options, value) throws(OptionFault) in try options.tune(value) },
+    ]
+
+    private static let information: [CommandOption<CopyOptions>] = [
+        .init(
+            "v", help: "tell the steps; -vv more of them, -vvv every packet", synonyms: ["verbose", "debug"],
+            onward: .same, isForRemote: true
+        ) { (options, _) in
+            options.verbosity = min(3, options.verbosity + 1)
+            options.letters["LogLevel"] = "DEBUG\(options.verbosity)"
+        },
+        .init(
+            "q", help: "show neither progress nor warnings", synonyms: ["quiet", "silent", "no-progress"],
+            onward: .same
+        ) { (options, _) in
+            options.quiet = true
+            options.letters["LogLevel"] = "QUIET"
+        },
+        .init("G", help: "show the configuration that a host leads to, and copy nothing") {
+            (options, _) in options.showsConfiguration = true
+        },
+        .init(
+            "Q", value: .init("query", .words(AlgorithmQuery.queries)),
+            help: "list what there is of cipher, kex, mac, key, key-sig and others; help lists the queries",
+            synonyms: ["query"]
+        ) { (_, value) throws(OptionFault) in
+            guard let names = AlgorithmQuery.names(value) else {
+                throw OptionFault("Unsupported query \(Printable.name(value))", .value)
+            }
+            throw OptionFault(names.joined(separator: "\n"), .answer)
+        },
+        .init("V", "version", help: "show the version") { (_, _) throws(OptionFault) in
+            throw OptionFault("scp (swift-scp) \(ProductVersion.text)", .answer)
+        },
+        .init("help", help: "show this") { (_, _) throws(OptionFault) in throw OptionFault(helpText, .answer) },
+    ]
+
+    private static let roles: [CommandOption<CopyOptions>] = [
+        .init("d", help: "the target must be a directory", isHidden: true) {
+            (options, _) in options.targetMustBeDirectory = true
+        },
+        .init("f", help: "send files on standard output", isHidden: true) {
+            (options, _) in options.serverRole = .source
+        },
+        .init("t", help: "take files from standard input", isHidden: true) { (options, _) in options.serverRole = .sink
+        },
+    ]
+
+    static var helpText: String {
+        """
+        \(usage)
+
+        Copies files between this machine and others over SSH. A source or the target
+        is a path, [user@]host:path or scp://[user@]host[:port]/path.
+
+        \(table.help)
+
+        The manual has more: man scp, https://github.com/swift-scp/swift-scp
+        """
+    }
+}
+
+// MARK: Values
+
+extension CopyOptions {
+    /// `nrequests=` or `buffer=`, within the bounds of OpenSSH.
+    fileprivate mutating func tune(_ text: String) throws(OptionFault) {
+        let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        guard parts.count == 2 else { throw OptionFault("Invalid -X option \"\(text)\"", .value) }
+        switch parts[0] {
+        case "buffer":
+            guard let size = Self.scaled(parts[1]), (1...256 * 1024).contains(size) else {
+                throw OptionFault("Invalid buffer size \"\(parts[1])\"", .value)
+            }
+            tuning.bufferSize = size
+        case "nrequests":
+            guard let count = Self.number(parts[1]), (1...256 * 1024).contains(count) else {
+                throw OptionFault("Invalid number of requests \"\(parts[1])\"", .value)
+            }
+            tuning.requests = count
+        default: throw OptionFault("Invalid -X option \"\(text)\"", .value)
+        }
+    }
+
+    /// A decimal number without anything around it.
+    static func number(_ text: String) -> Int? {
+        text.utf8.allSatisfy { (0x30...0x39).contains($0) } ? Int(text) : nil
+    }
+
+    /// A number, a fraction perhaps, that K, M or G may follow, as scan_scaled(3) reads it.
+    private static func scaled(_ text: String) -> Int? {
+        let units: [Character: Int] = ["b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30]
+        var digits = text[...]
+        var unit = 1
+        if let last = digits.last.flatMap({ units[Character($0.lowercased())] }) {
+            unit = last
+            digits = digits.dropLast()
+        }
+        let parts = digits.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        guard parts.count <= 2, !parts[0].isEmpty, let whole = number(parts[0]), whole <= 1 << 30 else { return nil }
+        guard parts.count == 2 else { return whole * unit }
+        guard (1...9).contains(parts[1].count), let fraction = number(parts[1]) else { return nil }
+        let divisor = (0..<parts[1].count).reduce(1) { product, _ in product * 10 }
+        return whole * unit + fraction * unit / divisor
+    }
+}
