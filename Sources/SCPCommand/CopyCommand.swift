@@ -12,6 +12,7 @@ struct CopyCommand {
     let options: CopyOptions
     private let connections: Connections
     private let observer: CommandObserver
+    private let outcome = Outcome()
     /// The rate of all streams together (`-l`).
     private let limit: RateLimit?
 
@@ -36,7 +37,7 @@ struct CopyCommand {
             case .invalid(let reason): isComplete = Self.refuse(reason)
             }
         }
-        return await connections.close() && isComplete ? 0 : 1
+        return await connections.close() && isComplete ? 0 : outcome.status.rawValue
     }
 
     /// Tells why a location is none.
@@ -360,6 +361,7 @@ struct CopyCommand {
         do {
             return try await body().errors == 0
         } catch {
+            outcome.add(.after(error, byProtocol: options.transferProtocol))
             if options.serverRole != nil {
                 // The other end has been told in the protocol, and shows it to its user.
                 return false

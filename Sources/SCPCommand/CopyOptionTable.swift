@@ -70,7 +70,7 @@ extension CopyOptions {
             "i", value: .init("identity_file", .file),
             help: "log in with the private key in this file; may be repeated", synonyms: ["identity", "key"],
             onward: .same
-        ) { (options, value) in options.settings.append(.value(name: "IdentityFile", value)) },
+        ) { (options, value) in options.addIdentity(value) },
         .init(
             "o", value: .init("ssh_option", .setting), help: "set an option of ssh_config, Name=value; may be repeated",
             onward: .same

@@ -42,6 +42,8 @@ struct CopyOptions {
     /// `-o` settings in the order typed, `-i`, `-B` and `-J` among them.
     var settings: [Setting] = []
     var port: Int?
+    /// What is to be told before anything is done.
+    private(set) var warnings: [String] = []
     /// What the options that are this command's alone say.
     var long = LongOptions()
 
@@ -119,6 +121,15 @@ struct CopyOptions {
         sources = parsed.operands.dropLast().map { Location($0) }
         target = Location(last)
         if sources.count > 1 { targetMustBeDirectory = true }
+    }
+
+    /// A key file that is not there is left out, so that the usual ones are tried.
+    mutating func addIdentity(_ path: String) {
+        if let warning = ClientConfiguration.warning(ofIdentity: path) {
+            warnings.append(warning)
+        } else {
+            settings.append(.value(name: "IdentityFile", path))
+        }
     }
 
     /// The operand of `-G`: a location, or `[user@]host` as ssh takes it.

@@ -18,6 +18,10 @@ enum SCPMain {
         ProcessMemory.keepFreedBlocks()
         do throws(CopyOptions.Fault) {
             let options = try CopyOptions(arguments())
+            // A program that makes the connections is given the same options, and warns by itself.
+            if options.connectionProgram == nil {
+                for warning in options.warnings { StandardError.write(warning + "\n") }
+            }
             // The copy runs on a thread of its own, which may wait for the disk.
             let status = try? await DiskExecutor.run {
                 await CopyCommand(options).run()
@@ -26,15 +30,12 @@ enum SCPMain {
         } catch {
             switch error {
             case .usage: StandardError.write(CopyOptions.usage + "\n")
-            case .message(let text): CommandObserver.tell(text)
-            case .fatal(let text):
-                CommandObserver.tell(text)
-                exit(255)
+            case .message(let text), .fatal(let text): CommandObserver.tell(text)
             case .answer(let text):
                 print(text)
                 exit(fflush(nil) == 0 ? 0 : 1)
             }
-            exit(1)
+            exit(ExitStatus.after(error, byProtocol: .sftpIfThere).rawValue)
         }
     }
 

@@ -19,12 +19,23 @@ public enum ClientError: Error, Sendable {
     case hostKeyRejected(reason: String)
     /// The server let nobody in; `methods` are those it would have gone on with.
     case permissionDenied(user: String, host: String, methods: [String])
+    /// The server counts the keys that were offered, and allows no more.
+    case tooManyAttempts(user: String, host: String)
     /// An option's value makes no sense.
     case badOption(name: String, reason: String)
     /// A program on the way to the server could not be run.
     case program(String, reason: String)
     /// The server refused to run a command or subsystem.
     case requestRefused(String)
+}
+
+extension ClientError {
+    /// Whether no connection or no login came about, for which ssh ends with status 255.
+    ///
+    /// What is left is a server that let the user in and would not do what was asked of it.
+    public var isConnectionFailure: Bool {
+        if case .requestRefused = self { false } else { true }
+    }
 }
 
 extension ClientError: CustomStringConvertible {
@@ -40,6 +51,9 @@ extension ClientError: CustomStringConvertible {
         case .hostKeyRejected(let reason): "Host key verification failed: \(reason)"
         case .permissionDenied(let user, let host, let methods):
             "\(user)@\(host): Permission denied (\(methods.joined(separator: ",")))."
+        case .tooManyAttempts(let user, let host):
+            "\(user)@\(host): Too many authentication failures. Each key that is offered counts; with IdentitiesOnly=yes "
+                + "only those that -i or IdentityFile names are offered."
         case .badOption(let name, let reason): "\(name): \(reason)"
         case .program(let program, let reason): "\(program): \(reason)"
         case .requestRefused(let what): "the server refused \(what)"

@@ -75,6 +75,7 @@ public final class SSHClient: Sendable {
         _ options: ClientOptions, interface: any UserInterface, log: ClientLog, trail: [Dialer.Stop],
         session: [ChannelRequestKind]? = nil
     ) async throws -> SSHClient {
+        let interface = LeveledInterface(base: interface, threshold: options.logLevel)
         do {
             return try await connect(patient: options, interface: interface, log: log, trail: trail, session: session)
         } catch ClientError.lost(options.host, options.port, .connection(.noCommonAlgorithm(let reason)))
@@ -107,6 +108,7 @@ public final class SSHClient: Sendable {
         once options: ClientOptions, interface: any UserInterface, log: ClientLog, trail: [Dialer.Stop],
         session: [ChannelRequestKind]?
     ) async throws -> SSHClient {
+        var options = options
         var verifier = HostVerifier(options: options, interface: interface, log: log)
         let publicKeyAlgorithms = try PublicKeyOffers.algorithms(options)
         let configuration = try configuration(options, hostKeys: try await verifier.algorithms())
@@ -125,6 +127,7 @@ public final class SSHClient: Sendable {
             verifier.interface = patient
             var events = transport.events.makeAsyncIterator()
             let trust = try await handshake(&events, transport, verifier, address: address, log: log)
+            if case .changed = trust { options.withholdSecrets(interface) }
             updater = try verifier.updater(after: trust, address: address, gate: updates)
             guard let facts = try await SessionFacts(of: transport) else { throw TransportError.closedByPeer }
             server = facts.server
@@ -166,7 +169,12 @@ public final class SSHClient: Sendable {
     static let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
 
     private static func explain(_ error: TransportError, _ options: ClientOptions, _ limit: Int) -> ClientError {
-        if case .unresponsive = error { return .handshakeTimeout(host: options.host, seconds: limit) }
+        switch error {
+        case .unresponsive: return .handshakeTimeout(host: options.host, seconds: limit)
+        case .connection(.disconnected(_, let text)) where text.contains("Too many authentication failures"):
+            return .tooManyAttempts(user: options.user, host: options.host)
+        default: break
+        }
         return .lost(host: options.host, port: options.port, reason: error)
     }
 

@@ -45,7 +45,7 @@ public struct AuthorizedKeys: Sendable {
     public init(_ content: [UInt8]) {
         var (entries, faults): ([Entry], [Fault]) = ([], [])
         for (index, line) in content.split(separator: 0x0a, omittingEmptySubsequences: false).enumerated() {
-            let text = line.drop { isBlank($0) }
+            let text = ByteOrderMark.skipped(in: line).drop { isBlank($0) }
             guard let first = text.first, first != UInt8(ascii: "#") else { continue }
             do throws(AuthorizedKeyFault) {
                 entries.append(try Self.entry(text, line: index + 1))

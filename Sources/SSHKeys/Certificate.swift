@@ -81,7 +81,7 @@ public struct Certificate: Hashable, Sendable {
 
     /// Reads a line `type base64 [comment]`, the content of a `-cert.pub` file.
     public init(openSSHLine line: String) throws(KeyError) {
-        var rest = line.utf8[...]
+        var rest = ByteOrderMark.skipped(in: line.utf8)
         let type = String(decoding: nextWord(&rest), as: UTF8.self)
         guard Certificate.keyType(ofCertificate: type) != nil else { throw .unsupportedKeyType(type) }
         guard let bytes = Base64.decode(nextWord(&rest)) else {

@@ -91,7 +91,7 @@ extension KnownHosts {
 extension KnownHosts.Entry {
     /// Reads one line; nil for one that is empty or a comment.
     init?(file: String, line: Int, text: some StringProtocol) throws(KeyError) {
-        var rest = Substring(text).utf8[...]
+        var rest = ByteOrderMark.skipped(in: Substring(text).utf8)
         var hosts = nextWord(&rest)
         guard let first = hosts.first, first != UInt8(ascii: "#") else { return nil }
         marker = nil

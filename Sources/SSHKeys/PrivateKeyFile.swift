@@ -9,7 +9,8 @@ extension PrivateKey {
         if let file = DropbearKeyFile(bytes) {
             self = try file.privateKey()
         } else {
-            try self.init(text: String(decoding: bytes, as: UTF8.self), passphrase: passphrase)
+            let text = String(decoding: ByteOrderMark.skipped(in: bytes), as: UTF8.self)
+            try self.init(text: text, passphrase: passphrase)
         }
     }
 
@@ -80,7 +81,7 @@ extension PublicKey {
         if let file = DropbearKeyFile(bytes) {
             self = try file.privateKey().publicKey
         } else {
-            try self.init(privateKeyText: String(decoding: bytes, as: UTF8.self))
+            try self.init(privateKeyText: String(decoding: ByteOrderMark.skipped(in: bytes), as: UTF8.self))
         }
     }
 

@@ -15,7 +15,7 @@ extension PublicKey {
     ///
     /// - Throws: `KeyError` when a part is missing, or the type and the blob do not agree.
     public static func parse(openSSHLine line: String) throws(KeyError) -> (key: PublicKey, comment: String) {
-        var rest = line.utf8[...]
+        var rest = ByteOrderMark.skipped(in: line.utf8)
         let type = nextWord(&rest)
         let base64 = nextWord(&rest)
         guard !type.isEmpty, !base64.isEmpty else {

@@ -17,7 +17,7 @@ public enum RevokedKeys: Equatable, Sendable {
         }
         var keys: Set<PublicKey> = []
         for (index, line) in content.split(separator: 0x0a, omittingEmptySubsequences: false).enumerated() {
-            let text = String(decoding: line, as: UTF8.self)
+            let text = String(decoding: ByteOrderMark.skipped(in: line), as: UTF8.self)
             guard let first = text.utf8.first(where: { !isBlank($0) }), first != UInt8(ascii: "#") else { continue }
             do throws(KeyError) {
                 keys.insert(try Self.key(text))

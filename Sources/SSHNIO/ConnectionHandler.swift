@@ -295,12 +295,13 @@ final class ConnectionHandler: ChannelInboundHandler {
         let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
         keepalive = Keepalive(eventLoop: context.eventLoop, interval: interval, most: most) { verdict in
             switch verdict {
+            case .wait: break
             case .ask:
                 bound.value.attempt { () throws(ConnectionError) in
                     try bound.value.connection.globalRequest("keepalive@openssh.com", wantReply: true)
                 }
             case .giveUp:
-                bound.value.end(.unresponsive(seconds: interval * most))
+                bound.value.end(.unresponsive(seconds: interval * max(1, most)))
             }
         }
     }

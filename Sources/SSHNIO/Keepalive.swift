@@ -5,6 +5,7 @@ import NIOCore
 /// Runs on the connection's event loop.
 final class Keepalive {
     enum Verdict {
+        case wait
         case ask
         case giveUp
     }
@@ -38,6 +39,8 @@ final class Keepalive {
         if wasHeard {
             wasHeard = false
             unanswered = 0
+            // A silence of one interval is the end where no question is allowed.
+            if most == 0 { return .wait }
         }
         guard unanswered < most else { return .giveUp }
         unanswered += 1

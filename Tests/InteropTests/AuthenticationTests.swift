@@ -97,7 +97,7 @@ struct AuthenticationTests {
         if fault == "authority" { trusted = try await TestKeys.ofThisRun().clientKey(.rsa) }
         let peer = try await certificatePeer(trusted, more)
         let finished = try await copy(peer, key: certified.key)
-        #expect(finished.status == .exited(1), "\(finished)\n\(peer.log)")
+        #expect(finished.status == .exited(255), "\(finished)\n\(peer.log)")
         #expect(finished.errorText.contains("Permission denied (publickey)"), "\(finished)")
     }
 
@@ -131,7 +131,7 @@ struct AuthenticationTests {
         let finished = try await copy(peer, key: peer.keys.clientKey(.ed25519), ["-i", path])
         #expect(finished.succeeded && finished.errorText.contains("\(path): permissions 0644"), "\(finished)")
         let alone = try await copy(peer, key: path)
-        #expect(alone.status == .exited(1) && alone.errorText.contains("Permission denied"), "\(alone)")
+        #expect(alone.status == .exited(255) && alone.errorText.contains("Permission denied"), "\(alone)")
     }
 
     // MARK: Algorithms
@@ -145,11 +145,11 @@ struct AuthenticationTests {
         let chosen = try await copy(peer, key: key, ["-vvv", "-oPubkeyAcceptedAlgorithms=rsa-sha2-256"])
         #expect(chosen.succeeded && !chosen.errorText.contains("algorithm name: rsa-sha2-512"), "\(chosen)")
         let other = try await copy(peer, key: key, ["-oPubkeyAcceptedAlgorithms=ssh-ed25519"])
-        #expect(other.status == .exited(1), "\(other)")
+        #expect(other.status == .exited(255), "\(other)")
         let old = try await Peer.openSSH(
             hostKeys: [.ed25519], configuration: ["PubkeyAcceptedAlgorithms ssh-rsa"])
         let refused = try await copy(old, key: key)
-        #expect(refused.status == .exited(1), "\(refused)")
+        #expect(refused.status == .exited(255), "\(refused)")
         let named = try await copy(old, key: key, ["-oPubkeyAcceptedAlgorithms=ssh-rsa"])
         #expect(named.succeeded, "\(named)\n\(old.log)")
     }
@@ -187,7 +187,7 @@ struct AuthenticationTests {
             try await stubborn.wait(for: "Enter passphrase for key '\(key)': ")
             try stubborn.send("wrong\n")
         }
-        #expect(try await stubborn.finish() == .exited(1), "\(stubborn.transcript)")
+        #expect(try await stubborn.finish() == .exited(255), "\(stubborn.transcript)")
         #expect(stubborn.transcript.contains("Permission denied (publickey)"), "\(stubborn.transcript)")
     }
 
@@ -198,7 +198,7 @@ struct AuthenticationTests {
         try await run("ssh-keygen", ["-q", "-t", "rsa", "-m", "PEM", "-N", "open sesame", "-f", path]).success()
         let terminal = try Terminal(
             scpBinary(), settings(peer, key: path) + [peer.knownHosts, peer.remote("copy")])
-        #expect(try await terminal.finish() == .exited(1))
+        #expect(try await terminal.finish() == .exited(255))
         #expect(!terminal.transcript.contains("passphrase"), "\(terminal.transcript)")
     }
 
@@ -223,7 +223,7 @@ struct AuthenticationTests {
         for (require, display) in [("never", ":9"), ("prefer", nil), (nil, nil)] as [(String?, String?)] {
             let finished = try await run(
                 scpBinary(), arguments, environment: environment(require, display: display))
-            #expect(finished.status == .exited(1), "\(finished)")
+            #expect(finished.status == .exited(255), "\(finished)")
         }
         // At a terminal: only where it is preferred.
         for require in ["prefer", "force"] {
@@ -266,7 +266,7 @@ struct AuthenticationTests {
         let peer = try await Peer.asyncSSH(hostKeys: [.ed25519], steps: [.password("open sesame")])
         let terminal = try peer.scpOnTerminal(
             ["-oPreferredAuthentications=keyboard-interactive,publickey"], [peer.knownHosts, peer.remote("b")])
-        #expect(try await terminal.finish() == .exited(1))
+        #expect(try await terminal.finish() == .exited(255))
         #expect(!terminal.transcript.contains("password:"), "\(terminal.transcript)")
         #expect(terminal.transcript.contains("Permission denied (password)"), "\(terminal.transcript)")
     }
@@ -375,11 +375,11 @@ struct AuthenticationTests {
             try await terminal.wait(for: "Token: ")
             try terminal.send("0\n")
         }
-        #expect(try await terminal.finish() == .exited(1))
+        #expect(try await terminal.finish() == .exited(255))
         let impatient = try peer.scpOnTerminal([], [peer.knownHosts, peer.remote("b")])
         try await impatient.wait(for: "Token: ")
         try impatient.send("\u{4}")
-        #expect(try await impatient.finish() == .exited(1))
+        #expect(try await impatient.finish() == .exited(255))
         #expect(impatient.transcript.contains("Permission denied (keyboard-interactive)"), "\(impatient.transcript)")
     }
 }

@@ -3,9 +3,10 @@ import Testing
 
 /// Checks that a command failed with one line on standard error, which holds all the texts.
 func expectFailure(
-    _ finished: Finished, _ texts: String..., lines: Int = 1, sourceLocation: SourceLocation = #_sourceLocation
+    _ finished: Finished, _ texts: String..., lines: Int = 1, status: CInt = 255,
+    sourceLocation: SourceLocation = #_sourceLocation
 ) {
-    #expect(finished.status == .exited(1), "\(finished)", sourceLocation: sourceLocation)
+    #expect(finished.status == .exited(status), "\(finished)", sourceLocation: sourceLocation)
     let found = finished.errorText.utf8.split(separator: 10)
     #expect(found.count == lines, "\(finished)", sourceLocation: sourceLocation)
     for text in texts {
@@ -32,10 +33,10 @@ struct ConnectionFailureTests {
     func refusedTwice() async throws {
         let directory = try TemporaryDirectory()
         let port = try RefusingPort()
-        for (options, lines) in [([], 1), (["-O"], 2)] {
+        for (options, lines, status) in [([], 1, 255), (["-O"], 2, 1)] as [([String], Int, CInt)] {
             let finished = try await run(
                 scpBinary(), options + ["-P\(port.number)", "127.0.0.1:a", "127.0.0.1:b", directory.path])
-            expectFailure(finished, "Connection refused", lines: lines)
+            expectFailure(finished, "Connection refused", lines: lines, status: status)
         }
     }
 
@@ -83,8 +84,8 @@ struct ConnectionFailureTests {
     }
 
     @Test(
-        "A changed host key stops the copy whatever StrictHostKeyChecking says, and names the line",
-        arguments: ["yes", "no", "accept-new", "ask"])
+        "A changed host key stops the copy unless StrictHostKeyChecking is no, and names the line",
+        arguments: ["yes", "accept-new", "ask"])
     func changedHostKey(checking: String) async throws {
         let peer = try await Peer.openSSH(hostKeys: [.ed25519])
         let hosts = peer.directory.file("other_hosts")
@@ -94,7 +95,7 @@ struct ConnectionFailureTests {
         let finished = try await peer.scp(
             ["-oUserKnownHostsFile=\(hosts)", "-oStrictHostKeyChecking=\(checking)"],
             [peer.directory.file("known_hosts"), peer.remote("b")])
-        #expect(finished.status == .exited(1))
+        #expect(finished.status == .exited(255))
         #expect(finished.errorText.contains("CHANGED"), "\(finished)")
         #expect(finished.errorText.contains("\(hosts):3"), "\(finished)")
         #expect(finished.errorText.contains("ssh-keygen -f '\(hosts)' -R 'test-peer'"), "\(finished)")
@@ -102,6 +103,42 @@ struct ConnectionFailureTests {
         #expect(try readText(hosts) == before)
         #expect(!listDirectory(peer.directory.path).contains(Array("b".utf8)))
         #expect(!peer.log.contains("Accepted"))
+    }
+
+    @Test(
+        "With StrictHostKeyChecking no a changed key is warned of, and a server behind it gets no more than a signature"
+    )
+    func changedHostKeyAccepted() async throws {
+        let peer = try await Peer.openSSH(hostKeys: [.ed25519])
+        let hosts = peer.directory.file("other_hosts")
+        try writeFile(hosts, text: "test-peer \(try readText(peer.keys.strangerKey + ".pub"))")
+        let before = try readText(hosts)
+        let options = ["-oUserKnownHostsFile=\(hosts)", "-oStrictHostKeyChecking=no"]
+        let operands = [peer.directory.file("known_hosts"), peer.remote("b")]
+        let finished = try await peer.scp(options, operands)
+        #expect(finished.succeeded, "\(finished)")
+        #expect(finished.errorText.contains("WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!"), "\(finished)")
+        #expect(finished.errorText.contains("Password authentication is disabled"), "\(finished)")
+        #expect(try readText(hosts) == before)
+        let agent = try await peer.scp(["-A", "-oPubkeyAuthentication=no"] + options, operands)
+        #expect(agent.status == .exited(255) && agent.errorText.contains("Permission denied"), "\(agent)")
+        #expect(agent.errorText.contains("Agent forwarding is disabled"), "\(agent)")
+    }
+
+    @Test("-O never ends with 255, as with OpenSSH: the other end is silent, and that is all there is to know")
+    func statusOfSCP() async throws {
+        let port = try RefusingPort(.ipv4)
+        let finished = try await run(scpBinary(), ["-O", "-P\(port.number)", "/etc/hostname", "127.0.0.1:x"])
+        #expect(finished.status == .exited(1) && finished.errorText.contains("Connection refused"), "\(finished)")
+    }
+
+    @Test("What cannot be copied is status 1 where there is a connection, and so is a local mistake")
+    func statusOfCopies() async throws {
+        let peer = try await Peer.openSSH(hostKeys: [.ed25519])
+        let missing = try await peer.scp([peer.remote("missing"), peer.directory.file("x")])
+        #expect(missing.status == .exited(1), "\(missing)")
+        let local = try await run(scpBinary(), [peer.directory.file("missing"), peer.directory.file("x")])
+        #expect(local.status == .exited(1), "\(local)")
     }
 
     @Test("A revoked host key stops the copy, and names the line")
@@ -156,7 +193,7 @@ struct ConnectionFailureTests {
     func refusedCommand() async throws {
         let peer = try await Peer.openSSH(hostKeys: [.ed25519], configuration: ["MaxSessions 0"])
         let finished = try await peer.scp([peer.directory.file("known_hosts"), peer.remote("b")])
-        expectFailure(finished, "open")
+        expectFailure(finished, "open", status: 1)
     }
 
     @Test(

@@ -1,6 +1,7 @@
 import CommandOptions
 import SSHClient
 import SSHConfig
+import SSHNIO
 import Testing
 
 @testable import SCPCommand
@@ -155,7 +156,7 @@ struct CopyOptionsTests {
         #expect(try client("-6").addressFamily == .inet6)
         #expect(try client("-B").batchMode)
         #expect(try client("-P", "2222").port == 2222)
-        #expect(try client("-i", "/k", "-i/l").identityFiles == ["/k", "/l"])
+        #expect(try client("-i", "/etc/hosts", "-i/etc/passwd").identityFiles == ["/etc/hosts", "/etc/passwd"])
         #expect(try client("-c", "aes128-ctr").ciphers == "aes128-ctr")
         #expect(try client("-o", "User = bob").user == "bob")
     }
@@ -263,5 +264,46 @@ struct RemoteCommandTests {
     @Test("A path is bytes")
     func pathBytes() throws {
         #expect(RemoteCommand.source([0xff], try CopyOptions.empty) == Array("scp -f ".utf8) + [0xff])
+    }
+}
+
+@Suite("How the command ends")
+struct ExitStatusTests {
+    @Test("What concerns the connection is 255, anything else 1; with -O all is 1")
+    func statuses() {
+        let connection: [any Error] = [
+            CopyOptions.Fault.fatal("x"), ConfigurationError.name(reason: "x"),
+            ClientError.permissionDenied(user: "u", host: "h", methods: []),
+            ClientError.badOption(name: "x", reason: "y"), ClientError.hostKeyRejected(reason: "x"),
+        ]
+        let copy: [any Error] = [
+            CopyOptions.Fault.usage, CopyOptions.Fault.message("x"), ClientError.requestRefused("x"),
+            TransportError.closedByPeer,
+        ]
+        for error in connection {
+            #expect(ExitStatus.after(error, byProtocol: .sftpIfThere) == .noConnection, "\(error)")
+            #expect(ExitStatus.after(error, byProtocol: .scp) == .incomplete, "\(error)")
+        }
+        for error in copy { #expect(ExitStatus.after(error, byProtocol: .sftp) == .incomplete, "\(error)") }
+    }
+
+    @Test("-2 says nothing; -1, a bad port and a bad -X concern the connection")
+    func options() throws {
+        #expect(throws: Never.self) { try CopyOptions(bytes(["-2", "-o", "", "a", "b"])) }
+        for words in [["-1"], ["-P0"], ["-Px"], ["-Xfoo=1"], ["-Xbuffer=0"]] {
+            #expect {
+                try CopyOptions(bytes(words + ["a", "b"]))
+            } throws: {
+                if case CopyOptions.Fault.fatal = $0 { true } else { false }
+            }
+        }
+    }
+
+    @Test("A key file that is not there is warned of, and the usual ones are tried")
+    func missingIdentity() throws {
+        let options = try CopyOptions(bytes(["-i", "/none/key", "a", "h:"]))
+        #expect(options.warnings == ["Warning: Identity file /none/key not accessible: No such file or directory."])
+        guard case .remote(let remote) = options.target else { return }
+        #expect(try options.client(for: remote).identityFiles == nil)
     }
 }

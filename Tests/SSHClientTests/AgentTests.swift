@@ -90,6 +90,44 @@ struct AgentTests {
         }
     }
 
+    @Test("An agent that never answers has as long as ConnectTimeout says; then the files' keys are offered")
+    func silent() async throws {
+        let keys = try await TestKeys.ofThisRun()
+        let agent = try await FakeAgent([])
+        var options = ClientOptions(host: "h", account: LocalAccount(name: "me", home: "/none"))
+        options.agentSocket = agent.path
+        options.connectTimeout = 1
+        options.identityFiles = [keys.clientKey(.ed25519)]
+        let told = Collected()
+        let list = IdentityList(
+            options: options, interface: SilentInterface { told.add($0) }, log: ClientLog(verbosity: 0) { _ in })
+        #expect(await list.load().map(\.name) == [keys.clientKey(.ed25519)])
+        #expect(told.all == ["the agent at \(agent.path) has not answered for 1 s; its keys are not used"])
+    }
+
+    @Test("Keys that were named come before those of an agent that were not, and before all that nobody named")
+    func order() async throws {
+        let keys = try await TestKeys.ofThisRun()
+        let held = try [PrivateKey.generate(.ed25519), .generate(.ecdsaP256)]
+        let agent = try await FakeAgent(framed(identities(held.map { ($0.publicKey.blob, "held") })))
+        var options = ClientOptions(host: "h", account: LocalAccount(name: "me", home: "/none"))
+        options.agentSocket = agent.path
+        options.identityFiles = [keys.clientKey(.ed25519)]
+        func names() async -> [String] {
+            let log = ClientLog(verbosity: 0) { _ in }
+            return await IdentityList(options: options, interface: SilentInterface(), log: log).load().map(\.name)
+        }
+        #expect(await names() == [keys.clientKey(.ed25519), "held", "held"])
+        options.identitiesOnly = true
+        #expect(await names() == [keys.clientKey(.ed25519)])
+        let directory = try TemporaryDirectory()
+        try directory.makeDirectory(".ssh")
+        try writeFile(directory.file(".ssh/id_ed25519"), readFile(keys.clientKey(.ed25519)), mode: 0o600)
+        options = ClientOptions(host: "h", account: LocalAccount(name: "me", home: directory.path))
+        options.agentSocket = agent.path
+        #expect(await names() == ["held", "held", directory.file(".ssh/id_ed25519")])
+    }
+
     @Test("Of an agent's keys those of unknown types and broken ones are left out")
     func someUnknown() async throws {
         let key = try PrivateKey.generate(.ecdsaP256)

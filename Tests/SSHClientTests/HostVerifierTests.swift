@@ -173,8 +173,8 @@ struct HostVerifierTests {
     }
 
     @Test(
-        "A changed key is refused whatever is set, and nothing is written",
-        arguments: [HostKeyChecking.yes, .no, .acceptNew, .ask])
+        "A changed key is refused unless the user says no, and nothing is written",
+        arguments: [HostKeyChecking.yes, .acceptNew, .ask])
     func changed(checking: HostKeyChecking) async throws {
         let lines = try "# one\n# two\n" + line("example.org", other)
         let person = Person("yes")
@@ -182,6 +182,39 @@ struct HostVerifierTests {
         #expect(person.words.contains("\(hosts):3"))
         #expect(person.words.contains(key.fingerprint()))
         #expect(try readText(hosts) == lines)
+    }
+
+    @Test("A changed key is warned of where StrictHostKeyChecking is no, and trusted in nothing; nothing is written")
+    func changedAndAccepted() async throws {
+        let lines = try line("example.org", other)
+        let person = Person()
+        let trust = try await verifier(lines, .no, person: person).verify(key, address: "192.0.2.1")
+        #expect(trust == .changed && person.words.contains("REMOTE HOST IDENTIFICATION HAS CHANGED"))
+        #expect(try readText(hosts) == lines)
+        var options = ClientOptions(host: "h")
+        options.forwardAgent = .yes
+        options.withholdSecrets(person)
+        #expect(!options.passwordAuthentication && !options.keyboardInteractiveAuthentication)
+        #expect(options.forwardAgent == .no && options.publicKeyAuthentication)
+    }
+
+    @Test(
+        "What LogLevel silences is silent: information below info, warnings of danger below error",
+        arguments: [
+            (LogLevel.quiet, false, false), (.fatal, false, false), (.error, false, true), (.info, true, true),
+            (.debug3, true, true),
+        ])
+    func levels(level: LogLevel, showsInformation: Bool, showsErrors: Bool) async throws {
+        let person = Person()
+        let interface = LeveledInterface(base: person, threshold: level)
+        var verifier = try verifier(nil, .no, person: person)
+        verifier.interface = interface
+        try await verifier.verify(key, address: "192.0.2.1")
+        #expect(person.words.contains("Permanently added") == showsInformation)
+        var changed = try self.verifier(line("example.org", other), .no, person: person)
+        changed.interface = interface
+        try await changed.verify(key, address: "192.0.2.1")
+        #expect(person.words.contains("HAS CHANGED") == showsErrors)
     }
 
     @Test("Another type of key for a known host is a change too")

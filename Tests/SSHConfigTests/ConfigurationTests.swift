@@ -234,6 +234,48 @@ struct ConfigurationTests {
         }
         #expect(throws: Never.self) { try here.options("", for: "fe80::1%eth0", user: "DOMAIN\\me x@y") }
     }
+
+    @Test(
+        "A user that a setting of the command line names is checked like one before the host",
+        arguments: ["a;b", "a|/x", "`x`", "$(x)", "-x", "a&b", "a'b", "a\nb"])
+    func userOfSetting(user: String) throws {
+        for spelling in ["User", "user"] {
+            #expect(throws: ConfigurationError.name(reason: "remote username contains invalid characters")) {
+                try here.options("", settings: ["\(spelling)=\"\(user)\""])
+            }
+        }
+        #expect(try here.options("", settings: ["User=DOMAIN\\me"]).user == "DOMAIN\\me")
+    }
+
+    @Test(
+        "No name reaches a shell with what means more to it, wherever it comes from",
+        arguments: [
+            "User a;b\nProxyCommand nc %r", "HostName a;b\nProxyCommand nc %h 22",
+            "HostKeyAlias `a`\nProxyCommand x %k",
+            "User a(b\nMatch exec \"x %r\"", "HostName $(x)\nMatch exec \"test %h\"",
+        ])
+    func shell(file: String) {
+        #expect(throws: ConfigurationError.self) { try here.options(file) }
+        #expect(here.commands.all.isEmpty)
+    }
+
+    @Test("A name of the configuration's that no shell gets to see is as it is written")
+    func noShell() throws {
+        #expect(try here.options("User a;b\nProxyCommand nc %h").user == "a;b")
+        #expect(try here.options("User \"x y\"\nProxyCommand nc %r").proxyCommand == "nc x y")
+    }
+
+    @Test("A setting without a name sets nothing", arguments: ["", "  ", "# Port 1", "\t"])
+    func nothing(setting: String) throws { #expect(try here.options("", settings: [setting, "Port=2"]).port == 2) }
+
+    @Test("A byte order mark and ends of lines from Windows are passed over, in included files too")
+    func byteOrderMark() throws {
+        var here = here
+        here.files["/home/me/.ssh/more"] = "\u{feff}Port 5\r\nUser you\r\n"
+        let options = try here.options("\u{feff}Host h\r\n  Compression yes\r\n\r\n  Include more\r\n")
+        #expect(options.compression && options.port == 5 && options.user == "you")
+        #expect(try here.options("\u{feff}\u{feff}Port 5\r\n", settings: ["IgnoreUnknown=*"]).port == 22)
+    }
 }
 
 @Suite("Values of a configuration")

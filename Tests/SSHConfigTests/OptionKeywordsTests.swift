@@ -115,7 +115,7 @@ struct OptionKeywordsTests {
             "ConnectTimeout=4294967296w",
             "RekeyLimit=1", "RekeyLimit=1T", "RekeyLimit=-1", "RekeyLimit=99999999999G", "RekeyLimit=G",
             "StrictHostKeyChecking=sometimes", "LogLevel=LOUD", "NumberOfPasswordPrompts=-1",
-            "ServerAliveCountMax=0", "ConnectionAttempts=0", "IdentitiesOnly=2",
+            "ServerAliveCountMax=-1", "ConnectionAttempts=0", "IdentitiesOnly=2",
         ])
     func faults(text: String) {
         let name = String(text.prefix { $0 != "=" })

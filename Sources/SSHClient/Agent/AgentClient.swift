@@ -21,6 +21,8 @@ package final class AgentClient: Sendable {
     package enum Fault: Error, CustomStringConvertible {
         case unreachable(String)
         case gone
+        /// It has not answered in time what needs nobody's consent.
+        case silent(seconds: Int)
         case answerTooLong(Int)
         case refused
         /// The signature is of another kind than was asked for, as an old agent's of RSA keys.
@@ -30,6 +32,7 @@ package final class AgentClient: Sendable {
         package var description: String {
             switch self {
             case .unreachable(let reason): reason
+            case .silent(let seconds): "the agent has not answered for \(seconds) s"
             case .gone: "the agent closed the connection"
             case .answerTooLong(let size): "the agent answers with \(size) bytes"
             case .refused: "the agent refused"
@@ -43,13 +46,16 @@ package final class AgentClient: Sendable {
     private static let longestAnswer = 256 * 1024
 
     private let descriptor: CInt
+    /// Seconds for what needs nobody's consent.
+    private let limit: Int
     /// Held for a request and its answer.
     private let turn = Mutex(())
 
     /// Connects to the agent at a path.
     ///
+    /// - Parameter limit: seconds it has to answer what needs nobody's consent; a signature may have to wait for a person.
     /// - Throws: ``Fault/unreachable(_:)``.
-    package init(path: String) throws(Fault) {
+    package init(path: String, limit: Int = 60) throws(Fault) {
         #if canImport(Glibc)
             let type = CInt(SOCK_STREAM.rawValue)
         #else
@@ -65,6 +71,8 @@ package final class AgentClient: Sendable {
         let descriptor = socket(AF_UNIX, type, 0)
         guard descriptor >= 0 else { throw .unreachable(SystemError.text(errno)) }
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+        // It counts for the connection too: an agent that is stopped lets some wait in its queue, and the rest outside.
+        Self.limit(SO_SNDTIMEO, on: descriptor, seconds: limit)
         let status = withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
@@ -76,6 +84,13 @@ package final class AgentClient: Sendable {
             throw .unreachable("\(path): \(SystemError.text(number))")
         }
         self.descriptor = descriptor
+        self.limit = limit
+    }
+
+    /// Bounds what waits on a socket; 0 for no bound.
+    private static func limit(_ direction: CInt, on descriptor: CInt, seconds: Int) {
+        var time = timeval(tv_sec: seconds, tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, direction, &time, socklen_t(MemoryLayout<timeval>.size))
     }
 
     deinit { close(descriptor) }
@@ -84,7 +99,7 @@ package final class AgentClient: Sendable {
     ///
     /// - Throws: ``Fault``.
     package func identities() async throws -> [AgentIdentity] {
-        guard case .identities(let list) = try await ask(.identities) else { throw Fault.refused }
+        guard case .identities(let list) = try await ask(.identities, isLimited: true) else { throw Fault.refused }
         return list
     }
 
@@ -109,7 +124,11 @@ package final class AgentClient: Sendable {
     /// - Returns: whether the agent took note; not every agent knows of it.
     /// - Throws: ``Fault`` other than `.refused`.
     package func bind(_ binding: AgentBinding, isForwarding: Bool = false) async throws -> Bool {
-        if case .success = try await ask(binding.request(isForwarding: isForwarding)) { true } else { false }
+        if case .success = try await ask(binding.request(isForwarding: isForwarding), isLimited: true) {
+            true
+        } else {
+            false
+        }
     }
 
     /// Gives the agent a key to keep.
@@ -121,19 +140,25 @@ package final class AgentClient: Sendable {
         }
     }
 
-    private func ask(_ request: AgentRequest) async throws -> AgentAnswer {
+    private func ask(_ request: AgentRequest, isLimited: Bool = false) async throws -> AgentAnswer {
         let message = try request.encoded()
         return try await NIOThreadPool.singleton.runIfActive { [self] in
-            try turn.withLock { _ in try exchange(message) }
+            try turn.withLock { _ in
+                Self.limit(SO_RCVTIMEO, on: descriptor, seconds: isLimited ? limit : 0)
+                return try exchange(message)
+            }
         }
     }
+
+    /// Why a call on the socket did not do what it should.
+    private var fault: Fault { errno == EAGAIN || errno == EWOULDBLOCK ? .silent(seconds: limit) : .gone }
 
     private func exchange(_ request: ByteBuffer) throws(Fault) -> AgentAnswer {
         var rest = request
         while rest.readableBytes > 0 {
             let count = rest.withUnsafeReadableBytes { send(descriptor, $0.baseAddress, $0.count, Self.sendFlags) }
             if count < 0 && errno == EINTR { continue }
-            guard count > 0 else { throw .gone }
+            guard count > 0 else { throw count < 0 ? fault : .gone }
             rest.moveReaderIndex(forwardBy: count)
         }
         var head = try receive(4)
@@ -151,7 +176,7 @@ package final class AgentClient: Sendable {
                 recv(descriptor, $0.baseAddress?.advanced(by: received), count - received, 0)
             }
             if more < 0 && errno == EINTR { continue }
-            guard more > 0 else { throw .gone }
+            guard more > 0 else { throw more < 0 ? fault : .gone }
             received += more
         }
         return ByteBuffer(bytes: bytes)

@@ -11,14 +11,18 @@ import SSHNIO
     import Darwin
 #endif
 
-/// Gathers the keys to offer, in OpenSSH's order: certificates that were named, the agent's keys that are also named in
-/// files, the agent's others, then the files' own.
+/// Gathers the keys to offer: certificates that were named, the agent's keys that are also in files, then those of files
+/// that somebody has named, so that the keys of a full agent do not use up the server's attempts; then the agent's
+/// others and, as with OpenSSH last, the files that nobody named.
 struct IdentityList {
     let options: ClientOptions
     let interface: any UserInterface
     let log: ClientLog
     /// What the agent is told about the connection its signatures are for.
     var binding: AgentBinding?
+
+    /// Seconds an agent has to answer where `ConnectTimeout` says nothing.
+    private static let agentLimit = 60
 
     func load() async -> [Identity] {
         let held = await agentIdentities().filter { !isTooShort($0) }
@@ -39,8 +43,8 @@ struct IdentityList {
             identities += files.filter { $0.publicKey == one.publicKey && ($0.certificate != nil || $0.signsUnasked) }
             identities.append(one)
         }
-        if !options.identitiesOnly { identities += held.filter { !isNamed($0) } }
-        identities += files
+        let others = options.identitiesOnly ? [] : held.filter { !isNamed($0) }
+        identities += options.identityFiles == nil ? others + files : files + others
         // A key counts where it comes first.
         var seen: Set<ByteBuffer> = []
         return identities.filter { identity in
@@ -70,7 +74,8 @@ struct IdentityList {
             }
             if let mode = tooOpen(content) {
                 interface.tell(
-                    "\(path): permissions \(mode) are too open: others may read this private key. It is not used.")
+                    "\(path): permissions \(mode) are too open: others may read this private key. It is not used.",
+                    at: .error)
                 return []
             }
             return withCertificate(try identity(path, content.bytes))
@@ -84,7 +89,7 @@ struct IdentityList {
                 log.note(1, "identity file \(path) is not there")
             }
         } catch {
-            interface.tell("identity file \(path): \(error)")
+            interface.tell("identity file \(path): \(error)", at: .error)
         }
         return []
     }
@@ -151,7 +156,7 @@ struct IdentityList {
         } catch let failure as TextFile.Failure {
             interface.tell("certificate file \(path): \(SystemError.text(failure.number))")
         } catch {
-            interface.tell("certificate file \(path): \(error)")
+            interface.tell("certificate file \(path): \(error)", at: .error)
         }
         return nil
     }
@@ -168,7 +173,8 @@ struct IdentityList {
     private func agentIdentities() async -> [Identity] {
         guard let path = options.agentSocket else { return [] }
         do {
-            let agent = try AgentClient(path: path)
+            let limit = options.connectTimeout ?? Self.agentLimit
+            let agent = try AgentClient(path: path, limit: limit)
             if let binding {
                 let isBound = try await agent.bind(binding)
                 log.note(1, isBound ? "bound agent to hostkey" : "the agent knows of no binding to host keys")
@@ -176,6 +182,9 @@ struct IdentityList {
             let held = try await agent.identities()
             log.note(1, "agent returned \(held.count) keys")
             return held.compactMap { identity($0, agent) }
+        } catch AgentClient.Fault.silent(let seconds) {
+            interface.tell("the agent at \(path) has not answered for \(seconds) s; its keys are not used", at: .error)
+            return []
         } catch {
             log.note(1, "agent: \(error)")
             return []

@@ -23,7 +23,7 @@ struct PasswordPrompts {
         guard options.passwordAuthentication, !options.batchMode, count < options.numberOfPasswordPrompts else {
             return nil
         }
-        if count > 0 { interface.tell("Permission denied, please try again.") }
+        if count > 0 { interface.tell("Permission denied, please try again.", at: .error) }
         count += 1
         guard var password = await interface.askSecret("\(Self.account(options))'s password: ") else {
             giveUp()

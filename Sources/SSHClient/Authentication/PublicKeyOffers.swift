@@ -80,7 +80,9 @@ struct PublicKeyOffers {
         session = facts
         if all == nil {
             let binding = AgentBinding(sessionID: facts.sessionID, proof: facts.proof)
-            rest = await IdentityList(options: options, interface: interface, log: log, binding: binding).load()
+            let list = IdentityList(options: options, interface: interface, log: log, binding: binding)
+            // The wait for an agent has a limit of its own.
+            rest = await patience.wait { await list.load() }
             all = rest
         }
         if let again = reconsideredOffer() { rest.insert(again, at: 0) }
@@ -125,7 +127,7 @@ struct PublicKeyOffers {
             if case .key(let key) = identity.signer, !identity.isInAgent { fileKey = (key, identity.name) }
             return request(algorithm, blob, signature: signature)
         } catch {
-            interface.tell("sign_and_send_pubkey: signing failed for \(identity.name): \(error)")
+            interface.tell("sign_and_send_pubkey: signing failed for \(identity.name): \(error)", at: .error)
             return nil
         }
     }
@@ -196,7 +198,7 @@ struct PublicKeyOffers {
             } catch .wrongPassphrase {
                 log.note(2, "bad passphrase given, try again...")
             } catch {
-                interface.tell("Load key \"\(identity.name)\": \(error)")
+                interface.tell("Load key \"\(identity.name)\": \(error)", at: .error)
                 return nil
             }
         }

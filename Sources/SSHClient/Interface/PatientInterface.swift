@@ -1,3 +1,5 @@
+import SSHConfig
+
 /// Asks as another interface does, with patience.
 struct PatientInterface: UserInterface {
     let base: any UserInterface
@@ -10,4 +12,6 @@ struct PatientInterface: UserInterface {
     func confirm(_ question: String) async -> Bool { await patience.wait { await base.confirm(question) } }
 
     func tell(_ text: String) { base.tell(text) }
+
+    func tell(_ text: String, at level: LogLevel) { base.tell(text, at: level) }
 }

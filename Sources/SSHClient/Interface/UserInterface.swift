@@ -1,3 +1,5 @@
+import SSHConfig
+
 /// Whoever can be asked and told something while a connection is made.
 public protocol UserInterface: Sendable {
     /// Asks a question whose answer may be seen.
@@ -15,9 +17,16 @@ public protocol UserInterface: Sendable {
 
     /// Shows a message.
     func tell(_ text: String)
+
+    /// Shows a message of a level, for whoever treats levels differently; others show each alike with ``tell(_:)``.
+    ///
+    /// Only what `LogLevel` lets through comes here.
+    func tell(_ text: String, at level: LogLevel)
 }
 
 extension UserInterface {
+    public func tell(_ text: String, at level: LogLevel) { tell(text) }
+
     public func confirm(_ question: String) async -> Bool {
         guard let answer = await ask(question + " (yes/no) ") else { return false }
         return answer.lowercased() == "yes"

@@ -15,6 +15,8 @@ enum HostTrust: Sendable {
     case direct
     /// By a certificate, the system's files, a program, or because nobody asks.
     case indirect
+    /// Not at all: its key is not the one that is known, and the user has said to go on (`StrictHostKeyChecking no`).
+    case changed
 }
 
 extension AlgorithmKind {

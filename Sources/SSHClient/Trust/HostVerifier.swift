@@ -147,7 +147,11 @@ struct HostVerifier {
             throw .hostKeyRejected(
                 reason: "the \(key.type.shortName) key of \(options.host) is revoked by \(entry.file):\(entry.line)")
         case .changed(let entries):
-            throw changed(key, entries, onAddress)
+            warnOfChange(of: key, entries, onAddress)
+            guard options.strictHostKeyChecking == .no else {
+                throw .hostKeyRejected(reason: "the host key of \(options.host) has changed")
+            }
+            return .changed
         case .unknown(let sameKey):
             let isConfirmed = try await decide(key, address: address, sameKey: sameKey)
             if let onAddress { try await checkDifference(onAddress, key, matching: nil) }
@@ -238,7 +242,7 @@ struct HostVerifier {
                 log.note(1, "Host '\(name)' is known and matches the \(certificate.typeName) host certificate.")
                 return true
             } catch {
-                interface.tell("Host certificate of \(options.host) refused: \(error)")
+                interface.tell("Host certificate of \(options.host) refused: \(error)", at: .error)
             }
         case .changed, .unknown:
             break
@@ -253,14 +257,16 @@ struct HostVerifier {
 
     private func picture(_ key: PublicKey) -> String { key.randomArt(options.fingerprintHash) }
 
-    private func changed(
-        _ key: PublicKey, _ entries: [KnownHosts.Entry], _ onAddress: AddressCheck?
-    ) -> ClientError {
+    private func warnOfChange(of key: PublicKey, _ entries: [KnownHosts.Entry], _ onAddress: AddressCheck?) {
         // Another kind of key for a known host is as suspect as another key of the same kind.
         let entry = entries.first { $0.key.type == key.type } ?? entries.first
         let place = entry.map { "\($0.file):\($0.line)" } ?? ""
+        let frame = String(repeating: "@", count: 60)
         var text = """
-            WARNING: THE HOST KEY OF \(options.host) HAS CHANGED.
+            \(frame)
+            @    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!      @
+            \(frame)
+            THE HOST KEY OF \(options.host) HAS CHANGED.
             Either somebody is between you and the server, or the server was set up anew.
             It now shows the \(key.type.shortName) key \(fingerprint(key));
             known is another one, written in \(place).
@@ -283,8 +289,7 @@ struct HostVerifier {
                   ssh-keygen -f '\(file)' -R '\(shown)'
                 """
         }
-        interface.tell(text)
-        return .hostKeyRejected(reason: "the host key of \(options.host) has changed")
+        interface.tell(text, at: .error)
     }
 
     /// Whether an unknown key is taken.
@@ -382,7 +387,7 @@ struct HostVerifier {
             text += "\nAre you sure you want to continue connecting (yes/no)? "
             guard await confirm(text, fingerprint: nil) else { throw refusal }
         case .yes, .acceptNew, .ask:
-            interface.tell(text)
+            interface.tell(text, at: .error)
             throw refusal
         }
     }

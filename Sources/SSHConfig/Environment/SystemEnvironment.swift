@@ -42,8 +42,7 @@ package struct SystemEnvironment: ConfigurationEnvironment {
             if error.number == EISDIR { return [] }
             throw error.isMissing ? .missing : .other(reason: SystemError.text(error.number))
         }
-        let isForeign = content.owner != 0 && content.owner != getuid()
-        if isChecked, isForeign || content.mode & 0o022 != 0 { throw .permissions }
+        guard !isChecked || FileTrust.isTrusted(content, user: getuid()) else { throw .permissions }
         return content.bytes
     }
 

@@ -1,3 +1,5 @@
+import SSHKeys
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
@@ -13,7 +15,8 @@ package enum TextFile {
         package let bytes: [UInt8]
         package let mode: UInt32
         package let owner: UInt32
-        package var text: String { String(decoding: bytes, as: UTF8.self) }
+        package let group: UInt32
+        package var text: String { String(decoding: ByteOrderMark.skipped(in: bytes), as: UTF8.self) }
     }
 
     /// The most such a file may hold, in bytes.
@@ -42,7 +45,13 @@ package enum TextFile {
             if count == 0 { break }
             bytes += block[..<count]
         }
-        return Content(bytes: bytes, mode: UInt32(status.st_mode), owner: status.st_uid)
+        return Content(bytes: bytes, mode: UInt32(status.st_mode), owner: status.st_uid, group: status.st_gid)
+    }
+
+    /// Why nothing can be found out about a path, as the system's error number; nil where something is there.
+    static func obstacle(to path: String) -> CInt? {
+        var status = stat()
+        return stat(path, &status) == 0 ? nil : errno
     }
 
     /// Adds a line to a file in one write, making the file and its directory where there is none.

@@ -148,7 +148,7 @@ enum OptionKeywords {
         "sendenv": Keyword(words: 1...1024, accumulates: true) { (options, words) throws(OptionFault) in
             try setSentVariables(&options, words)
         },
-        "serveralivecountmax": .number(\.serverAliveCountMax, 1...),
+        "serveralivecountmax": .number(\.serverAliveCountMax, 0...),
         "serveraliveinterval": Keyword { (options, value) throws(OptionFault) in
             options.serverAliveInterval = value == "none" ? 0 : try Keyword.seconds(value)
         },

@@ -58,6 +58,8 @@ struct Expansion: Sendable {
     var tilde = false
     /// Whether `$NAME` alone stands for a variable, one without a value for `none`.
     var wholeVariable = false
+    /// Whether a shell reads the result: no name in it may hold what means more to a shell.
+    var isForShell = false
 
     static let none = Expansion()
     /// File names.
@@ -66,9 +68,11 @@ struct Expansion: Sendable {
     /// Other text with tokens and variables.
     static let text = Expansion(tokens: allTokens, variables: true)
     static let tilde = Expansion(tilde: true)
-    /// A command that this program runs with `exec`.
-    static let proxyCommand = Expansion(tokens: "hknpr")
-    static let matchExec = Expansion(tokens: allTokens)
+    /// A command that the user's shell runs.
+    static let proxyCommand = Expansion(tokens: "hknpr", isForShell: true)
+    static let matchExec = Expansion(tokens: allTokens, isForShell: true)
+    /// The name of a server on the way.
+    static let jumpHost = Expansion(tokens: "hknpr")
     static let hostName = Expansion(tokens: "h")
     static let user = Expansion(tokens: "dhijkLlnpu", variables: true)
 
@@ -138,9 +142,22 @@ struct Expansion: Sendable {
         guard let letter = rest.first else { throw Fault(reason: "\"%\" ends it without a token") }
         rest = rest.dropFirst()
         if letter == UInt8(ascii: "%") { return "%" }
+        let name = String(decoding: [letter], as: UTF8.self)
         guard tokens.utf8.contains(letter), let value = token(letter) else {
-            throw Fault(reason: "unknown token %\(String(decoding: [letter], as: UTF8.self))")
+            throw Fault(reason: "unknown token %\(name)")
+        }
+        guard !isForShell || Self.isSafe(value, for: letter) else {
+            throw Fault(reason: "%\(name) contains characters that a shell may take for more")
         }
         return value
+    }
+
+    /// Whether a shell takes the value of a token for a name and no more. What tells of this machine is the user's own.
+    private static func isSafe(_ value: String, for token: UInt8) -> Bool {
+        switch token {
+        case UInt8(ascii: "h"), UInt8(ascii: "k"), UInt8(ascii: "n"), UInt8(ascii: "j"): HostAddress.isValidHost(value)
+        case UInt8(ascii: "r"): HostAddress.isValidUser(value)
+        default: true
+        }
     }
 }

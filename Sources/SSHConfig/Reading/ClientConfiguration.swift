@@ -1,4 +1,5 @@
 import SSHKeys
+import SSHNIO
 
 /// The settings of a command line and of configuration files, from which the options for any host follow.
 ///
@@ -57,13 +58,11 @@ public struct ClientConfiguration: Sendable {
     // MARK: The command line's settings
 
     /// Takes a setting as `-o` does: `Name=value`, `Name = value` or `Name value`. Of a name that is set before, the
-    /// first value counts.
+    /// first value counts. What has no name, as an empty text or a comment, sets nothing.
     ///
     /// - Throws: `ConfigurationError.option` for a name that does not exist or a value that makes no sense.
     public mutating func set(_ text: String) throws(ConfigurationError) {
-        guard let line = ConfigurationLine(commandLine: text) else {
-            throw .option(name: text, reason: "Bad configuration option")
-        }
+        guard let line = ConfigurationLine(commandLine: text) else { return }
         try set(line)
     }
 
@@ -75,6 +74,17 @@ public struct ClientConfiguration: Sendable {
         _ name: String, to value: String, isLiteral: Bool = false
     ) throws(ConfigurationError) {
         try set(ConfigurationLine(keyword: name, value: value), isLiteral: isLiteral)
+    }
+
+    /// What ssh warns of when `-i` names a file that is not there, which it then leaves out; nil for one that is there, be
+    /// it with its public half alone.
+    package static func warning(ofIdentity path: String) -> String? {
+        let home = LocalAccount.current.home
+        let expanded = path == "~" || path.hasPrefix("~/") ? home + path.dropFirst() : path
+        guard path.lowercased() != "none", let number = TextFile.obstacle(to: expanded),
+            TextFile.obstacle(to: expanded + ".pub") != nil
+        else { return nil }
+        return "Warning: Identity file \(path) not accessible: \(SystemError.text(number))."
     }
 
     private mutating func set(_ line: ConfigurationLine, isLiteral: Bool = false) throws(ConfigurationError) {
@@ -132,6 +142,10 @@ public struct ClientConfiguration: Sendable {
             try configuration.set("User", to: user, isLiteral: true)
         }
         if let port { try configuration.set("Port", to: String(port)) }
+        // The command line's may come from a program, so it is checked like the one before the host.
+        if let user = configuration.settings.value("user"), !HostAddress.isValidUser(user) {
+            throw .name(reason: "remote username contains invalid characters")
+        }
         var evaluation = ConfigurationEvaluation(
             environment: environment, host: host, request: request, settings: configuration.settings)
         try configuration.readFiles(into: &evaluation)
@@ -208,7 +222,7 @@ public struct ClientConfiguration: Sendable {
         do throws(Expansion.Fault) {
             options.proxyJump = try options.proxyJump.map { (jump) throws(Expansion.Fault) in
                 try jump.expanded { (name) throws(Expansion.Fault) in
-                    try Expansion.proxyCommand.expand(name, tokens, environment)
+                    try Expansion.jumpHost.expand(name, tokens, environment)
                 }
             }
         } catch {

@@ -1,3 +1,5 @@
+import SSHKeys
+
 /// The lines of a file in the form of ssh_config(5), taken apart but not yet understood.
 ///
 /// A line has a keyword and arguments, parted by blanks or one equals sign. Arguments may be quoted; a word that begins
@@ -9,7 +11,9 @@ struct ConfigurationFile: Sendable {
     init(path: String, bytes: [UInt8]) {
         self.path = path
         var lines: [ConfigurationLine] = []
-        for (index, text) in bytes.split(separator: 0x0a, omittingEmptySubsequences: false).enumerated() {
+        for (index, text) in ByteOrderMark.skipped(in: bytes).split(separator: 0x0a, omittingEmptySubsequences: false)
+            .enumerated()
+        {
             if let line = ConfigurationLine(text, number: index + 1) { lines.append(line) }
         }
         self.lines = lines

@@ -26,7 +26,7 @@ public struct PasswordFile: Sendable {
         var faults: [Fault] = []
         var first: ScryptHash.Cost?
         for (index, line) in content.split(separator: 0x0a, omittingEmptySubsequences: false).enumerated() {
-            var text = line.drop { $0 == 0x20 || $0 == 0x09 }
+            var text = ByteOrderMark.skipped(in: line).drop { $0 == 0x20 || $0 == 0x09 }
             while let last = text.last, [0x20, 0x09, 0x0d].contains(last) { text.removeLast() }
             guard let start = text.first, start != UInt8(ascii: "#") else { continue }
             do throws(ScryptError) {

@@ -109,9 +109,11 @@ struct ProgramTests {
     func failing(letters: [String]) async throws {
         let directory = try TemporaryDirectory()
         try writeFile([1], at: directory.file("a"))
+        let status: CInt = letters == ["-O"] ? 1 : 255
         let missing = try await copy(letters + ["-S", "/nonexistent/ssh"], directory.file("a"), "host:b")
         #expect(
-            missing.status == .exited(1) && missing.errorText == "scp: /nonexistent/ssh: No such file or directory\n")
+            missing.status == .exited(status)
+                && missing.errorText == "scp: /nonexistent/ssh: No such file or directory\n")
         for operands in [[directory.file("a"), "host:b"], ["host:b", directory.file("a")]] {
             let ended = try await run(scpBinary(), letters + ["-S", "false"] + operands)
             #expect(ended.status == .exited(1), "\(ended)")

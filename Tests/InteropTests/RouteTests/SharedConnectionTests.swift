@@ -71,7 +71,7 @@ struct SharedConnectionTests {
             try await peer.scp(options, [peer.directory.file("a"), peer.remote("b\(letter)")]).success()
             #expect(try readFile(peer.directory.file("b\(letter)")) == bytes)
             let missing = try await peer.scp(options, [peer.remote("missing"), peer.directory.file("x")])
-            expectFailure(missing, "missing: No such file")
+            expectFailure(missing, "missing: No such file", status: 1)
         }
         try await master.end()
     }
