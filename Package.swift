@@ -32,6 +32,7 @@ let package = Package(
         .library(name: "SSHServer", targets: ["SSHServer"]),
         .library(name: "SCP", targets: ["SCP"]),
         .library(name: "SFTP", targets: ["SFTP"]),
+        .library(name: "Files", targets: ["Files"]),
         .library(name: "FileTransfer", targets: ["FileTransfer"]),
         .library(name: "FileServer", targets: ["FileServer"]),
         .executable(name: "scp", targets: ["SCPCommand"]),
@@ -45,6 +46,7 @@ let package = Package(
     ],
     targets: [
         .target(name: "CSystemCalls"),
+        module("Platform", ["CSystemCalls"]),
         module("SSHWire", [nioCore]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         module("SSHCrypto", ["SSHWire", "CZlib", nioCore, crypto, cryptoExtras]),
@@ -64,30 +66,32 @@ let package = Package(
             ]),
         module("SCP", ["SSHWire", nioCore]),
         module("SFTP", ["SSHWire", nioCore]),
-        module("FileTransfer", ["SSHWire", "SCP", "SFTP", "CSystemCalls", nioCore, nioPosix, crypto]),
+        module("Files", ["Platform", "SSHWire", nioCore, nioPosix, crypto]),
+        module("FileTransfer", ["Platform", "SSHWire", "SCP", "SFTP", "Files", nioCore]),
         module(
             "FileServer",
             [
-                "SSHWire", "SSHKeys", "SSHNIO", "SSHServer", "SCP", "SFTP", "FileTransfer", "CSystemCalls",
-                nioCore, nioLocks, nioPosix, crypto, logging, metrics,
+                "Platform", "SSHWire", "SSHKeys", "SSHNIO", "SSHServer", "SCP", "SFTP", "Files", nioCore, crypto,
+                logging, metrics,
             ]),
         .executableTarget(
             name: "SCPCommand",
             dependencies: [
-                "CommandOptions", "SSHWire", "SSHNIO", "SSHConfig", "SSHClient", "SCP", "SFTP", "FileTransfer", nioCore,
+                "Platform", "CommandOptions", "SSHWire", "SSHNIO", "SSHConfig", "SSHClient", "SCP", "SFTP", "Files",
+                "FileTransfer", "FileServer", nioCore,
             ],
             swiftSettings: settings),
 
         .executableTarget(
             name: "SCPDCommand",
             dependencies: [
-                "CommandOptions", "SSHWire", "SSHCrypto", "SSHKeys", "SSHServer", "FileServer", "FileTransfer", nioCore,
-                nioPosix, logging, metrics,
+                "Platform", "CommandOptions", "SSHWire", "SSHCrypto", "SSHKeys", "SSHServer", "Files", "FileServer",
+                nioCore, nioPosix, logging, metrics,
             ],
             swiftSettings: settings),
 
         .target(
-            name: "TestSupport", dependencies: ["SSHWire", "FileTransfer", nioCore], path: "Tests/TestSupport",
+            name: "TestSupport", dependencies: ["SSHWire", "Files", nioCore], path: "Tests/TestSupport",
             swiftSettings: settings),
         .executableTarget(
             name: "LinkEmulator", dependencies: ["TestSupport"], path: "Benchmarks/LinkEmulator",
@@ -112,24 +116,27 @@ let package = Package(
             ]),
         tests("SCPTests", ["SCP", "SSHWire", nioCore]),
         tests("SFTPTests", ["SFTP", "SSHWire", "TestSupport", nioCore]),
-        tests("FileTransferTests", ["FileTransfer", "SCP", "SFTP", "SSHWire", "TestSupport", nioCore, nioPosix]),
+        tests(
+            "FileTransferTests",
+            ["FileTransfer", "Files", "SCP", "SFTP", "SSHWire", "TestSupport", nioCore, nioPosix]),
         tests(
             "FileServerTests",
             [
-                "FileServer", "SSHServer", "SSHClient", "SSHConfig", "SSHNIO", "FileTransfer", "SFTP", "SCP", "SSHWire",
-                "SSHKeys", "TestSupport", nioCore, nioPosix, metricsTestKit,
+                "FileServer", "Files", "SSHServer", "SSHClient", "SSHConfig", "SSHNIO", "FileTransfer", "SFTP", "SCP",
+                "SSHWire", "SSHKeys", "TestSupport", nioCore, nioPosix, metricsTestKit,
             ]),
         tests(
             "SCPCommandTests",
             [
-                "CommandOptions", "SCPCommand", "SSHClient", "SSHConfig", "SSHNIO", "SSHProtocol", "SSHWire", "SFTP",
+                "CommandOptions", "SCPCommand", "Files", "SSHClient", "SSHConfig", "SSHNIO", "SSHProtocol", "SSHWire",
+                "SFTP",
                 "TestSupport",
             ]),
         tests("SCPDCommandTests", ["CommandOptions", "SCPDCommand", "SSHServer", "TestSupport", logging]),
         tests(
             "InteropTests",
             [
-                "SSHClient", "SSHConfig", "SSHNIO", "SSHCrypto", "SSHKeys", "SFTP", "FileTransfer", "SSHWire",
+                "SSHClient", "SSHConfig", "SSHNIO", "SSHCrypto", "SSHKeys", "SFTP", "Files", "FileTransfer", "SSHWire",
                 "TestSupport",
                 nioCore,
             ]),

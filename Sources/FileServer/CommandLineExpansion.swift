@@ -1,4 +1,4 @@
-import FileTransfer
+import Files
 import SCP
 import SSHWire
 

@@ -1,3 +1,5 @@
+import Files
+
 /// A word of a command line as a shell would see it, not yet expanded.
 ///
 /// Its text is a pattern: what was quoted, and would mean something to a shell if it were not, has a backslash before it.

@@ -1,4 +1,4 @@
-import FileTransfer
+import Files
 import Logging
 import Metrics
 import SSHServer
@@ -27,12 +27,12 @@ final class FileLog: Sendable {
     private let counters: FileCounters
     private let session: Logger.Metadata
     /// Where the client's relative paths start.
-    private let home: LocalPath
+    private let home: BytePath
 
     init(logger: Logger?, counters: FileCounters, login: Login, home: [UInt8] = [UInt8(ascii: "/")]) {
         self.logger = logger
         self.counters = counters
-        self.home = LocalPath(home)
+        self.home = BytePath(home)
         session = ["user": "\(login.user)", "address": "\(login.address)", "port": "\(login.port)"]
     }
 

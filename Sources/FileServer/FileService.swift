@@ -1,4 +1,4 @@
-import FileTransfer
+import Files
 import Logging
 import Metrics
 import NIOCore
@@ -10,12 +10,12 @@ import SSHWire
 public struct FileService: SessionHandler {
     /// What one user is shown.
     public struct Share: Sendable {
-        public var files: any ServedFileSystem
+        public var files: any FileSystem
         /// Where relative paths start: a path from the root that is shown.
         public var home: [UInt8]
         public var isReadOnly: Bool
 
-        public init(files: any ServedFileSystem, home: [UInt8] = [UInt8(ascii: "/")], isReadOnly: Bool = false) {
+        public init(files: any FileSystem, home: [UInt8] = [UInt8(ascii: "/")], isReadOnly: Bool = false) {
             self.files = files
             self.home = home
             self.isReadOnly = isReadOnly
@@ -47,7 +47,7 @@ public struct FileService: SessionHandler {
 
     /// The same for everybody.
     public init(
-        _ files: any ServedFileSystem, isReadOnly: Bool = false, logger: Logger? = nil,
+        _ files: any FileSystem, isReadOnly: Bool = false, logger: Logger? = nil,
         metrics: any MetricsFactory = MetricsSystem.factory
     ) {
         let share = Share(files: files, isReadOnly: isReadOnly)

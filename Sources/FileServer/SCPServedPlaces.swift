@@ -1,24 +1,17 @@
-import FileTransfer
-
-#if canImport(Darwin)
-    import Darwin
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Glibc
-#endif
+import Files
+import Platform
 
 /// The files of a session and where relative paths start among them.
 struct ServedPlaces: Sendable {
-    let files: any ServedFileSystem
+    let files: any FileSystem
     let observer: any ServedTransferObserver
     /// Absolute, from the root that is shown.
-    let home: LocalPath
+    let home: BytePath
 
-    init(files: any ServedFileSystem, home: [UInt8], observer: any ServedTransferObserver) {
+    init(files: any FileSystem, home: [UInt8], observer: any ServedTransferObserver) {
         self.files = files
         self.observer = observer
-        self.home = LocalPath(home.first == UInt8(ascii: "/") ? home : [UInt8(ascii: "/")] + home).trimmed
+        self.home = BytePath(home.first == UInt8(ascii: "/") ? home : [UInt8(ascii: "/")] + home).trimmed
     }
 
     /// A path from the root that is shown.
@@ -26,10 +19,10 @@ struct ServedPlaces: Sendable {
         path.first == UInt8(ascii: "/") ? path : home.appending(path).bytes
     }
 
-    func absolute(_ path: LocalPath) -> [UInt8] { absolute(path.bytes) }
+    func absolute(_ path: BytePath) -> [UInt8] { absolute(path.bytes) }
 
     /// What the client is told of something that could not be opened or made. The observer is told if it was refused.
-    func failure(_ error: ServedError, _ path: LocalPath, _ operation: FileError.Operation) -> FileError {
+    func failure(_ error: ServedError, _ path: BytePath, _ operation: FileError.Operation) -> FileError {
         if error.isRefusal {
             let name = operation == .makeDirectory ? "mkdir" : "open"
             observer.refused(ServedRefusal(operation: name, path: path.bytes, reason: error.description))
@@ -40,7 +33,7 @@ struct ServedPlaces: Sendable {
 
 extension ServedError {
     /// The error of a path that the client is shown.
-    func on(_ path: LocalPath, _ operation: FileError.Operation) -> FileError {
+    func on(_ path: BytePath, _ operation: FileError.Operation) -> FileError {
         switch self {
         case .system(let number): FileError(path: path, operation: operation, errno: number)
         case .leadsOut: FileError(path: path, operation: operation, cause: .leadsOut)

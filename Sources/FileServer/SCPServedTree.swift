@@ -1,13 +1,6 @@
-import FileTransfer
+import Files
 import NIOCore
-
-#if canImport(Darwin)
-    import Darwin
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Glibc
-#endif
+import Platform
 
 /// Puts what `scp -t` receives where it belongs among the files that are served, by the rules of OpenSSH's sink.
 ///
@@ -16,7 +9,7 @@ import NIOCore
 /// and sticky bits, and existing ones keep theirs. Times are set if they come, and some clients send them without `-p`.
 final class ServedTreeWriter: SCPTargetWriter {
     private struct Level {
-        let path: LocalPath
+        let path: BytePath
         let attributes: FileAttributes
         /// The mode a new directory got when it was made; nil for one that was there.
         let newMode: UInt16?
@@ -24,13 +17,13 @@ final class ServedTreeWriter: SCPTargetWriter {
 
     private let places: ServedPlaces
     private let preserve: Bool
-    private let target: LocalPath
+    private let target: BytePath
     private let targetIsDirectory: Bool
     private var levels: [Level] = []
 
     /// - Throws: ``FileError`` if the target must be a directory and is not.
     init(
-        places: ServedPlaces, target: LocalPath, preserve: Bool, targetMustBeDirectory: Bool
+        places: ServedPlaces, target: BytePath, preserve: Bool, targetMustBeDirectory: Bool
     ) throws(FileError) {
         self.places = places
         self.preserve = preserve
@@ -47,7 +40,7 @@ final class ServedTreeWriter: SCPTargetWriter {
         targetIsDirectory = isDirectory
     }
 
-    func path(of name: [UInt8]) -> LocalPath {
+    func path(of name: [UInt8]) -> BytePath {
         if let level = levels.last { return level.path.appending(name) }
         return targetIsDirectory ? target.appending(name) : target
     }
@@ -86,7 +79,7 @@ final class ServedTreeWriter: SCPTargetWriter {
     }
 
     /// - Returns: whether it was not there before.
-    private func makeDirectory(_ path: LocalPath, mode: UInt16) throws(ServedError) -> Bool {
+    private func makeDirectory(_ path: BytePath, mode: UInt16) throws(ServedError) -> Bool {
         do throws(ServedError) {
             try places.files.makeDirectory(places.absolute(path.trimmed), mode: mode)
             places.observer.changed("mkdir", places.absolute(path.trimmed))
@@ -119,7 +112,7 @@ final class ServedTreeWriter: SCPTargetWriter {
 /// A served file that is being received.
 struct ServedTarget: SCPTargetFile {
     let file: any ServedFile
-    let path: LocalPath
+    let path: BytePath
     let mode: UInt16
     let preserve: Bool
 

@@ -1,20 +1,13 @@
-import FileTransfer
+import Files
 import NIOCore
-
-#if canImport(Darwin)
-    import Darwin
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Glibc
-#endif
+import Platform
 
 /// Goes through the files and directories that `scp -f` was asked for, one entry at a time.
 ///
 /// Links are followed as far as the file system that is served allows. A directory met again inside itself is a failure.
 final class ServedWalk: SCPSourceWalk {
     private struct Level {
-        let path: LocalPath
+        let path: BytePath
         /// Without links, to know it again.
         let realPath: [UInt8]
         var entries: ServedEntries
@@ -27,10 +20,10 @@ final class ServedWalk: SCPSourceWalk {
 
     private let places: ServedPlaces
     private let recursive: Bool
-    private var sources: ArraySlice<LocalPath>
+    private var sources: ArraySlice<BytePath>
     private var levels: [Level] = []
 
-    init(places: ServedPlaces, sources: [LocalPath], recursive: Bool) {
+    init(places: ServedPlaces, sources: [BytePath], recursive: Bool) {
         self.places = places
         self.recursive = recursive
         self.sources = sources[...]
@@ -49,7 +42,7 @@ final class ServedWalk: SCPSourceWalk {
 
     func skipDirectory() { _ = levels.popLast() }
 
-    private func begin(_ source: LocalPath) throws(FileError) -> WalkItem<ServedSource> {
+    private func begin(_ source: BytePath) throws(FileError) -> WalkItem<ServedSource> {
         // An empty path is the name of nothing, and not of the home directory.
         guard !source.bytes.isEmpty else { throw FileError(path: source, operation: .open, errno: ENOENT) }
         // With its slash: that says a directory is meant.
@@ -74,14 +67,14 @@ final class ServedWalk: SCPSourceWalk {
         guard levels.count < Self.maximumDepth else {
             throw FileError(path: path, operation: .open, cause: .tooDeep(limit: Self.maximumDepth))
         }
-        let realPath = isLink ? try real(path) : LocalPath(level.realPath).appending(entry.name).bytes
+        let realPath = isLink ? try real(path) : BytePath(level.realPath).appending(entry.name).bytes
         if levels.contains(where: { $0.realPath == realPath }) {
             throw FileError(path: path, operation: .open, errno: ELOOP)
         }
         return try enter(path, status, realPath: realPath)
     }
 
-    private func look(at path: LocalPath) throws(FileError) -> ServedStatus {
+    private func look(at path: BytePath) throws(FileError) -> ServedStatus {
         do throws(ServedError) {
             return try places.files.status(of: places.absolute(path), followingLinks: true)
         } catch {
@@ -89,7 +82,7 @@ final class ServedWalk: SCPSourceWalk {
         }
     }
 
-    private func real(_ path: LocalPath) throws(FileError) -> [UInt8] {
+    private func real(_ path: BytePath) throws(FileError) -> [UInt8] {
         do throws(ServedError) {
             return try places.files.realPath(places.absolute(path))
         } catch {
@@ -98,7 +91,7 @@ final class ServedWalk: SCPSourceWalk {
     }
 
     private func enter(
-        _ path: LocalPath, _ status: ServedStatus, realPath: [UInt8]
+        _ path: BytePath, _ status: ServedStatus, realPath: [UInt8]
     ) throws(FileError) -> WalkItem<ServedSource> {
         do throws(ServedError) {
             let directory = try places.files.openDirectory(places.absolute(path))
@@ -112,7 +105,7 @@ final class ServedWalk: SCPSourceWalk {
     }
 
     /// - Parameter kind: what it is, or was a moment ago.
-    private func open(_ path: LocalPath, kind: ServedStatus.Kind) throws(FileError) -> WalkItem<ServedSource> {
+    private func open(_ path: BytePath, kind: ServedStatus.Kind) throws(FileError) -> WalkItem<ServedSource> {
         guard kind == .regular || kind == .symbolicLink else {
             throw FileError(path: path, operation: .open, cause: .notRegular)
         }
@@ -132,12 +125,12 @@ final class ServedWalk: SCPSourceWalk {
 
 /// What is left of a directory's entries, `.` and `..` aside.
 private final class ServedEntries {
-    private let path: LocalPath
+    private let path: BytePath
     private var directory: (any ServedDirectory)?
     private var rest: [ServedEntry] = []
     private var failure: FileError?
 
-    init(_ directory: any ServedDirectory, path: LocalPath) {
+    init(_ directory: any ServedDirectory, path: BytePath) {
         self.directory = directory
         self.path = path
     }
@@ -179,7 +172,7 @@ private final class ServedEntries {
 /// A served file that is being sent.
 struct ServedSource: SCPSourceFile {
     let file: any ServedFile
-    let path: LocalPath
+    let path: BytePath
     let status: FileStatus
 
     func read(into buffer: inout ByteBuffer, count: Int, at offset: Int64) throws(FileError) -> Int {

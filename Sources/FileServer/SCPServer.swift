@@ -1,4 +1,4 @@
-import FileTransfer
+import Files
 import NIOCore
 import SCP
 import SSHWire
@@ -20,7 +20,7 @@ public struct SCPServer: Sendable {
     ///   - home: where relative paths start, and what `~` stands for: a path from the root that is shown.
     ///   - isReadOnly: whether `scp -t` is refused.
     public init(
-        files: any ServedFileSystem, home: [UInt8] = [UInt8(ascii: "/")], isReadOnly: Bool = false,
+        files: any FileSystem, home: [UInt8] = [UInt8(ascii: "/")], isReadOnly: Bool = false,
         observer: any ServedTransferObserver = SilentServedTransferObserver()
     ) {
         places = ServedPlaces(files: files, home: home, observer: observer)
@@ -34,27 +34,23 @@ public struct SCPServer: Sendable {
     /// - Returns: the exit status: 0 if all was sent and kept, else 1.
     /// - Throws: ``SCPError`` or the stream's error if the session ended before its time.
     public func serve(_ request: SCPSourceRequest, stream: any ByteStream) async throws -> UInt32 {
-        let sources: [LocalPath]
+        let sources: [BytePath]
         do {
             sources = try await self.sources(request, stream)
         } catch let error as RemoteCommandError {
             return try await Self.refuse(error, stream)
         }
         let walk = ServedWalk(places: places, sources: sources, recursive: request.recursive)
-        let log = SCPTransferLog(places: places, forWriting: false)
-        defer { log.end() }
-        let summary = try await SCPUploadSession.run(
-            walk, stream: stream,
-            options: .init(recursive: request.recursive, preserve: request.preserve, role: .loggingServer),
-            observer: log)
-        return summary.errors == 0 ? 0 : 1
+        let isComplete = try await SCPServerSource.run(
+            walk, stream: stream, preserve: request.preserve, log: SCPFileLog(places: places, forWriting: false))
+        return isComplete ? 0 : 1
     }
 
-    private func sources(_ request: SCPSourceRequest, _ stream: any ByteStream) async throws -> [LocalPath] {
+    private func sources(_ request: SCPSourceRequest, _ stream: any ByteStream) async throws -> [BytePath] {
         var expansion = WordExpansion(places: places, stream: stream)
-        var sources: [LocalPath] = []
+        var sources: [BytePath] = []
         for word in request.sources {
-            sources += try await expansion.paths(of: word).map { LocalPath($0) }
+            sources += try await expansion.paths(of: word).map { BytePath($0) }
             guard sources.count <= WordExpansion.limit else {
                 throw RemoteCommandError.tooManyPaths(limit: WordExpansion.limit)
             }
@@ -70,25 +66,21 @@ public struct SCPServer: Sendable {
     /// - Throws: ``FileError`` if the target is not as it must be, ``SCPError`` if the client breaks the protocol or ends
     ///   before its time, or the stream's error. The client has been told.
     public func serve(_ request: SCPSinkRequest, stream: any ByteStream) async throws -> UInt32 {
-        let target: LocalPath
+        let target: BytePath
         do {
-            target = LocalPath(try await path(of: request.target, stream))
+            target = BytePath(try await path(of: request.target, stream))
         } catch let error as RemoteCommandError {
             return try await Self.refuse(error, stream)
         }
-        let log = SCPTransferLog(places: places, forWriting: true)
-        defer { log.end() }
-        let summary = try await SCPDownloadSession.run(
-            stream: stream,
-            options: .init(recursive: request.recursive, preserve: request.preserve, role: .loggingServer),
-            observer: log
+        let isComplete = try await SCPServerSink.run(
+            stream: stream, recursive: request.recursive, log: SCPFileLog(places: places, forWriting: true)
         ) { () throws(FileError) in
             if isReadOnly { throw places.failure(.readOnly, target, .open) }
             return try ServedTreeWriter(
                 places: places, target: target, preserve: request.preserve,
                 targetMustBeDirectory: request.targetMustBeDirectory)
         }
-        return summary.errors == 0 ? 0 : 1
+        return isComplete ? 0 : 1
     }
 
     private func path(of word: CommandWord, _ stream: any ByteStream) async throws -> [UInt8] {

@@ -1,4 +1,4 @@
-import FileTransfer
+import Files
 import NIOCore
 import SFTP
 import SSHWire
@@ -25,14 +25,14 @@ public final class SFTPServer: Sendable {
         }
     }
 
-    private let files: any ServedFileSystem
+    private let files: any FileSystem
     private let home: [UInt8]
     private let options: Options
     private let observer: any ServedTransferObserver
 
     /// - Parameter home: where relative paths begin, as a path below the root of `files`.
     public init(
-        files: any ServedFileSystem, home: [UInt8] = [UInt8(ascii: "/")], options: Options = Options(),
+        files: any FileSystem, home: [UInt8] = [UInt8(ascii: "/")], options: Options = Options(),
         observer: any ServedTransferObserver = SilentServedTransferObserver()
     ) {
         self.files = files
@@ -69,7 +69,7 @@ struct SFTPServing {
         var failure: SFTPStatus?
     }
 
-    let files: any ServedFileSystem
+    let files: any FileSystem
     let home: [UInt8]
     let options: SFTPServer.Options
     let observer: any ServedTransferObserver
@@ -84,7 +84,7 @@ struct SFTPServing {
     private var pendingWrite: PendingWrite?
 
     init(
-        files: any ServedFileSystem, home: [UInt8], options: SFTPServer.Options,
+        files: any FileSystem, home: [UInt8], options: SFTPServer.Options,
         observer: any ServedTransferObserver, stream: any ByteStream
     ) {
         (self.files, self.home, self.options, self.observer) = (files, home, options, observer)

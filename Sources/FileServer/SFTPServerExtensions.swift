@@ -1,15 +1,8 @@
-import FileTransfer
+import Files
 import NIOCore
+import Platform
 import SFTP
 import SSHWire
-
-#if canImport(Darwin)
-    import Darwin
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Glibc
-#endif
 
 /// Requests beside the draft's (OpenSSH's PROTOCOL section 4).
 extension SFTPServing {
@@ -62,7 +55,7 @@ extension SFTPServing {
     private func expanded(_ path: ByteBuffer) throws -> [UInt8] {
         let bytes = Array(path.readableBytesView)
         guard bytes.first == UInt8(ascii: "~") else { return try absolute(path, orHome: true) }
-        guard bytes.count == 1 || bytes[1] == slash else {
+        guard bytes.count == 1 || bytes[1] == UInt8(ascii: "/") else {
             throw SFTPStatus(.noSuchFile, message: "no such user")
         }
         return home + bytes.dropFirst()

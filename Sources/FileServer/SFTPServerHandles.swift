@@ -1,5 +1,6 @@
-import FileTransfer
+import Files
 import NIOCore
+import Platform
 import SFTP
 import SSHWire
 import Synchronization

@@ -1,12 +1,6 @@
+import Files
 import NIOCore
-
-#if canImport(Darwin)
-    import Darwin
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Glibc
-#endif
+import Platform
 
 /// The names of users and groups, asked for once each as long as there are not too many.
 struct AccountNames {

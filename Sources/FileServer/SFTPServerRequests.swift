@@ -1,14 +1,8 @@
+import Files
 import NIOCore
+import Platform
 import SFTP
 import SSHWire
-
-#if canImport(Darwin)
-    import Darwin
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Glibc
-#endif
 
 extension SFTPServing {
     /// - Throws: `SFTPStatus`, `ServedError` or `WireError`, which become the answer, or `CancellationError`.
@@ -74,9 +68,9 @@ extension SFTPServing {
     /// - Parameter orHome: whether an empty path stands for where relative ones begin, else for nothing.
     func absolute(_ path: ByteBuffer, orHome: Bool = false) throws(ServedError) -> [UInt8] {
         let bytes = Array(path.readableBytesView)
-        if bytes.first == slash { return bytes }
+        if bytes.first == UInt8(ascii: "/") { return bytes }
         guard !bytes.isEmpty || orHome else { throw .system(ENOENT) }
-        return bytes.isEmpty ? home : home + [slash] + bytes
+        return bytes.isEmpty ? home : home + [UInt8(ascii: "/")] + bytes
     }
 
     mutating func sendName(_ id: UInt32, _ path: [UInt8]) {

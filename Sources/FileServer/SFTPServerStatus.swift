@@ -1,12 +1,6 @@
+import Files
+import Platform
 import SFTP
-
-#if canImport(Darwin)
-    import Darwin
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Glibc
-#endif
 
 extension SFTPStatus {
     static let invalidHandle = SFTPStatus(.failure, message: "invalid handle")

@@ -1,3 +1,4 @@
+import Files
 import Logging
 import SSHKeys
 import SSHServer
@@ -17,7 +18,7 @@ extension SSHServer {
     ///   - hostKey: nil for a new one.
     /// - Throws: ``ServerError``, `KeyError`.
     public static func start(
-        serving files: any ServedFileSystem, users: [String: StaticPolicy.User], address: String = "127.0.0.1",
+        serving files: any FileSystem, users: [String: StaticPolicy.User], address: String = "127.0.0.1",
         port: Int = 0, hostKey: PrivateKey? = nil, isReadOnly: Bool = false, logger: Logger? = nil
     ) async throws -> SSHServer {
         var configuration = ServerConfiguration(hostKeys: [try hostKey ?? .generate(.ed25519)])

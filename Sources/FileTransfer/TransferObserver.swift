@@ -1,9 +1,11 @@
+import Files
+
 /// A file that is being copied, perhaps one of many.
 public struct FileInTransfer: Hashable, Sendable {
     /// Tells files of one transfer apart.
     public let number: Int
     /// Where it comes from or goes to on this machine; a remote path between two others.
-    public let path: LocalPath
+    public let path: BytePath
     /// In bytes; what its source said when the copy began.
     public let size: Int64
     /// Bytes from the beginning on that were at the target before, and are not copied again.

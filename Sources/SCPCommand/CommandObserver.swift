@@ -1,4 +1,5 @@
 import FileTransfer
+import Files
 import SSHClient
 import Synchronization
 
@@ -6,14 +7,11 @@ import Synchronization
 final class CommandObserver: TransferObserver {
     private let meter: ProgressMeter?
     private let verbosity: Int
-    /// Whether another end shows the warnings: it is sent them in the protocol.
-    private let isRemote: Bool
     private let files = Mutex<[FileInTransfer: ProgressFile]>([:])
 
     init(options: CopyOptions) {
-        meter = options.quiet || options.serverRole != nil ? nil : ProgressMeter()
+        meter = options.quiet ? nil : ProgressMeter()
         verbosity = options.verbosity
-        isRemote = options.serverRole != nil
     }
 
     func fileStarted(_ file: FileInTransfer) {
@@ -40,7 +38,7 @@ final class CommandObserver: TransferObserver {
         files.withLock { $0.removeValue(forKey: file) }?.withdraw()
     }
 
-    func warning(_ text: String) { if !isRemote { Self.tell(text) } }
+    func warning(_ text: String) { Self.tell(text) }
 
     var wantsTrace: Bool { verbosity >= 3 }
 

@@ -1,4 +1,5 @@
 import FileTransfer
+import Files
 import NIOCore
 import SCP
 import SFTP
@@ -27,13 +28,13 @@ struct CopyCommand {
     func run() async -> CInt {
         let isComplete: Bool
         if let role = options.serverRole {
-            isComplete = await attempt { try await serve(role) }
+            isComplete = await RemoteEnd(options).run(role)
         } else if options.showsConfiguration {
             isComplete = await attempt { try await showConfiguration() }
         } else {
             switch options.target {
             case .remote(let target): isComplete = await copy(to: target)
-            case .local(let path): isComplete = await copy(toLocal: LocalPath(path))
+            case .local(let path): isComplete = await copy(toLocal: BytePath(path))
             case .invalid(let reason): isComplete = Self.refuse(reason)
             }
         }
@@ -60,10 +61,10 @@ struct CopyCommand {
 
     private func copy(to target: Location.Remote) async -> Bool {
         var isComplete = true
-        var files: [LocalPath] = []
+        var files: [BytePath] = []
         for source in options.sources {
             switch source {
-            case .local(let path): files.append(LocalPath(path))
+            case .local(let path): files.append(BytePath(path))
             case .remote(let remote):
                 let isCopied = await attempt {
                     options.copiesDirectly ? try await direct(remote, target) : try await relay(remote, target)
@@ -76,7 +77,7 @@ struct CopyCommand {
         return await attempt { try await upload(files, to: target) } && isComplete
     }
 
-    private func copy(toLocal target: LocalPath) async -> Bool {
+    private func copy(toLocal target: BytePath) async -> Bool {
         if options.targetMustBeDirectory {
             // Said once, and before anybody is asked for a password.
             do throws(FileError) {
@@ -92,7 +93,7 @@ struct CopyCommand {
             sources = sources.dropFirst()
             switch source {
             case .local(let path):
-                if await !attempt({ try await copy(LocalPath(path), to: target) }) { isComplete = false }
+                if await !attempt({ try await copy(BytePath(path), to: target) }) { isComplete = false }
             case .remote(let remote):
                 // Sources of one host in a row are one transfer.
                 var paths = [remote.path]
@@ -108,7 +109,7 @@ struct CopyCommand {
         return isComplete
     }
 
-    private func copy(_ source: LocalPath, to target: LocalPath) async throws -> TransferSummary {
+    private func copy(_ source: BytePath, to target: BytePath) async throws -> TransferSummary {
         try options.refuseLongOptions("on one machine")
         return try await LocalCopy(
             options: .init(
@@ -150,7 +151,7 @@ struct CopyCommand {
         return tuning
     }
 
-    private func upload(_ files: [LocalPath], to target: Location.Remote) async throws -> TransferSummary {
+    private func upload(_ files: [BytePath], to target: Location.Remote) async throws -> TransferSummary {
         try await throughSFTP(target) { open, reconnect in
             var uploadOptions = sftpOptions
             uploadOptions.opensAhead = try await connections.host(for: target, request: .subsystem("sftp"))
@@ -174,7 +175,7 @@ struct CopyCommand {
     }
 
     private func download(
-        _ paths: [[UInt8]], from source: Location.Remote, to target: LocalPath
+        _ paths: [[UInt8]], from source: Location.Remote, to target: BytePath
     ) async throws -> TransferSummary {
         try await throughSFTP(source) { open, reconnect in
             try await SFTPDownload(
@@ -194,7 +195,7 @@ struct CopyCommand {
     }
 
     private func downloadThroughSCP(
-        _ path: [UInt8], from source: Location.Remote, to target: LocalPath
+        _ path: [UInt8], from source: Location.Remote, to target: BytePath
     ) async throws -> TransferSummary {
         let request = options.trustsNames ? nil : try SCPRequest(path: path, recursive: options.recursive)
         return try await session(source, RemoteCommand.source(path, options)) { channel in
@@ -328,32 +329,6 @@ struct CopyCommand {
         return summary
     }
 
-    /// The remote end of somebody else's copy, over standard input and output.
-    private func serve(_ role: CopyOptions.ServerRole) async throws -> TransferSummary {
-        try options.refuseLongOptions("at the server's end")
-        let stream = DescriptorStream(input: 0, output: 1, closesOutput: false)
-        switch role {
-        case .source:
-            return try await SCPUpload(
-                stream: stream,
-                options: .init(recursive: options.recursive, preserve: options.preserve, role: .server),
-                observer: observer
-            ).run(options.serverPaths.map { LocalPath($0) })
-        case .sink:
-            guard options.serverPaths.count == 1, let path = options.serverPaths.first else {
-                try await stream.write(ByteBuffer(string: "\u{1}scp: ambiguous target\n"))
-                throw CopyOptions.Fault.message("ambiguous target")
-            }
-            return try await SCPDownload(
-                stream: stream,
-                options: .init(
-                    recursive: options.recursive, preserve: options.preserve,
-                    targetMustBeDirectory: options.targetMustBeDirectory, role: .server),
-                observer: observer
-            ).run(into: LocalPath(path))
-        }
-    }
-
     /// Runs one copy; what it could not do is told, and the next goes on.
     ///
     /// - Returns: whether all of it was copied.
@@ -362,10 +337,7 @@ struct CopyCommand {
             return try await body().errors == 0
         } catch {
             outcome.add(.after(error, byProtocol: options.transferProtocol))
-            if options.serverRole != nil {
-                // The other end has been told in the protocol, and shows it to its user.
-                return false
-            } else if case CopyOptions.Fault.message(let text) = error {
+            if case CopyOptions.Fault.message(let text) = error {
                 CommandObserver.tell(text)
             } else {
                 CommandObserver.tell("\(error)")

@@ -1,4 +1,5 @@
-import FileTransfer
+import Files
+import Platform
 import SSHClient
 
 #if canImport(Glibc)

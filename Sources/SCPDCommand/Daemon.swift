@@ -1,4 +1,5 @@
 import FileServer
+import Files
 import Logging
 import SSHKeys
 import SSHServer

@@ -1,6 +1,6 @@
 import CommandOptions
-import FileTransfer
 import Logging
+import Platform
 
 #if canImport(Glibc)
     import Glibc

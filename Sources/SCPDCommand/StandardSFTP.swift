@@ -1,5 +1,5 @@
 import FileServer
-import FileTransfer
+import Files
 
 #if canImport(Glibc)
     import Glibc

@@ -1,5 +1,5 @@
 import FileServer
-import FileTransfer
+import Files
 import NIOCore
 import SSHServer
 import Synchronization
@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// Files in memory on a disk that turns over one bit of what is written, or of what is read for the first time.
-private struct CorruptingFileSystem: ServedFileSystem {
+private struct CorruptingFileSystem: FileSystem {
     let base: MemoryFileSystem
     /// Where in each file, in bytes.
     let place: Int64

@@ -1,4 +1,3 @@
-import FileTransfer
 import NIOCore
 import SFTP
 import Synchronization
@@ -6,6 +5,7 @@ import TestSupport
 import Testing
 
 @testable import FileServer
+@testable import Files
 
 #if canImport(Darwin)
     import Darwin

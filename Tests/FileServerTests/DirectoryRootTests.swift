@@ -1,9 +1,9 @@
-import FileTransfer
 import NIOCore
 import TestSupport
 import Testing
 
 @testable import FileServer
+@testable import Files
 
 #if canImport(Darwin)
     import Darwin

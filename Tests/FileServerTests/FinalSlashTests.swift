@@ -1,5 +1,6 @@
 import FileServer
 import FileTransfer
+import Files
 import NIOCore
 import TestSupport
 import Testing
@@ -15,7 +16,7 @@ import Testing
 /// A file system with a few entries below `prefix`, and how to name it in a failure.
 private struct Served: CustomTestStringConvertible {
     let testDescription: String
-    let files: any ServedFileSystem
+    let files: any FileSystem
     let prefix: String
     /// Keeps the directory.
     let place: TemporaryDirectory?

@@ -1,4 +1,5 @@
 import FileServer
+import Files
 import NIOCore
 import Testing
 

@@ -1,5 +1,6 @@
 import FileServer
 import FileTransfer
+import Files
 import NIOCore
 import SSHWire
 import Synchronization
@@ -35,7 +36,7 @@ final class ServerRecorder: ServedTransferObserver {
     func refused(_ refusal: ServedRefusal) { add("refused \(refusal.operation) \(text(refusal.path))") }
 }
 
-extension ServedFileSystem {
+extension FileSystem {
     /// Runs a command line as a server does, with the protocol's other end at a stream.
     ///
     /// - Returns: its exit status.

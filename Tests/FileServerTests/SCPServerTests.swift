@@ -1,5 +1,6 @@
 import FileServer
 import FileTransfer
+import Files
 import NIOCore
 import SCP
 import SSHWire
@@ -18,7 +19,7 @@ import Testing
 struct SCPServerTests {
     /// Uploads local files with our client; what both ends say of it.
     private func upload(
-        _ sources: [LocalPath], to files: MemoryFileSystem, _ line: String, cutsRandomly: Bool = false,
+        _ sources: [BytePath], to files: MemoryFileSystem, _ line: String, cutsRandomly: Bool = false,
         isReadOnly: Bool = false, sender: Recorder = Recorder(), observer: ServerRecorder = ServerRecorder()
     ) async throws -> (sent: TransferSummary, status: UInt32) {
         let (client, server) = MemoryStream.pair(cutsRandomly: cutsRandomly)
@@ -32,7 +33,7 @@ struct SCPServerTests {
     }
 
     private func download(
-        _ files: MemoryFileSystem, _ line: String, into target: LocalPath, home: String = "/",
+        _ files: MemoryFileSystem, _ line: String, into target: BytePath, home: String = "/",
         cutsRandomly: Bool = false, receiver: Recorder = Recorder()
     ) async throws -> (received: TransferSummary, status: UInt32) {
         let (client, server) = MemoryStream.pair(cutsRandomly: cutsRandomly)
@@ -331,6 +332,20 @@ struct SCPServerTests {
             #expect(try await download(files, "scp -r -p -f deep", into: base / "back").status == 0)
             let (a, b) = (try readTree(at: base / "source"), try readTree(at: base / "back"))
             #expect(differences(a, b, attributes: true) == [])
+        }
+    }
+
+    @Test("as the end of `scp -f` tells the client what it cannot send")
+    func sourceOfLocalFiles() async throws {
+        try await withTemporaryDirectory { base in
+            try makeTree(.file([1]), at: base / "a")
+            let (near, far) = MemoryStream.pair()
+            let client = Recorder()
+            let walk = LocalWalk(sources: [base / "no", base / "a"], options: .init(recursive: false))
+            let receiving = Task { try await SCPDownload(stream: far, observer: client).run(into: base / "b") }
+            #expect(try await !SCPServerSource.run(walk, stream: near, preserve: false))
+            #expect(try await receiving.value.files == 1)
+            #expect(client.warnings == ["\(base / "no"): No such file or directory"])
         }
     }
 }

@@ -2,6 +2,7 @@ import NIOCore
 import Testing
 
 @testable import FileServer
+@testable import Files
 
 @Suite("What a session of an SFTP server may take")
 struct SFTPServerShareTests {

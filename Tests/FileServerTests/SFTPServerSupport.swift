@@ -1,5 +1,5 @@
 import FileServer
-import FileTransfer
+import Files
 import NIOCore
 import SFTP
 import SSHWire

@@ -1,5 +1,6 @@
 import FileServer
 import FileTransfer
+import Files
 import NIOCore
 import SFTP
 import SSHWire
@@ -244,10 +245,10 @@ struct SFTPServerTests {
             files: try DirectoryRoot(path: bytes(place.file("root")), confinement: confinement), home: bytes("/"))
         let options = SFTPOptions(recursive: true, preserve: true)
         let sent = try await SFTPUpload(open: { serve(server) }, options: options, observer: SilentObserver())
-            .run([LocalPath(place.file("source"))], to: bytes("there"))
+            .run([BytePath(place.file("source"))], to: bytes("there"))
         #expect(sent.errors == 0)
         let received = try await SFTPDownload(open: { serve(server) }, options: options)
-            .run([bytes("there")], into: LocalPath(place.file("back")))
+            .run([bytes("there")], into: BytePath(place.file("back")))
         #expect(received.errors == 0 && received.files == sent.files)
         for copy in ["root/there", "back"] {
             let difference = try await run("diff", ["-r", place.file("source"), place.file(copy)])

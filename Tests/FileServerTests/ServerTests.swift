@@ -1,4 +1,3 @@
-import FileTransfer
 import Logging
 import Metrics
 import MetricsTestKit
@@ -16,6 +15,7 @@ import TestSupport
 import Testing
 
 @testable import FileServer
+@testable import Files
 
 /// Knows one password.
 private struct OnePassword: UserInterface {

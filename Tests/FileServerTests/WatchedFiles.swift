@@ -1,4 +1,5 @@
 import FileServer
+import Files
 import Synchronization
 
 #if canImport(Darwin)
@@ -32,8 +33,8 @@ final class Count: Sendable {
 }
 
 /// Files that tell of some calls before they are done, on the thread that does them. Directories have no end.
-struct WatchedFiles: ServedFileSystem {
-    var base: any ServedFileSystem = MemoryFileSystem(["a.txt": "hello"])
+struct WatchedFiles: FileSystem {
+    var base: any FileSystem = MemoryFileSystem(["a.txt": "hello"])
     var onOpen: @Sendable () -> Void = {}
     var onRealPath: @Sendable () -> Void = {}
     var onEntry: @Sendable () -> Void = {}

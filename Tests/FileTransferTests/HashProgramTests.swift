@@ -3,6 +3,7 @@ import TestSupport
 import Testing
 
 @testable import FileTransfer
+@testable import Files
 
 #if canImport(Darwin)
     import Darwin
@@ -16,7 +17,7 @@ import Testing
 struct HashProgramTests {
     /// The command as a server's shell runs it, with only these programs to be found.
     private func begin(
-        _ shell: [String] = ["/bin/sh", "-c", HashProgram.command], in base: LocalPath,
+        _ shell: [String] = ["/bin/sh", "-c", HashProgram.command], in base: BytePath,
         programs: [String] = ["sha256sum"]
     ) async throws -> (HashProgram?, ChildProcess) {
         let place = base / "programs"
@@ -31,7 +32,7 @@ struct HashProgramTests {
         return (try await HashProgram.begin(on: child.stream), child)
     }
 
-    private func write(_ bytes: [UInt8], at path: LocalPath) throws -> FileHash {
+    private func write(_ bytes: [UInt8], at path: BytePath) throws -> FileHash {
         try makeTree(.file(bytes), at: path)
         return try LocalDirectory.openForReading(path).hash()
     }
@@ -155,12 +156,12 @@ struct HashProgramTests {
     @Test("The beginning of a local file is hashed, and not more than there is")
     func local() throws {
         let directory = try TemporaryDirectory()
-        let path = LocalPath(directory.file("f"))
+        let path = BytePath(directory.file("f"))
         try makeTree(.file(noise(600_000)), at: path)
-        try makeTree(.file(Array(noise(600_000).prefix(300_001))), at: LocalPath(directory.file("g")))
+        try makeTree(.file(Array(noise(600_000).prefix(300_001))), at: BytePath(directory.file("g")))
         let file = try LocalDirectory.openForReading(path)
         #expect(
-            try file.hash(first: 300_001) == (try LocalDirectory.openForReading(LocalPath(directory.file("g"))).hash()))
+            try file.hash(first: 300_001) == (try LocalDirectory.openForReading(BytePath(directory.file("g"))).hash()))
         #expect(try file.hash(first: 600_000) == (try file.hash()))
         #expect(throws: FileError.self) { try file.hash(first: 600_001) }
     }

@@ -1,4 +1,5 @@
 import FileTransfer
+import Files
 import NIOCore
 import TestSupport
 import Testing
@@ -99,7 +100,7 @@ struct LocalWalkTests {
             try makeTree(.named(["skip": .named(["x": .file([])]), "f": .file([])]), at: base / "d")
             let unnamed = base / "d" / "."
             for (source, handling) in [(base / "d", .entered), (unnamed, .entered), (unnamed, .replacedByEntries)]
-                as [(LocalPath, LocalWalk.Unnamed)]
+                as [(BytePath, LocalWalk.Unnamed)]
             {
                 var seen: [String] = []
                 var options = LocalWalk.Options(recursive: true)
@@ -121,8 +122,8 @@ struct LocalWalkTests {
 
     @Test("is not stopped by a path that is too long or holds a NUL")
     func oddPaths() {
-        let long = LocalPath([UInt8](repeating: 97, count: 5_000))
-        let walk = LocalWalk(sources: [long, LocalPath([97, 0]), LocalPath([])], options: .init(recursive: true))
+        let long = BytePath([UInt8](repeating: 97, count: 5_000))
+        let walk = LocalWalk(sources: [long, BytePath([97, 0]), BytePath([])], options: .init(recursive: true))
         for ending in ["File name too long", "No such file or directory", "No such file or directory"] {
             guard case .failure(let error)? = walk.next() else {
                 Issue.record("no failure")
@@ -135,7 +136,7 @@ struct LocalWalkTests {
 }
 
 @Suite("Local paths")
-struct LocalPathTests {
+struct BytePathTests {
     @Test(
         "know their parts",
         arguments: [
@@ -143,7 +144,7 @@ struct LocalPathTests {
             ("a//b", "a", "b"),
         ])
     func parts(path: String, parent: String, last: String) {
-        #expect(LocalPath(path).parent == LocalPath(parent))
-        #expect(LocalPath(path).lastComponent == Array(last.utf8))
+        #expect(BytePath(path).parent == BytePath(parent))
+        #expect(BytePath(path).lastComponent == Array(last.utf8))
     }
 }

@@ -1,4 +1,5 @@
 import FileTransfer
+import Files
 import SCP
 import TestSupport
 import Testing
@@ -15,11 +16,11 @@ private let scp = "/usr/bin/scp"
 
 @Suite("With OpenSSH's scp at the other end", .enabled(if: access(scp, X_OK) == 0))
 struct OpenSSHTests {
-    private func text(_ path: LocalPath) -> String { String(decoding: path.bytes, as: UTF8.self) }
+    private func text(_ path: BytePath) -> String { String(decoding: path.bytes, as: UTF8.self) }
 
     /// Uploads to `scp -t`; returns what was sent and its exit status.
     private func upload(
-        _ sources: [LocalPath], to target: LocalPath, flags: String, observer: Recorder = Recorder()
+        _ sources: [BytePath], to target: BytePath, flags: String, observer: Recorder = Recorder()
     ) async throws -> (TransferSummary, status: Int) {
         let child = try ChildProcess([scp, flags, "-t", "--", text(target)])
         let options = SCPUpload.Options(recursive: flags.contains("r"), preserve: flags.contains("p"))
@@ -31,7 +32,7 @@ struct OpenSSHTests {
 
     /// Downloads from `scp -f`.
     private func download(
-        _ source: LocalPath, to target: LocalPath, flags: String, observer: Recorder = Recorder()
+        _ source: BytePath, to target: BytePath, flags: String, observer: Recorder = Recorder()
     ) async throws -> (TransferSummary, status: Int) {
         let child = try ChildProcess([scp, flags, "-f", "--", text(source)])
         let recursive = flags.contains("r")

@@ -1,4 +1,5 @@
 import FileTransfer
+import Files
 import NIOCore
 import SFTP
 import SSHWire
@@ -72,7 +73,7 @@ private actor FragileHost {
     private(set) var losses: [Bool] = []
 
     init(
-        directory: LocalPath, budgets: [Int], between: @escaping @Sendable (_ losses: Int) throws -> Void = { _ in }
+        directory: BytePath, budgets: [Int], between: @escaping @Sendable (_ losses: Int) throws -> Void = { _ in }
     ) {
         self.directory = String(decoding: directory.bytes, as: UTF8.self)
         self.budgets = budgets
@@ -112,7 +113,7 @@ private actor FragileHost {
 @Suite("A connection that is lost and made again")
 struct ReconnectionTests {
     private func upload(
-        _ sources: [LocalPath], to target: String, _ host: FragileHost, options: SFTPOptions = SFTPOptions(),
+        _ sources: [BytePath], to target: String, _ host: FragileHost, options: SFTPOptions = SFTPOptions(),
         observer: Recorder = Recorder()
     ) async throws -> TransferSummary {
         var options = options
@@ -128,7 +129,7 @@ struct ReconnectionTests {
     }
 
     private func download(
-        _ sources: [String], to target: LocalPath, _ host: FragileHost, options: SFTPOptions = SFTPOptions(),
+        _ sources: [String], to target: BytePath, _ host: FragileHost, options: SFTPOptions = SFTPOptions(),
         observer: Recorder = Recorder()
     ) async throws -> TransferSummary {
         let result = await Result {
@@ -343,7 +344,7 @@ struct ReconnectionTests {
                     if isUpload {
                         _ = try await upload([base / "source"], to: "/dev/null", host)
                     } else {
-                        _ = try await download(["source"], to: LocalPath("/dev/null"), host)
+                        _ = try await download(["source"], to: BytePath("/dev/null"), host)
                     }
                 }
                 #expect(await host.losses == [])

@@ -6,6 +6,7 @@ import TestSupport
 import Testing
 
 @testable import FileTransfer
+@testable import Files
 
 #if canImport(Darwin)
     import Darwin
@@ -20,7 +21,7 @@ private actor Host {
     private let directory: String
     private var children: [ChildProcess] = []
 
-    init(directory: LocalPath) { self.directory = String(decoding: directory.bytes, as: UTF8.self) }
+    init(directory: BytePath) { self.directory = String(decoding: directory.bytes, as: UTF8.self) }
 
     nonisolated var opener: SFTPOpener { { try await self.start([sftpServer, "-d", self.directory]) } }
 
@@ -63,7 +64,7 @@ struct ResumeTests {
 
     /// Copies `source` to `target`, both in `base`, up or down.
     private func copy(
-        _ isUpload: Bool, at base: LocalPath, _ change: (inout SFTPOptions) -> Void, runs: Bool = true
+        _ isUpload: Bool, at base: BytePath, _ change: (inout SFTPOptions) -> Void, runs: Bool = true
     ) async throws -> Outcome {
         let (host, recorder, notes) = (Host(directory: base), Recorder(), Notes())
         var options = SFTPOptions(recursive: true)

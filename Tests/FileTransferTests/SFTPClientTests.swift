@@ -1,4 +1,4 @@
-import FileTransfer
+import Files
 import NIOCore
 import SFTP
 import TestSupport
@@ -14,7 +14,7 @@ import Testing
 
 @Suite("An SFTP session for programs, with OpenSSH's sftp-server")
 struct SFTPClientTests {
-    private func withClient(_ body: (SFTPClient, LocalPath) async throws -> Void) async throws {
+    private func withClient(_ body: (SFTPClient, BytePath) async throws -> Void) async throws {
         try await withTemporaryDirectory { base in
             let child = try ChildProcess([
                 sftpServer, "-d", String(decoding: base.bytes, as: UTF8.self),

@@ -1,4 +1,5 @@
 import FileTransfer
+import Files
 import NIOCore
 import SFTP
 import SSHWire
@@ -22,7 +23,7 @@ private actor Servers {
     private let arguments: [String]
     private(set) var children: [ChildProcess] = []
 
-    init(directory: LocalPath, _ arguments: [String] = []) {
+    init(directory: BytePath, _ arguments: [String] = []) {
         self.arguments = [sftpServer, "-d", String(decoding: directory.bytes, as: UTF8.self)] + arguments
     }
 
@@ -38,7 +39,7 @@ private actor Servers {
 @Suite("With OpenSSH's sftp-server at the other end")
 struct SFTPTransferTests {
     private func upload(
-        _ sources: [LocalPath], to target: String, at base: LocalPath, options: SFTPOptions,
+        _ sources: [BytePath], to target: String, at base: BytePath, options: SFTPOptions,
         observer: Recorder = Recorder(), arguments: [String] = []
     ) async throws -> TransferSummary {
         let servers = Servers(directory: base, arguments)
@@ -51,7 +52,7 @@ struct SFTPTransferTests {
     }
 
     private func download(
-        _ sources: [String], to target: LocalPath, at base: LocalPath, options: SFTPOptions,
+        _ sources: [String], to target: BytePath, at base: BytePath, options: SFTPOptions,
         observer: Recorder = Recorder()
     ) async throws -> TransferSummary {
         let servers = Servers(directory: base)
@@ -312,14 +313,14 @@ struct SFTPTransferTests {
     }
 }
 
-extension LocalPath {
+extension BytePath {
     fileprivate var text: String { String(decoding: bytes, as: UTF8.self) }
 }
 
 @Suite("From one sftp-server to another")
 struct SFTPRelayTests {
     private func relay(
-        _ sources: [String], to target: String, at base: LocalPath, options: SFTPOptions,
+        _ sources: [String], to target: String, at base: BytePath, options: SFTPOptions,
         observer: Recorder = Recorder()
     ) async throws -> TransferSummary {
         let (near, far) = (Servers(directory: base), Servers(directory: base))

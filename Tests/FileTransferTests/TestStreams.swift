@@ -1,4 +1,5 @@
 import FileTransfer
+import Files
 import NIOCore
 import SSHWire
 import Synchronization
@@ -47,7 +48,7 @@ struct ChildProcess {
             guard let program = strings[0] else { return ENOMEM }
             return posix_spawn(&child, program, &actions, nil, strings + [nil], environ)
         }
-        guard result == 0 else { throw SystemError("posix_spawn \(LocalPath(arguments[0]))") }
+        guard result == 0 else { throw SystemError("posix_spawn \(BytePath(arguments[0]))") }
         close(toChild[0])
         close(fromChild[1])
         identifier = child
@@ -191,7 +192,7 @@ final class Recorder: TransferObserver, @unchecked Sendable {
 
 /// Uploads through memory into a download.
 func copyThroughSCP(
-    _ sources: [LocalPath], to target: LocalPath, recursive: Bool = true, preserve: Bool = true,
+    _ sources: [BytePath], to target: BytePath, recursive: Bool = true, preserve: Bool = true,
     cutsRandomly: Bool = false, budget: Int = .max, recorder: Recorder = Recorder(), sender: Recorder = Recorder(),
     targetMustBeDirectory: Bool = false
 ) async throws -> (sent: TransferSummary, received: TransferSummary) {

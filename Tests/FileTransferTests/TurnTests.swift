@@ -4,6 +4,7 @@ import TestSupport
 import Testing
 
 @testable import FileTransfer
+@testable import Files
 
 #if canImport(Darwin)
     import Darwin

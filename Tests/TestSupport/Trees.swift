@@ -21,19 +21,19 @@ package indirect enum Tree: Equatable, Sendable {
 }
 
 /// A path as the system sees it: bytes, which need not be UTF-8.
-package protocol BytePath {
+package protocol PathBytes {
     var bytes: [UInt8] { get }
 }
 
-extension String: BytePath {
+extension String: PathBytes {
     package var bytes: [UInt8] { Array(utf8) }
 }
 
-extension [UInt8]: BytePath {
+extension [UInt8]: PathBytes {
     package var bytes: [UInt8] { self }
 }
 
-extension BytePath {
+extension PathBytes {
     /// Calls with the path as a C string.
     package func withCString<T>(_ body: (UnsafePointer<CChar>) -> T) -> T {
         (bytes.map { CChar(bitPattern: $0) } + [0]).withUnsafeBufferPointer { buffer in
@@ -46,7 +46,7 @@ extension BytePath {
 }
 
 /// The names in a directory; none where there is no directory.
-package func listDirectory(_ path: some BytePath) -> [[UInt8]] {
+package func listDirectory(_ path: some PathBytes) -> [[UInt8]] {
     guard let stream = path.withCString({ opendir($0) }) else { return [] }
     defer { closedir(stream) }
     var names: [[UInt8]] = []
@@ -61,7 +61,7 @@ package func listDirectory(_ path: some BytePath) -> [[UInt8]] {
 }
 
 /// Makes a tree at a path, modes and times included.
-package func makeTree(_ tree: Tree, at path: some BytePath) throws {
+package func makeTree(_ tree: Tree, at path: some PathBytes) throws {
     let (mode, modified): (UInt16, Int)
     switch tree {
     case .file(let contents, let fileMode, let fileModified):
@@ -80,7 +80,7 @@ package func makeTree(_ tree: Tree, at path: some BytePath) throws {
 }
 
 /// Makes or overwrites a file.
-package func writeFile(_ contents: [UInt8], at path: some BytePath) throws {
+package func writeFile(_ contents: [UInt8], at path: some PathBytes) throws {
     let descriptor = path.withCString { open($0, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600) }
     guard descriptor >= 0 else { throw SystemError("open \(path.text)") }
     defer { close(descriptor) }
@@ -88,7 +88,7 @@ package func writeFile(_ contents: [UInt8], at path: some BytePath) throws {
 }
 
 /// All bytes of a file.
-package func readFile(at path: some BytePath) throws -> [UInt8] {
+package func readFile(at path: some PathBytes) throws -> [UInt8] {
     let descriptor = path.withCString { open($0, O_RDONLY | O_CLOEXEC) }
     guard descriptor >= 0 else { throw SystemError("open \(path.text)") }
     defer { close(descriptor) }
@@ -103,7 +103,7 @@ package func readFile(at path: some BytePath) throws -> [UInt8] {
 }
 
 /// The tree at a path, links followed.
-package func readTree(at path: some BytePath) throws -> Tree {
+package func readTree(at path: some PathBytes) throws -> Tree {
     var status = stat()
     guard path.withCString({ stat($0, &status) }) == 0 else { throw SystemError("stat \(path.text)") }
     #if canImport(Darwin)

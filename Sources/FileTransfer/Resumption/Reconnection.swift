@@ -1,3 +1,4 @@
+import Files
 import SFTP
 
 /// Makes the connection of a transfer again when it was lost; the transfer goes on where it was.

@@ -1,8 +1,9 @@
+import Files
 import NIOCore
 import SCP
 import SSHWire
 
-/// Receives files and directory trees from an SCP source: the client of a download, or `scp -t`.
+/// Receives files and directory trees from an SCP source: the client of a download.
 ///
 /// ```swift
 /// let request = try SCPRequest(path: remotePath, recursive: true)
@@ -20,19 +21,17 @@ public struct SCPDownload: Sendable {
         public var preserve: Bool
         /// The target must be a directory that exists (`-d`).
         public var targetMustBeDirectory: Bool
-        /// What was asked for; nil takes any name (`-T`, and the server's side).
+        /// What was asked for; nil takes any name (`-T`).
         public var request: SCPRequest?
-        public var role: SCPRole
 
         public init(
             recursive: Bool = false, preserve: Bool = false, targetMustBeDirectory: Bool = false,
-            request: SCPRequest? = nil, role: SCPRole = .client
+            request: SCPRequest? = nil
         ) {
             self.recursive = recursive
             self.preserve = preserve
             self.targetMustBeDirectory = targetMustBeDirectory
             self.request = request
-            self.role = role
         }
     }
 
@@ -53,7 +52,7 @@ public struct SCPDownload: Sendable {
     /// - Returns: what was received. What could not be is counted in ``TransferSummary/errors`` and was a warning.
     /// - Throws: ``FileError`` if the target is not as it must be, ``SCPError`` if the source breaks the protocol or
     ///   ends before its time, or the stream's error.
-    public func run(into target: LocalPath) async throws -> TransferSummary {
+    public func run(into target: BytePath) async throws -> TransferSummary {
         let (stream, options, observer) = (stream, options, observer)
         return try await DiskExecutor.run {
             try await SCPDownloadSession.run(stream: stream, options: options, observer: observer) {
@@ -69,11 +68,11 @@ public struct SCPDownload: Sendable {
 private func message(_ error: FileError) -> [UInt8] { Array("scp: \(error)".utf8) }
 
 /// One end of a session that writes what comes where a writer puts it.
-package struct SCPDownloadSession<Writer: SCPTargetWriter> {
+private struct SCPDownloadSession {
     /// The file whose data is coming.
     private struct Current {
         var transfer: FileInTransfer
-        var file: Writer.File
+        var file: NewFile
         var offset: Int64 = 0
         var failure: FileError?
     }
@@ -91,9 +90,9 @@ package struct SCPDownloadSession<Writer: SCPTargetWriter> {
     /// Takes what the source sends until it ends. Why no writer could be made is told to the source.
     ///
     /// - Throws: as ``SCPDownload/run(into:)`` does.
-    package static func run(
+    static func run(
         stream: any ByteStream, options: SCPDownload.Options, observer: any TransferObserver,
-        makeWriter: () throws(FileError) -> Writer
+        makeWriter: () throws(FileError) -> LocalTreeWriter
     ) async throws -> TransferSummary {
         var session = Self(stream: stream, options: options, observer: observer)
         return try await session.run(makeWriter)
@@ -109,8 +108,8 @@ package struct SCPDownloadSession<Writer: SCPTargetWriter> {
         }
     }
 
-    private mutating func run(_ makeWriter: () throws(FileError) -> Writer) async throws -> TransferSummary {
-        let writer: Writer
+    private mutating func run(_ makeWriter: () throws(FileError) -> LocalTreeWriter) async throws -> TransferSummary {
+        let writer: LocalTreeWriter
         do throws(FileError) {
             writer = try makeWriter()
         } catch {
@@ -132,7 +131,7 @@ package struct SCPDownloadSession<Writer: SCPTargetWriter> {
         return summary
     }
 
-    private mutating func receiveAll(_ writer: Writer) async throws {
+    private mutating func receiveAll(_ writer: LocalTreeWriter) async throws {
         while let bytes = try await stream.read() {
             try Task.checkCancellation()
             sink.receive(bytes)
@@ -153,7 +152,7 @@ package struct SCPDownloadSession<Writer: SCPTargetWriter> {
         if let output = sink.takeOutput() { try await stream.write(output) }
     }
 
-    private mutating func handle(_ event: SCPSink.Event, _ writer: Writer) {
+    private mutating func handle(_ event: SCPSink.Event, _ writer: LocalTreeWriter) {
         switch event {
         case .entry(let entry): begin(entry, writer)
         case .data(let bytes): write(bytes)
@@ -163,7 +162,7 @@ package struct SCPDownloadSession<Writer: SCPTargetWriter> {
         }
     }
 
-    private mutating func begin(_ entry: SCPEntry, _ writer: Writer) {
+    private mutating func begin(_ entry: SCPEntry, _ writer: LocalTreeWriter) {
         do throws(FileError) {
             let name = entry.name.bytes
             switch entry.kind {
@@ -230,7 +229,7 @@ package struct SCPDownloadSession<Writer: SCPTargetWriter> {
         sink.finish(failure: failure.map(message))
     }
 
-    private mutating func leaveDirectory(_ writer: Writer) {
+    private mutating func leaveDirectory(_ writer: LocalTreeWriter) {
         do throws(FileError) {
             try writer.leaveDirectory()
             sink.finish()
@@ -250,6 +249,6 @@ package struct SCPDownloadSession<Writer: SCPTargetWriter> {
 
     private mutating func warn(_ text: String) {
         summary.errors += 1
-        if options.role != .server { observer.warning(text) }
+        observer.warning(text)
     }
 }

@@ -1,18 +1,9 @@
+import Files
 import NIOCore
 import SCP
 import SSHWire
 
-/// Which end of an SCP session this process is.
-public enum SCPRole: Sendable {
-    /// The command a person runs: what goes wrong here is shown here.
-    case client
-    /// `scp -f` or `scp -t` on a server: what goes wrong here is told to the client.
-    case server
-    /// A server that keeps a log: what goes wrong here is told to the client and to the observer.
-    case loggingServer
-}
-
-/// Sends local files and directory trees to an SCP sink: the client of an upload, or `scp -f`.
+/// Sends local files and directory trees to an SCP sink: the client of an upload.
 ///
 /// ```swift
 /// let upload = SCPUpload(stream: channel, options: .init(recursive: true), observer: observer)
@@ -27,12 +18,10 @@ public struct SCPUpload: Sendable {
         public var recursive: Bool
         /// Sends the times of files and directories (`-p`), in whole seconds as OpenSSH does. Modes are always sent.
         public var preserve: Bool
-        public var role: SCPRole
 
-        public init(recursive: Bool = false, preserve: Bool = false, role: SCPRole = .client) {
+        public init(recursive: Bool = false, preserve: Bool = false) {
             self.recursive = recursive
             self.preserve = preserve
-            self.role = role
         }
     }
 
@@ -51,29 +40,22 @@ public struct SCPUpload: Sendable {
     /// Sends the sources one after another, and the end of data behind the last.
     ///
     /// - Parameter sources: of a directory without a name of its own (`.`, `..`, the root) the entries are sent, so the
-    ///   sink must have been told that its target is a directory (`-d`). As a server it is refused, for a client may
-    ///   take the entries for one file after another.
+    ///   sink must have been told that its target is a directory (`-d`).
     /// - Returns: what was sent. What could not be is counted in ``TransferSummary/errors`` and was a warning.
     /// - Throws: ``SCPError`` or the stream's error if the session ended before its time.
-    public func run(_ sources: [LocalPath]) async throws -> TransferSummary {
+    public func run(_ sources: [BytePath]) async throws -> TransferSummary {
         let (stream, options, observer) = (stream, options, observer)
         return try await DiskExecutor.run {
             var walkOptions = LocalWalk.Options(recursive: options.recursive)
-            walkOptions.unnamed = options.role == .client ? .replacedByEntries : .refused
+            walkOptions.unnamed = .replacedByEntries
             let walk = LocalWalk(sources: sources, options: walkOptions)
             return try await SCPUploadSession.run(walk, stream: stream, options: options, observer: observer)
         }
     }
 }
 
-/// A peer's message made printable, without the name of the program that scp puts in front.
-package func peerMessage(_ text: [UInt8]) -> String {
-    let prefix = "scp: ".utf8
-    return Printable.text(text.starts(with: prefix) ? text.dropFirst(prefix.count) : text[...])
-}
-
 /// One end of a session that sends what a walk meets.
-package struct SCPUploadSession<Walk: SCPSourceWalk> {
+private struct SCPUploadSession {
     private let stream: any ByteStream
     private let options: SCPUpload.Options
     private let observer: any TransferObserver
@@ -91,8 +73,8 @@ package struct SCPUploadSession<Walk: SCPSourceWalk> {
     /// Sends all that the walk meets, and the end of data behind it.
     ///
     /// - Throws: as ``SCPUpload/run(_:)`` does.
-    package static func run(
-        _ walk: Walk, stream: any ByteStream, options: SCPUpload.Options, observer: any TransferObserver
+    static func run(
+        _ walk: LocalWalk, stream: any ByteStream, options: SCPUpload.Options, observer: any TransferObserver
     ) async throws -> TransferSummary {
         var session = Self(stream: stream, options: options, observer: observer)
         return try await session.run(walk)
@@ -108,16 +90,15 @@ package struct SCPUploadSession<Walk: SCPSourceWalk> {
         block = pool.take()
     }
 
-    private mutating func run(_ walk: Walk) async throws -> TransferSummary {
+    private mutating func run(_ walk: LocalWalk) async throws -> TransferSummary {
         _ = try await awaitAnswer { $0 == .ready }
         while let item = walk.next() {
             try Task.checkCancellation()
             try await turn.pass()
             switch item {
-            case .failure(let error): try report(error)
+            case .failure(let error): warn("\(error)")
             case .leaveDirectory:
                 try source.endDirectory(into: &block)
-                try await settle()
             case .enterDirectory(let name, let path, let status):
                 if try await announce(.directory, name, path, status) {
                     summary.directories += 1
@@ -127,7 +108,6 @@ package struct SCPUploadSession<Walk: SCPSourceWalk> {
             case .file(let name, let file):
                 guard try await announce(.file(size: file.status.size), name, file.path, file.status) else { continue }
                 try await send(file)
-                try await settle()
             }
             if block.readableBytes >= BlockPool.blockSize { try await flush() }
         }
@@ -137,34 +117,19 @@ package struct SCPUploadSession<Walk: SCPSourceWalk> {
         return summary
     }
 
-    /// Some clients take what they read at a time for one record (the module scp for Paramiko).
-    private var waitsForEachAnswer: Bool { options.role != .client }
-
-    /// Waits for all answers, if they are to be waited for.
-    private mutating func settle() async throws {
-        guard waitsForEachAnswer else { return }
-        try await flush()
-        while source.isWaiting { try await receive() }
-    }
-
     /// Asks the sink whether it takes an entry; one round trip.
     private mutating func announce(
-        _ kind: SCPEntry.Kind, _ name: [UInt8], _ path: LocalPath, _ status: FileStatus
+        _ kind: SCPEntry.Kind, _ name: [UInt8], _ path: BytePath, _ status: FileStatus
     ) async throws -> Bool {
-        var entry: SCPEntry
+        let entry: SCPEntry
         do {
             // Without the sticky bit, as OpenSSH's source.
             entry = SCPEntry(
                 kind: kind, name: try SCPName(name), mode: status.mode & 0o6777,
                 times: options.preserve ? Self.times(status) : nil)
         } catch {
-            try report("\(path): \(error)")
+            warn("\(path): \(error)")
             return false
-        }
-        if waitsForEachAnswer, let times = entry.times {
-            try source.sendTimes(times, of: entry, into: &block)
-            try await settle()
-            entry.times = nil
         }
         try source.begin(entry, into: &block)
         try await flush()
@@ -185,7 +150,7 @@ package struct SCPUploadSession<Walk: SCPSourceWalk> {
 
     /// Sends a file's contents. The sink is owed the announced number of bytes, whatever becomes of the file: zeros
     /// stand for what cannot be read, and a message instead of the closing zero byte says so.
-    private mutating func send(_ file: Walk.File) async throws {
+    private mutating func send(_ file: LocalFile) async throws {
         let size = file.status.size
         let transfer = FileInTransfer(number: started, path: file.path, size: size)
         started += 1
@@ -283,15 +248,6 @@ package struct SCPUploadSession<Walk: SCPSourceWalk> {
 
     private mutating func warn(_ text: String) {
         summary.errors += 1
-        // `scp -f` has nobody to show anything to.
-        if options.role != .server { observer.warning(text) }
-    }
-
-    /// Reports an entry that is not sent at all.
-    private mutating func report(_ error: FileError) throws { try report("\(error)") }
-
-    private mutating func report(_ text: String) throws {
-        warn(text)
-        if options.role != .client { try source.warn(Array("scp: \(text)".utf8), into: &block) }
+        observer.warning(text)
     }
 }

@@ -1,3 +1,4 @@
+import Files
 import NIOCore
 import SFTP
 
@@ -11,7 +12,7 @@ final class OutgoingDirectory {
     }
 
     let path: [UInt8]
-    let source: LocalPath
+    let source: BytePath
     let status: FileStatus
     let parent: OutgoingDirectory?
     var state = State.asked
@@ -24,7 +25,7 @@ final class OutgoingDirectory {
     /// Files that were refused before the directory was known to be there.
     var early: [OutgoingFile] = []
 
-    init(path: [UInt8], source: LocalPath, status: FileStatus, parent: OutgoingDirectory?) {
+    init(path: [UInt8], source: BytePath, status: FileStatus, parent: OutgoingDirectory?) {
         self.path = path
         self.source = source
         self.status = status

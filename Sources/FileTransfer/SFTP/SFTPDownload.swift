@@ -1,3 +1,4 @@
+import Files
 import NIOCore
 import SFTP
 import SSHWire
@@ -42,7 +43,7 @@ public struct SFTPDownload: Sendable {
     /// - Returns: what was received. What could not be is counted in ``TransferSummary/errors`` and was a warning.
     /// - Throws: ``FileError`` if the target is not as it must be, `SFTPError` or the stream's error if the session
     ///   ended before its time.
-    public func run(_ sources: [[UInt8]], into target: LocalPath) async throws -> TransferSummary {
+    public func run(_ sources: [[UInt8]], into target: BytePath) async throws -> TransferSummary {
         let (open, options, observer, hashing, reconnect) = (open, options, observer, hashing, reconnect)
         return try await DiskExecutor.run {
             try await DownloadLedger.run(open, reconnect) { open, ledger in

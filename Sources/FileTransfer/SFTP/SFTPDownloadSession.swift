@@ -1,3 +1,4 @@
+import Files
 import NIOCore
 import SFTP
 import SSHWire
@@ -79,7 +80,7 @@ struct SFTPDownloadSession {
         if let ledger { summary = ledger.summary }
     }
 
-    mutating func run(_ sources: [[UInt8]], into target: LocalPath) async throws -> TransferSummary {
+    mutating func run(_ sources: [[UInt8]], into target: BytePath) async throws -> TransferSummary {
         if options.verify, try await hasher?.hasMeans() != true { throw VerificationError.noMeans }
         let matches: [RemoteMatch]
         let tree: TargetTree
@@ -154,7 +155,7 @@ struct SFTPDownloadSession {
         return index
     }
 
-    func makeTree(_ target: LocalPath, _ matches: [RemoteMatch]) throws -> TargetTree {
+    func makeTree(_ target: BytePath, _ matches: [RemoteMatch]) throws -> TargetTree {
         var treeOptions = TargetTree.Options(
             preserve: options.preserve, targetMustBeDirectory: options.targetMustBeDirectory)
         if matches.count > 1, !options.targetMustBeDirectory {
@@ -169,7 +170,7 @@ struct SFTPDownloadSession {
 
     mutating func begin(_ match: RemoteMatch, _ tree: TargetTree) {
         if let ledger, ledger.isSettled(match.path) { return }
-        let (name, hasName) = (LocalPath(match.path).lastComponent, LocalPath(match.path).hasName)
+        let (name, hasName) = (BytePath(match.path).lastComponent, BytePath(match.path).hasName)
         switch match.attributes.kind {
         case .directory where options.recursive:
             unfinished += 1

@@ -1,3 +1,4 @@
+import Files
 import NIOCore
 import SFTP
 import SSHWire
@@ -117,8 +118,8 @@ private final class RelaySession: Sendable {
         var entries: [Entry] = []
         for source in sources {
             for match in try await matches(source) {
-                let name = LocalPath(match.path).lastComponent
-                let goesInto = targetIsDirectory && LocalPath(match.path).hasName
+                let name = BytePath(match.path).lastComponent
+                let goesInto = targetIsDirectory && BytePath(match.path).hasName
                 entries.append(
                     Entry(
                         path: match.path, target: goesInto ? RemotePath.appending(name, to: base) : base,
@@ -245,7 +246,7 @@ private final class RelaySession: Sendable {
             number: started.withLock { number in
                 number += 1
                 return number
-            }, path: LocalPath(entry.path), size: Int64(clamping: entry.attributes.size ?? 0))
+            }, path: BytePath(entry.path), size: Int64(clamping: entry.attributes.size ?? 0))
         observer.fileStarted(transfer)
         do {
             let mode = (entry.attributes.permissions ?? 0o666) & 0o777

@@ -1,3 +1,4 @@
+import Files
 import SSHWire
 
 /// Opens a channel of a connection with the server's SFTP end behind it.
@@ -43,7 +44,7 @@ public struct SFTPUpload: Sendable {
     /// - Returns: what was sent. What could not be is counted in ``TransferSummary/errors`` and was a warning.
     /// - Throws: ``RemoteError`` if the target is not as it must be, `SFTPError` or the stream's error if the session
     ///   ended before its time.
-    public func run(_ sources: [LocalPath], to target: [UInt8]) async throws -> TransferSummary {
+    public func run(_ sources: [BytePath], to target: [UInt8]) async throws -> TransferSummary {
         let (open, options, observer, hashing, reconnect) = (open, options, observer, hashing, reconnect)
         let executor = DiskExecutor()
         defer { executor.stop() }

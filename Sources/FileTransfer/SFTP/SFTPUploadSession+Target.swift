@@ -1,9 +1,10 @@
+import Files
 import NIOCore
 import SFTP
 
 // Where an upload goes: what is at the target, and whether the sources go into it.
 extension SFTPUploadSession {
-    mutating func findTarget(_ path: [UInt8], _ sources: [LocalPath], _ walk: LocalWalk) async throws {
+    mutating func findTarget(_ path: [UInt8], _ sources: [BytePath], _ walk: LocalWalk) async throws {
         target.path = try await link.expand(path, tag: Tag.question, index: Self.index)
         if options.opensAhead, sources.count == 1, !options.targetMustBeDirectory, let item = walk.next() {
             try await begin(item, walk, at: path)
@@ -12,7 +13,7 @@ extension SFTPUploadSession {
         }
     }
 
-    private mutating func findTarget(_ path: [UInt8], _ sources: [LocalPath]) async throws {
+    private mutating func findTarget(_ path: [UInt8], _ sources: [BytePath]) async throws {
         guard let reply = try await ask(.stat(path: ByteBuffer(bytes: target.path))) else { return }
         learn(reply)
         if case .attributes = reply, options.targetMustBeDirectory, !target.isDirectory {

@@ -1,3 +1,4 @@
+import Files
 import NIOCore
 import SFTP
 import SSHWire
@@ -66,7 +67,7 @@ struct SFTPUploadSession {
         if let ledger { summary = ledger.summary }
     }
 
-    mutating func run(_ sources: [LocalPath], to path: [UInt8]) async throws -> TransferSummary {
+    mutating func run(_ sources: [BytePath], to path: [UInt8]) async throws -> TransferSummary {
         let walk = LocalWalk(sources: sources, options: .init(recursive: options.recursive))
         if let known = ledger?.target { target = known } else { try await findTarget(path, sources, walk) }
         var hasMore = true

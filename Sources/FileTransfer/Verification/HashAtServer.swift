@@ -1,3 +1,5 @@
+import Files
+
 /// A hash that a server has been asked for.
 struct HashAtServer {
     /// Of so many bytes from the beginning; nil for all there are.
