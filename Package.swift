@@ -10,6 +10,13 @@ func module(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: settings)
 }
 
+/// A module whose asynchronous functions run where their caller does, so that one actor can use them without a change of threads.
+func sharedModule(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(
+        name: name, dependencies: dependencies,
+        swiftSettings: settings + [.enableUpcomingFeature("NonisolatedNonsendingByDefault")])
+}
+
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .testTarget(name: name, dependencies: dependencies, swiftSettings: settings)
 }
@@ -33,7 +40,8 @@ let package = Package(
         .library(name: "SCP", targets: ["SCP"]),
         .library(name: "SFTP", targets: ["SFTP"]),
         .library(name: "Files", targets: ["Files"]),
-        .library(name: "FileTransfer", targets: ["FileTransfer"]),
+        .library(name: "CopyEngine", targets: ["CopyEngine"]),
+        .library(name: "RemoteHosts", targets: ["RemoteHosts"]),
         .library(name: "FileServer", targets: ["FileServer"]),
         .executable(name: "scp", targets: ["SCPCommand"]),
         .executable(name: "scpd", targets: ["SCPDCommand"]),
@@ -67,7 +75,9 @@ let package = Package(
         module("SCP", ["SSHWire", nioCore]),
         module("SFTP", ["SSHWire", nioCore]),
         module("Files", ["Platform", "SSHWire", nioCore, nioPosix, crypto]),
-        module("FileTransfer", ["Platform", "SSHWire", "SCP", "SFTP", "Files", nioCore]),
+        sharedModule(
+            "CopyEngine", ["Platform", "SSHWire", "SCP", "SFTP", "Files", nioCore, nioPosix, crypto]),
+        module("RemoteHosts", ["SSHWire", "SSHNIO", "SSHConfig", "SSHClient", "SFTP", "CopyEngine", nioCore]),
         module(
             "FileServer",
             [
@@ -77,8 +87,8 @@ let package = Package(
         .executableTarget(
             name: "SCPCommand",
             dependencies: [
-                "Platform", "CommandOptions", "SSHWire", "SSHNIO", "SSHConfig", "SSHClient", "SCP", "SFTP", "Files",
-                "FileTransfer", "FileServer", nioCore,
+                "Platform", "CommandOptions", "SSHWire", "SSHConfig", "SSHClient", "SCP", "Files", "CopyEngine",
+                "RemoteHosts", "FileServer", nioCore,
             ],
             swiftSettings: settings),
 
@@ -91,7 +101,7 @@ let package = Package(
             swiftSettings: settings),
 
         .target(
-            name: "TestSupport", dependencies: ["SSHWire", "Files", nioCore], path: "Tests/TestSupport",
+            name: "TestSupport", dependencies: ["SSHWire", "Files", "CopyEngine", nioCore], path: "Tests/TestSupport",
             swiftSettings: settings),
         .executableTarget(
             name: "LinkEmulator", dependencies: ["TestSupport"], path: "Benchmarks/LinkEmulator",
@@ -117,26 +127,28 @@ let package = Package(
         tests("SCPTests", ["SCP", "SSHWire", nioCore]),
         tests("SFTPTests", ["SFTP", "SSHWire", "TestSupport", nioCore]),
         tests(
-            "FileTransferTests",
-            ["FileTransfer", "Files", "SCP", "SFTP", "SSHWire", "TestSupport", nioCore, nioPosix]),
+            "CopyEngineTests",
+            ["CopyEngine", "Files", "SCP", "SFTP", "SSHWire", "TestSupport", nioCore, nioPosix]),
         tests(
             "FileServerTests",
             [
-                "FileServer", "Files", "SSHServer", "SSHClient", "SSHConfig", "SSHNIO", "FileTransfer", "SFTP", "SCP",
+                "FileServer", "Files", "SSHServer", "SSHClient", "SSHConfig", "SSHNIO", "CopyEngine", "SFTP", "SCP",
                 "SSHWire", "SSHKeys", "TestSupport", nioCore, nioPosix, metricsTestKit,
             ]),
         tests(
             "SCPCommandTests",
             [
-                "CommandOptions", "SCPCommand", "Files", "SSHClient", "SSHConfig", "SSHNIO", "SSHProtocol", "SSHWire",
+                "CommandOptions", "SCPCommand", "RemoteHosts", "Files", "SSHClient", "SSHConfig", "SSHNIO",
+                "SSHProtocol", "SSHWire",
                 "SFTP",
                 "TestSupport",
             ]),
+        tests("RemoteHostsTests", ["RemoteHosts", "SFTP", "SSHClient", "SSHNIO", "SSHProtocol", "SSHWire"]),
         tests("SCPDCommandTests", ["CommandOptions", "SCPDCommand", "SSHServer", "TestSupport", logging]),
         tests(
             "InteropTests",
             [
-                "SSHClient", "SSHConfig", "SSHNIO", "SSHCrypto", "SSHKeys", "SFTP", "Files", "FileTransfer", "SSHWire",
+                "SSHClient", "SSHConfig", "SSHNIO", "SSHCrypto", "SSHKeys", "SFTP", "Files", "SSHWire",
                 "TestSupport",
                 nioCore,
             ]),

@@ -33,6 +33,13 @@ public struct BytePath: Hashable, Sendable {
         return slash == 0 ? BytePath("/") : BytePath(Array(path[..<slash])).trimmed
     }
 
+    /// The path of another entry of the directory that the last component is in.
+    public func sibling(_ name: [UInt8]) -> BytePath {
+        let path = trimmed.bytes
+        guard let slash = path.lastIndex(of: Self.slash) else { return BytePath(name) }
+        return BytePath(path[...slash] + name)
+    }
+
     /// The path of an entry of this directory.
     public func appending(_ name: [UInt8]) -> BytePath {
         if bytes.isEmpty { return BytePath(name) }

@@ -2,9 +2,9 @@ import Crypto
 import NIOCore
 
 /// The SHA-256 of a file's contents, or of their beginning.
-package struct FileHash: Hashable, Sendable {
+public struct FileHash: Hashable, Sendable {
     /// 32 of them.
-    package let bytes: [UInt8]
+    public let bytes: [UInt8]
 
     /// In bytes.
     package static let size = 32
@@ -40,7 +40,7 @@ package struct FileHash: Hashable, Sendable {
 
 extension FileHash: CustomStringConvertible {
     /// Its first bytes, enough for a person to see that two are not the same.
-    package var description: String {
+    public var description: String {
         let digits = Array("0123456789abcdef")
         return String(bytes.prefix(8).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }) + "…"
     }

@@ -5,6 +5,11 @@ package enum SystemCall {
         package var number: Int32
 
         package init(number: Int32) { self.number = number }
+
+        /// What keeps bytes from being written at all, whichever way they come.
+        package var keepsFromWriting: Bool { [ENOSPC, EIO, EFBIG, EDQUOT, EROFS].contains(number) }
+        /// Nothing is there behind this place of a file.
+        package var isBehindTheEnd: Bool { number == ENXIO }
     }
 
     /// Calls until it is not interrupted; -1 is a failure.

@@ -47,11 +47,15 @@ public enum SCPError: Error, Equatable, Sendable {
 }
 
 extension SCPError: CustomStringConvertible {
+    private static let chatterRemedy =
+        " (do the log-in scripts of the shell there print it? They must be silent where there is no terminal)"
+
     public var description: String {
         switch self {
         case .lineTooLong(let limit): "protocol error: line longer than \(limit) bytes"
         case .emptyLine: "protocol error: unexpected <newline>"
-        case .notARecord(let line): "protocol error: expected control record, found \(Printable.quoted(line))"
+        case .notARecord(let line):
+            "protocol error: expected control record, found \(Printable.quoted(line))\(Self.chatterRemedy)"
         case .invalidField(let record, let field, let value):
             "protocol error: \(record) record: \(field): \(Printable.quoted(value))"
         case .unexpectedName(let name): "error: unexpected filename: \(Printable.quoted(name))"
@@ -66,7 +70,8 @@ extension SCPError: CustomStringConvertible {
         case .invalidRequest(let pattern): "invalid pattern \(Printable.quoted(pattern))"
         case .missingEndOfFile(let name, let found):
             "protocol error: byte \(found) where \(Printable.quoted(name)) should end"
-        case .unexpectedAnswer(let line): "protocol error: unexpected answer \(Printable.quoted(line))"
+        case .unexpectedAnswer(let line):
+            "protocol error: unexpected answer \(Printable.quoted(line))\(Self.chatterRemedy)"
         case .answerWithoutQuestion(let line):
             "protocol error: answer without a question: \(Printable.quoted(line))"
         case .notReady(let text), .fatal(let text): Printable.text(text)

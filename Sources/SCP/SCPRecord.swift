@@ -49,6 +49,8 @@ public enum SCPRecord: Equatable, Sendable {
     /// The longest line that is taken, in bytes without its newline. A name has at most 255 bytes on any file system
     /// we know, four times that when encoded; a message may hold two paths.
     public static let maximumLineLength = 16 * 1024
+    /// With which a record begins that is no acknowledgement.
+    static let letters: [UInt8] = Array("TCDE".utf8)
 
     /// Appends the record's bytes. A newline inside a message becomes a blank.
     public func encode(into buffer: inout ByteBuffer) {

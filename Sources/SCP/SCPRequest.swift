@@ -34,8 +34,13 @@ public struct SCPRequest: Sendable {
 
     /// Whether a name at the top level was asked for.
     public func matches(_ name: SCPName) -> Bool {
-        acceptsAll || literals.contains(name.bytes)
-            || patterns.contains { $0.matches(name.bytes) || $0.matches(name.wireForm) }
+        if acceptsAll || literals.contains(name.bytes) { return true }
+        let isHidden = name.bytes.first == UInt8(ascii: ".")
+        return zip(patterns, literals).contains { pattern, text in
+            // A shell's wildcards stand for no dot at the beginning.
+            (!isHidden || text.first == UInt8(ascii: "."))
+                && (pattern.matches(name.bytes) || pattern.matches(name.wireForm))
+        }
     }
 
     private static func lastComponent(_ path: [UInt8]) -> [UInt8] {

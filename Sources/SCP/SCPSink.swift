@@ -141,12 +141,22 @@ public struct SCPSink: Sendable {
         case .record(let times):
             // One turn for each record that is no event.
             var times = times
-            while let line = try input.nextLine() {
+            while let line = try nextLine() {
                 let record = try parse(line)
                 if let event = try handle(record, &times) { return event }
             }
             return nil
         }
+    }
+
+    /// Text before the first record need not have a line end to be waited for.
+    private mutating func nextLine() throws(SCPError) -> [UInt8]? {
+        if isFirstLine, let first = input.firstByte, first > 2, first != UInt8(ascii: "\n"),
+            !SCPRecord.letters.contains(first)
+        {
+            throw .notARecord(try input.nextLine() ?? input.unfinishedLine)
+        }
+        return try input.nextLine()
     }
 
     private mutating func parse(_ line: [UInt8]) throws(SCPError) -> SCPRecord {

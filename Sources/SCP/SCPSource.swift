@@ -169,8 +169,9 @@ public struct SCPSource: Sendable {
             trace?(.received, .ok)
             return .ok
         }
+        // Text before the protocol need not have a line end to be waited for.
+        guard first == 1 || first == 2 else { throw .unexpectedAnswer(try input.nextLine() ?? input.unfinishedLine) }
         guard let line = try input.nextLine() else { return nil }
-        guard first == 1 || first == 2 else { throw .unexpectedAnswer(line) }
         let record = try SCPRecord(line: line)
         trace?(.received, record)
         return record

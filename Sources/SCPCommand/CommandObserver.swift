@@ -1,20 +1,36 @@
-import FileTransfer
+import CopyEngine
 import Files
 import SSHClient
 import Synchronization
 
 /// Tells the person at the terminal how a copy goes: the meter on standard output, what went wrong on standard error.
-final class CommandObserver: TransferObserver {
+final class CommandObserver: CopyObserver {
     private let meter: ProgressMeter?
     private let verbosity: Int
-    private let files = Mutex<[FileInTransfer: ProgressFile]>([:])
+    private let files = Mutex<[CopyFile: ProgressFile]>([:])
 
     init(options: CopyOptions) {
-        meter = options.quiet ? nil : ProgressMeter()
+        meter = options.quiet || options.serverRole != nil ? nil : ProgressMeter()
         verbosity = options.verbosity
     }
 
-    func fileStarted(_ file: FileInTransfer) {
+    var wantsTrace: Bool { verbosity >= 3 }
+    var wantsNotes: Bool { verbosity >= 1 }
+
+    func receive(_ event: CopyEvent) {
+        switch event {
+        case .started(let file): begin(file)
+        case .bytes(let count, let file): if meter != nil { files.withLock { $0[file] }?.advance(by: count) }
+        case .finished(let file, _): if meter != nil { files.withLock { $0.removeValue(forKey: file) }?.finish() }
+        case .interrupted(let file): if meter != nil { files.withLock { $0.removeValue(forKey: file) }?.withdraw() }
+        case .verified: break
+        case .problem(let error): Self.tell("\(error)")
+        case .note(let note): StandardError.write("debug1: \(note)\n")
+        case .trace(let text): StandardError.write("debug3: \(text)\n")
+        }
+    }
+
+    private func begin(_ file: CopyFile) {
         guard
             let line = meter?.begin(
                 name: file.path.lastComponent, total: UInt64(max(0, file.size)),
@@ -23,26 +39,10 @@ final class CommandObserver: TransferObserver {
         files.withLock { $0[file] = line }
     }
 
-    func bytesTransferred(_ count: Int, of file: FileInTransfer) {
-        guard meter != nil else { return }
-        files.withLock { $0[file] }?.advance(by: count)
+    /// What is said of a copy that is done.
+    func tell(_ summary: CopySummary) {
+        if verbosity > 0, summary.verified > 0 { receive(.note(.verified(summary.verified))) }
     }
-
-    func fileFinished(_ file: FileInTransfer, isComplete: Bool) {
-        guard meter != nil else { return }
-        files.withLock { $0.removeValue(forKey: file) }?.finish()
-    }
-
-    func fileInterrupted(_ file: FileInTransfer) {
-        guard meter != nil else { return }
-        files.withLock { $0.removeValue(forKey: file) }?.withdraw()
-    }
-
-    func warning(_ text: String) { Self.tell(text) }
-
-    var wantsTrace: Bool { verbosity >= 3 }
-
-    func trace(_ text: String) { StandardError.write("debug3: \(text)\n") }
 
     /// One line on standard error. A remote scp has already put its name before what it says.
     static func tell(_ text: String) { StandardError.write(text.hasPrefix("scp: ") ? text + "\n" : "scp: \(text)\n") }

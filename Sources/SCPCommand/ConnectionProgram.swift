@@ -1,3 +1,7 @@
+import RemoteHosts
+import SSHClient
+import SSHWire
+
 // How another program is started that makes the connection, or stands for the server.
 
 extension CopyOptions {
@@ -10,8 +14,8 @@ extension CopyOptions {
         arguments += Self.portArguments(remote.port ?? port)
         if let user = remote.user { arguments += ["-l", user] }
         return ProgramHost(
-            program: connectionProgram, arguments: arguments, subsystemFlags: ["-s"], remote: remote,
-            isVerbose: verbosity > 0)
+            program: connectionProgram, arguments: arguments, subsystemFlags: ["-s"], name: remote.host,
+            tell: tell(connectionProgram, remote))
     }
 
     /// The SFTP server of `-D`, which takes the place of every host; nil where there is none. It gets a host and a
@@ -19,7 +23,17 @@ extension CopyOptions {
     func localServer(for remote: Location.Remote) -> ProgramHost? {
         guard let sftpServer else { return nil }
         return ProgramHost(
-            program: sftpServer, arguments: Self.portArguments(port), remote: remote, isVerbose: verbosity > 0)
+            program: sftpServer, arguments: Self.portArguments(port), name: remote.host, tell: tell(sftpServer, remote))
+    }
+
+    /// What `-v` says of a program that is started.
+    private func tell(_ program: String, _ remote: Location.Remote) -> @Sendable (_ command: [UInt8]) -> Void {
+        guard verbosity > 0 else { return { _ in } }
+        let user = remote.user ?? "(unspecified)"
+        return { command in
+            let words = "program \(program), host \(remote.host), user \(user), command \(Printable.text(command))"
+            StandardError.write("Executing: \(words)\n")
+        }
     }
 
     private static func portArguments(_ port: Int?) -> [String] { port.map { ["-p", String($0)] } ?? [] }

@@ -1,5 +1,6 @@
 import CommandOptions
-import FileTransfer
+import CopyEngine
+import RemoteHosts
 import SSHConfig
 import SSHWire
 
@@ -46,7 +47,7 @@ extension CopyOptions {
         .init(
             "retries", value: .init("NUMBER"),
             help: "how often in a row a lost connection is made again to no avail "
-                + "(\(LongOptions.usualRetries))",
+                + "(\(RetryPolicy.usual.retries))",
             synonyms: ["retry"]
         ) { (options, value) throws(OptionFault) in
             guard let count = number(value), (0...1_000_000).contains(count) else {

@@ -1,5 +1,5 @@
 import CommandOptions
-import FileTransfer
+import CopyEngine
 import SSHClient
 import SSHConfig
 
@@ -139,6 +139,21 @@ struct CopyOptions {
         return Location.Remote(
             user: at.map { String(decoding: operand[..<$0], as: UTF8.self) },
             host: String(decoding: operand[(at.map { $0 + 1 } ?? 0)...], as: UTF8.self), path: [])
+    }
+}
+
+extension CopyOptions {
+    /// A copy with all that was wished of it.
+    func request(from source: CopySource, to target: CopyTarget) -> CopyRequest {
+        var request = CopyRequest(from: source, to: target)
+        request.recursive = recursive
+        request.preserve = preserve
+        request.targetMustBeDirectory = targetMustBeDirectory
+        request.trustsNames = trustsNames
+        request.isVerbose = verbosity > 0
+        request.tuning = tuning
+        (request.resume, request.verify) = (long.resume, long.verify)
+        return request
     }
 }
 

@@ -15,12 +15,6 @@ struct RemoteEnd {
 
     /// - Returns: whether all was copied.
     func run(_ role: CopyOptions.ServerRole) async -> Bool {
-        do throws(CopyOptions.Fault) {
-            try options.refuseLongOptions("at the server's end")
-        } catch {
-            if case .message(let text) = error { CommandObserver.tell(text) }
-            return false
-        }
         let isComplete = try? await DiskExecutor.run {
             switch role {
             case .source: try await send()

@@ -91,7 +91,8 @@ extension SFTPError: CustomStringConvertible {
         case .notSFTP(let bytes):
             bytes.isEmpty
                 ? "the server has no sftp server (use -O for the scp protocol)"
-                : "the server does not speak sftp (use -O for the scp protocol): \(Printable.text(bytes))"
+                : "the server does not speak sftp (use -O for the scp protocol), but prints: \(Printable.text(bytes)) "
+                    + "(log-in scripts of the shell there must be silent where there is no terminal)"
         }
     }
 }

@@ -274,6 +274,9 @@ public final class SSHClient: Sendable {
     /// Whether the server is OpenSSH's or this package's, whose ways are known.
     package var isServerKnown: Bool { server.isKnown }
 
+    /// What the server calls its software, such as `OpenSSH_9.2p1`; its own word, not printable.
+    package var serverSoftware: String { String(server.name) }
+
     /// Why the connection ended; nil while it lives.
     public var failure: TransportError? { transport.failure }
 

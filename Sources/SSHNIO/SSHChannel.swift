@@ -59,7 +59,7 @@ public final class SSHChannel: ByteStream {
     /// How the remote program ended, once that is known.
     public var exitStatus: ExitStatus? { state.withLockedValue { $0.exitStatus } }
 
-    public func read() async throws -> ByteBuffer? {
+    nonisolated(nonsending) public func read() async throws -> ByteBuffer? {
         let ready: Result<ByteBuffer?, any Error>? = state.withLockedValue { take(&$0) }
         if let ready { return try ready.get() }
         return try await withCheckedThrowingContinuation { continuation in
@@ -72,7 +72,7 @@ public final class SSHChannel: ByteStream {
         }
     }
 
-    public func write(_ bytes: ByteBuffer) async throws {
+    nonisolated(nonsending) public func write(_ bytes: ByteBuffer) async throws {
         if try post(bytes) { try await waitForRoom() }
     }
 
@@ -95,7 +95,7 @@ public final class SSHChannel: ByteStream {
     /// Waits until the queue has room.
     ///
     /// - Throws: `TransportError` when the channel is over.
-    func waitForRoom() async throws {
+    nonisolated(nonsending) func waitForRoom() async throws {
         try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
             let ready = state.withLockedValue { state -> Result<Void, any Error>? in
                 if let failure = state.failure { return .failure(failure) }
@@ -108,7 +108,7 @@ public final class SSHChannel: ByteStream {
         }
     }
 
-    public func finishWriting() async throws {
+    nonisolated(nonsending) public func finishWriting() async throws {
         let mustWake = state.withLockedValue { state in
             state.finishes = true
             return wake(&state)

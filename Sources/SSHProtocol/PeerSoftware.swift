@@ -5,6 +5,12 @@ package struct PeerSoftware: Sendable {
 
     package init(identification: String) { self.identification = identification }
 
+    /// What follows `SSH-2.0-`, such as `OpenSSH_9.2p1 Debian-2`.
+    package var name: Substring {
+        let version = identification.drop { $0 != "-" }.dropFirst()
+        return version.drop { $0 != "-" }.dropFirst()
+    }
+
     /// Whether it is of this package.
     package var isOurs: Bool { identification.hasPrefix("SSH-2.0-swift-scp_") }
 

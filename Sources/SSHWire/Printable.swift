@@ -69,15 +69,20 @@ public enum Printable {
         let bytes = Array(word.utf8)
         let letters = bytes.allSatisfy { isLetter($0) }
         let parts = bytes.allSatisfy { isLetter($0) || (0x30...0x39).contains($0) || nameMarks.contains($0) }
-        // Base64 has none of these marks, and a line of it more than so many characters.
+        // Base64 has none of these marks, and a line of it more than so many characters, even where a mark got into it.
+        let runs = bytes.split(whereSeparator: nameMarks.contains)
         let isName =
-            bytes.count <= (letters ? 32 : 8) || (bytes.count <= 64 && bytes.contains { nameMarks.contains($0) })
+            bytes.count <= (letters ? 32 : 8)
+            || (bytes.count <= 64 && runs.allSatisfy { $0.count <= longestRun }
+                && bytes.contains(where: nameMarks.contains))
         // The label of an armoured file, such as DSA PRIVATE KEY.
         let isLabel = bytes.count <= 40 && bytes.allSatisfy { (0x41...0x5a).contains($0) || $0 == 0x20 }
         return (parts && isName) || isLabel
     }
 
     private static let nameMarks = Array("-_.@:,*".utf8)
+    /// As in `keyboard-interactive`.
+    private static let longestRun = 11
 
     private static func isLetter(_ byte: UInt8) -> Bool {
         (0x41...0x5a).contains(byte) || (0x61...0x7a).contains(byte)

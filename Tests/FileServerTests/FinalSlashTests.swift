@@ -1,5 +1,5 @@
+import CopyEngine
 import FileServer
-import FileTransfer
 import Files
 import NIOCore
 import TestSupport

@@ -1,5 +1,5 @@
+import CopyEngine
 import FileServer
-import FileTransfer
 import Files
 import NIOCore
 import SSHWire
@@ -8,12 +8,14 @@ import TestSupport
 import Testing
 
 /// Keeps what a client's transfer tells.
-final class Recorder: TransferObserver {
+final class Recorder: CopyObserver {
     private let kept = Mutex([String]())
 
     var warnings: [String] { kept.withLock { $0 } }
 
-    func warning(_ text: String) { kept.withLock { $0.append(text) } }
+    func receive(_ event: CopyEvent) {
+        if case .problem(let error) = event { kept.withLock { $0.append("\(error)") } }
+    }
 }
 
 /// Keeps what a server tells of its clients.

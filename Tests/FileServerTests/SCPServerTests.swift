@@ -1,5 +1,5 @@
+import CopyEngine
 import FileServer
-import FileTransfer
 import Files
 import NIOCore
 import SCP
@@ -21,7 +21,7 @@ struct SCPServerTests {
     private func upload(
         _ sources: [BytePath], to files: MemoryFileSystem, _ line: String, cutsRandomly: Bool = false,
         isReadOnly: Bool = false, sender: Recorder = Recorder(), observer: ServerRecorder = ServerRecorder()
-    ) async throws -> (sent: TransferSummary, status: UInt32) {
+    ) async throws -> (sent: CopySummary, status: UInt32) {
         let (client, server) = MemoryStream.pair(cutsRandomly: cutsRandomly)
         let (recursive, preserve) = (line.contains("-r"), line.contains("-p"))
         async let sent = SCPUpload(
@@ -35,7 +35,7 @@ struct SCPServerTests {
     private func download(
         _ files: MemoryFileSystem, _ line: String, into target: BytePath, home: String = "/",
         cutsRandomly: Bool = false, receiver: Recorder = Recorder()
-    ) async throws -> (received: TransferSummary, status: UInt32) {
+    ) async throws -> (received: CopySummary, status: UInt32) {
         let (client, server) = MemoryStream.pair(cutsRandomly: cutsRandomly)
         async let status = files.serve(line, server, home: home)
         let options = SCPDownload.Options(recursive: line.contains("-r"), preserve: line.contains("-p"))

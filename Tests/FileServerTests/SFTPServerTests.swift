@@ -1,5 +1,5 @@
+import CopyEngine
 import FileServer
-import FileTransfer
 import Files
 import NIOCore
 import SFTP
@@ -243,7 +243,7 @@ struct SFTPServerTests {
         try writeFile(noise(300_001), at: place.file("source/x/z/odd \u{e9}\n"))
         let server = SFTPServer(
             files: try DirectoryRoot(path: bytes(place.file("root")), confinement: confinement), home: bytes("/"))
-        let options = SFTPOptions(recursive: true, preserve: true)
+        let options = Wishes(recursive: true, preserve: true)
         let sent = try await SFTPUpload(open: { serve(server) }, options: options, observer: SilentObserver())
             .run([BytePath(place.file("source"))], to: bytes("there"))
         #expect(sent.errors == 0)

@@ -198,7 +198,7 @@ struct ConfigurationTests {
         let theirs = try await run(requireProgram("ssh"), ["-F", path, "-G", "h"])
         #expect(!theirs.succeeded)
         let ours = try await run(scpBinary(), ["-F", path, "-G", "h"])
-        #expect(ours.status == .exited(1) && ours.output.isEmpty)
+        #expect(ours.status == .exited(255) && ours.output.isEmpty)
         #expect(ours.errorText.hasPrefix("scp: \(path) line \(line): "), "\(ours)")
     }
 
@@ -206,7 +206,7 @@ struct ConfigurationTests {
     func files() async throws {
         let directory = try TemporaryDirectory()
         let missing = try await run(scpBinary(), ["-F", directory.file("x"), "-G", "h"])
-        #expect(missing.status == .exited(1))
+        #expect(missing.status == .exited(255))
         #expect(missing.errorText.contains("Can't open user config file \(directory.file("x")): No such file"))
         let path = directory.file("config")
         try writeFile(path, text: "Include \(path)\n")

@@ -355,7 +355,7 @@ struct DropInTests {
             manner.isUpload
                 ? ["/etc/hosts", "\(peer.destination):~no-such-user/x"]
                 : ["\(peer.destination):~no-such-user/x", here], peer, directory: "/")
-        expectFailure(nobody, "~no-such-user/x: No such file or directory")
+        expectFailure(nobody, "~no-such-user/x: No such file or directory", status: 1)
     }
 
     @Test("A device is written to and stays what it is", arguments: Manner.all)

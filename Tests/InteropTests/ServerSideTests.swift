@@ -61,9 +61,9 @@ struct ServerSideTests {
         let peer = try await start()
         let tree = sampleTree()
         try makeTree(tree, at: peer.directory.file("source"))
-        try await peer.scp(["-r", "-p"], [peer.directory.file("source"), peer.remote("there")]).success()
+        try await peer.scp(["-O", "-r", "-p"], [peer.directory.file("source"), peer.remote("there")]).success()
         #expect(differences(tree, try readTree(at: peer.directory.file("there")), attributes: true) == [])
-        try await peer.scp(["-r", "-p"], [peer.remote("there"), peer.directory.file("back")]).success()
+        try await peer.scp(["-O", "-r", "-p"], [peer.remote("there"), peer.directory.file("back")]).success()
         #expect(differences(tree, try readTree(at: peer.directory.file("back")), attributes: true) == [])
     }
 }

@@ -1,4 +1,6 @@
 import CommandOptions
+import Files
+import RemoteHosts
 import SSHClient
 import SSHConfig
 import SSHNIO
@@ -134,7 +136,7 @@ struct CopyOptionsTests {
 
     @Test("A lost connection is made again a few times, or as often as the user says")
     func retries() throws {
-        #expect(try CopyOptions.empty.retries == LongOptions.usualRetries)
+        #expect(try CopyOptions.empty.retries == RetryPolicy.usual.retries)
         #expect(try parse("--retries", "0", "a", "b").retries == 0)
         #expect(try parse("-r", "--retries=12", "a", "b").retries == 12)
         for word in ["", "-1", "x", "1.5", "99999999"] {
@@ -226,8 +228,8 @@ struct CopyOptionsTests {
     }
 }
 
-@Suite("The command that the server runs")
-struct RemoteCommandTests {
+@Suite("The command that makes a server copy to another")
+struct DirectCommandTests {
     @Test(
         "With -R the first host is asked to copy to the second",
         arguments: [
@@ -241,29 +243,7 @@ struct RemoteCommandTests {
             Issue.record("not remote")
             return
         }
-        #expect(RemoteCommand.copy(source.path, to: target, options) == Array(command.utf8))
-    }
-
-    private func sink(_ path: String, _ words: String..., directory: Bool = false) throws -> String {
-        String(
-            decoding: RemoteCommand.sink(
-                Array(path.utf8), try CopyOptions(bytes(words + ["a", "b"])), targetMustBeDirectory: directory),
-            as: UTF8.self)
-    }
-
-    @Test("Options are handed on, the path is left to the remote shell")
-    func options() throws {
-        #expect(try sink("x") == "scp -t x")
-        #expect(try sink("a b*", "-rp") == "scp -r -p -t a b*")
-        #expect(try sink("x", "-v", directory: true) == "scp -v -d -t x")
-        #expect(try sink("-x") == "scp -t -- -x")
-        let source = RemoteCommand.source(Array("~/x".utf8), try CopyOptions(bytes(["-q", "-r", "a", "b"])))
-        #expect(String(decoding: source, as: UTF8.self) == "scp -r -f ~/x")
-    }
-
-    @Test("A path is bytes")
-    func pathBytes() throws {
-        #expect(RemoteCommand.source([0xff], try CopyOptions.empty) == Array("scp -f ".utf8) + [0xff])
+        #expect(DirectCommand.line(BytePath(source.path), to: target, options) == Array(command.utf8))
     }
 }
 

@@ -89,7 +89,7 @@ struct ObserverTests {
             #expect(sent.map(\.size) == received.map(\.size))
             #expect(sent.map(\.lines) == received.map(\.lines))
             // All but the identification line is packets.
-            #expect(sent.map(\.size).reduce(0, +) + "SSH-2.0-swift-scp_0.1\r\n".utf8.count == pair.sent[role]?.count)
+            #expect(sent.map(\.size).reduce(0, +) + "SSH-2.0-swift-scp_0.1.0\r\n".utf8.count == pair.sent[role]?.count)
         }
     }
 

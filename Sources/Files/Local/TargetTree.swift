@@ -22,7 +22,7 @@ package final class TargetDirectory {
     let name: [UInt8]
     package let path: BytePath
     let parent: TargetDirectory?
-    let identity: FileStatus.Identity
+    package let identity: FileStatus.Identity
     let followsLink: Bool
     package var isNew: Bool
     package var attributes: FileAttributes

@@ -1,0 +1,93 @@
+import Files
+
+/// One copy: what is copied, where to, and every wish about how.
+///
+/// ```swift
+/// var request = CopyRequest(from: .local(["photos"]), to: .sftp(host, "backup"))
+/// request.recursive = true
+/// let summary = try await Copy(request).run()
+/// ```
+///
+/// A wish holds whatever the two ends are; where an end cannot fulfil it, the copy says so before it begins
+/// (``CopyError/Cause/wishRefused(_:reason:)``).
+public struct CopyRequest: Sendable {
+    public var source: CopySource
+    public var target: CopyTarget
+
+    /// Copies directories (`-r`).
+    public var recursive = false
+    /// Keeps modes and times (`-p`).
+    public var preserve = false
+    /// The target is a directory, as there are several sources.
+    public var targetMustBeDirectory = false
+    /// Resumes behind what is at the target of a file, if that is the beginning of the source by its hash (`--resume`). A
+    /// small file is copied again, unless it has the same size and time and ``preserve`` is set.
+    public var resume = false
+    /// Compares every file's hash at the target with the source's once it is copied (`--verify`).
+    public var verify = false
+    /// Takes whatever names an SCP source sends (`-T`).
+    public var trustsNames = false
+    /// A remote scp tells what it does (`-v`).
+    public var isVerbose = false
+    /// How much is asked of an SFTP server at a time (`-X`).
+    public var tuning = SFTPTuning()
+
+    public init(from source: CopySource, to target: CopyTarget) {
+        self.source = source
+        self.target = target
+    }
+}
+
+/// Where a copy comes from.
+public enum CopySource: Sendable {
+    /// Files and directories of this machine.
+    case local([BytePath])
+    /// Paths on a server, relative to the user's home directory there; `~` and the wildcards of a shell are understood.
+    case sftp(any CopyHost, [BytePath])
+    /// What `scp -f` sends there.
+    case scp(any CopyHost, BytePath, SCPCommandLine.Rules)
+
+    /// Whether it lies on another machine.
+    var isRemote: Bool {
+        if case .local = self { return false }
+        return true
+    }
+}
+
+/// Where a copy goes.
+public enum CopyTarget: Sendable {
+    case local(BytePath)
+    /// A path on a server, relative to the user's home directory there; `~` is understood.
+    case sftp(any CopyHost, BytePath)
+    /// What `scp -t` writes there.
+    case scp(any CopyHost, BytePath, SCPCommandLine.Rules)
+
+    /// Whether it lies on another machine.
+    var isRemote: Bool {
+        if case .local = self { return false }
+        return true
+    }
+}
+
+/// How much is asked of an SFTP server at a time (`scp -X`); nil is for what suits the server and the way to it.
+public struct SFTPTuning: Equatable, Sendable {
+    /// The most bytes in a READ or WRITE; a server's own limit counts too.
+    public var bufferSize: Int?
+    /// The most READs or WRITEs of a session that may be unanswered.
+    public var requests: Int?
+    /// The most bytes that READs have asked for and that have not come.
+    package var bytesUnderWay: Int?
+
+    public init(bufferSize: Int? = nil, requests: Int? = nil) {
+        self.bufferSize = bufferSize
+        self.requests = requests
+    }
+
+    /// Bytes in a READ or WRITE to a server that takes `limit`.
+    func blockSize(_ limit: Int) -> Int {
+        max(1, min(limit, bufferSize ?? limit, max(512, (bytesUnderWay ?? limit) / 2)))
+    }
+
+    /// Whether one more request may be sent while `count` are unanswered.
+    func hasRoom(unanswered count: Int) -> Bool { requests.map { count < $0 } ?? true }
+}

@@ -1,0 +1,194 @@
+import Files
+import NIOCore
+import SCP
+import SFTP
+import SSHWire
+
+/// A copy under way: waits for its lanes, and goes on with the ``Scheduler`` whenever something was completed.
+///
+/// Everything of a copy happens on the one thread of its executor, which may block on the disk; a lane's task leaves it only where
+/// it waits for the network, once for a batch.
+actor CopyRun {
+    private let ends: CopyEnds
+    private let request: CopyRequest
+    private let observer: any CopyObserver
+    private let thread: CopyThread
+    private let ledger = CopyLedger()
+    private var traits = ServerTraits()
+    private var filesBegun = 0
+
+    private var scheduler: Scheduler?
+    private var lanes: [any CopyLane] = []
+    /// What the scheduler wants done beside the lanes.
+    private var work: [Int: Scheduler.Work] = [:]
+    private var workStarted = 0
+    private var turn = Turn()
+    private var failure: (any Error)?
+    /// Resumed when the copy is over, or more lanes or work are wanted.
+    private var signal: CheckedContinuation<Void, Never>?
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
+
+    init(_ request: CopyRequest, _ observer: any CopyObserver, _ thread: CopyThread) {
+        self.request = request
+        self.observer = observer
+        self.thread = thread
+        ends = CopyEnds(request, observer)
+    }
+
+    /// Copies, over one connection after another if need be.
+    func run() async throws -> CopySummary {
+        while true {
+            do {
+                return try await attempt()
+            } catch let fault as ServerFault where !traits.has(fault) {
+                // What was under way is copied again from its start, with less at a time.
+                traits.learn(fault)
+                ledger.forgetPartial()
+                if observer.wantsNotes { observer.receive(.note(.reduced(fault))) }
+            } catch {
+                if ledger.isBound || error is CancellationError || Task.isCancelled { throw error }
+                let hasProgressed = ledger.hasProgressed
+                ledger.hasProgressed = false
+                try await ends.recover(from: error, hasProgressed: hasProgressed)
+            }
+        }
+    }
+
+    // MARK: One connection
+
+    private func attempt() async throws -> CopySummary {
+        let (source, target) = try await ends.open(traits)
+        let scheduler = Scheduler(
+            request, from: source, to: target, ledger: ledger, traits: traits, started: filesBegun, observer: observer)
+        self.scheduler = scheduler
+        lanes = source.lanes + target.lanes
+        (failure, work) = (nil, [:])
+        do {
+            try await ends.proving(.source) { try await source.find(scheduler) }
+            try await ends.proving(.target) { try await target.find(scheduler) }
+            try await copy(scheduler)
+            for lane in lanes { try await lane.finish(scheduler) }
+            try await ends.verifyRest(scheduler)
+            await ends.close()
+            self.scheduler = nil
+            return scheduler.summary
+        } catch {
+            filesBegun = scheduler.filesBegun
+            scheduler.abandon()
+            for lane in lanes { await lane.abandon(after: error) }
+            await ends.close()
+            throw error
+        }
+    }
+
+    private func copy(_ scheduler: Scheduler) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for index in lanes.indices { group.addTask { await self.serve(index) } }
+            do {
+                try await drive()
+                while !scheduler.isDone, failure == nil {
+                    try Task.checkCancellation()
+                    while let next = scheduler.takeWork() {
+                        workStarted += 1
+                        work[workStarted] = next
+                        group.addTask { [workStarted] in await self.perform(workStarted) }
+                    }
+                    for _ in 0..<ends.takeWantedLanes() { group.addTask { await self.openLane() } }
+                    await waitForSignal(scheduler)
+                }
+            } catch {
+                fail(error)
+            }
+            wakeLanes()
+            if let failure, !(failure is ServerFault) {
+                group.cancelAll()
+                throw failure
+            }
+            try await group.waitForAll()
+        }
+        if let failure { throw failure }
+    }
+
+    private func waitForSignal(_ scheduler: Scheduler) async {
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                if wantsAttention(scheduler) { return continuation.resume() }
+                signal = continuation
+            }
+        } onCancel: {
+            Task { await self.wake() }
+        }
+    }
+
+    private func wantsAttention(_ scheduler: Scheduler) -> Bool {
+        scheduler.isDone || failure != nil || scheduler.hasWork || ends.wantsLanes || Task.isCancelled
+    }
+
+    private func wake() {
+        signal?.resume()
+        signal = nil
+    }
+
+    private func wakeLanes() { for lane in lanes { lane.wake() } }
+
+    private func fail(_ error: any Error) {
+        guard failure == nil else { return }
+        failure = error
+        wake()
+        for lane in lanes { if error is ServerFault { lane.drain() } else { lane.wake() } }
+    }
+
+    /// Submits what may be submitted, and hands it to the streams.
+    private func drive() async throws {
+        guard let scheduler, failure == nil else { return }
+        while scheduler.fill() {
+            try await flush()
+            if turn.isOver {
+                try Task.checkCancellation()
+                await Task.yield()
+                turn = Turn()
+            }
+        }
+        try await flush()
+        wakeLanes()
+        if wantsAttention(scheduler) { wake() }
+    }
+
+    private func flush() async throws { for lane in lanes { try await lane.flush() } }
+
+    // MARK: Tasks of a connection
+
+    private func serve(_ index: Int) async {
+        let lane = lanes[index]
+        do {
+            while try await lane.receive(isOver: { isOver }) { try await drive() }
+        } catch {
+            fail(ends.cause(error, of: lane))
+        }
+    }
+
+    private var isOver: Bool { failure != nil || scheduler?.isDone ?? true }
+
+    private func perform(_ number: Int) async {
+        guard let scheduler, let next = work.removeValue(forKey: number) else { return }
+        do {
+            try await next(scheduler)
+            try await drive()
+        } catch {
+            fail(error)
+        }
+    }
+
+    private func openLane() async {
+        guard let scheduler, let lane = await ends.openLane(scheduler) else { return }
+        let index = lanes.count
+        lanes.append(lane)
+        do {
+            try await drive()
+        } catch {
+            return fail(error)
+        }
+        await serve(index)
+    }
+}
