@@ -39,10 +39,9 @@ let package = Package(
         .library(name: "SSHServer", targets: ["SSHServer"]),
         .library(name: "SCP", targets: ["SCP"]),
         .library(name: "SFTP", targets: ["SFTP"]),
-        .library(name: "Files", targets: ["Files"]),
-        .library(name: "CopyEngine", targets: ["CopyEngine"]),
+        .library(name: "CopyEngine", targets: ["CopyEngine", "Files"]),
         .library(name: "RemoteHosts", targets: ["RemoteHosts"]),
-        .library(name: "FileServer", targets: ["FileServer"]),
+        .library(name: "FileServer", targets: ["FileServer", "Files"]),
         .executable(name: "scp", targets: ["SCPCommand"]),
         .executable(name: "scpd", targets: ["SCPDCommand"]),
     ],
@@ -57,19 +56,22 @@ let package = Package(
         module("Platform", ["CSystemCalls"]),
         module("SSHWire", [nioCore]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
-        module("SSHCrypto", ["SSHWire", "CZlib", nioCore, crypto, cryptoExtras]),
-        module("SSHKeys", ["SSHWire", "SSHCrypto", nioCore, crypto, cryptoExtras]),
-        module("SSHProtocol", ["SSHWire", "SSHCrypto", "SSHKeys", nioCore, crypto]),
-        module("SSHNIO", ["SSHWire", "SSHProtocol", nioCore, nioLocks, nioPosix]),
+        module("SSHCrypto", ["Platform", "SSHWire", "CZlib", nioCore, crypto, cryptoExtras]),
+        module("SSHKeys", ["Platform", "SSHWire", "SSHCrypto", nioCore, crypto, cryptoExtras]),
+        module("SSHProtocol", ["SSHWire", "SSHCrypto", "SSHKeys", nioCore]),
+        module("SSHNIO", ["Platform", "SSHWire", "SSHProtocol", nioCore, nioLocks]),
         module("CommandOptions", ["SSHWire"]),
-        module("SSHConfig", ["SSHWire", "SSHCrypto", "SSHKeys", "SSHNIO", nioCore]),
+        module("SSHConfig", ["Platform", "SSHWire", "SSHCrypto", "SSHKeys", "SSHNIO", nioCore]),
         module(
             "SSHClient",
-            ["SSHWire", "SSHCrypto", "SSHKeys", "SSHProtocol", "SSHNIO", "SSHConfig", nioCore, nioPosix]),
+            [
+                "Platform", "SSHWire", "SSHCrypto", "SSHKeys", "SSHProtocol", "SSHNIO", "SSHConfig", nioCore, nioPosix,
+                nioLocks,
+            ]),
         module(
             "SSHServer",
             [
-                "SSHWire", "SSHCrypto", "SSHKeys", "SSHProtocol", "SSHNIO", nioCore, nioLocks, nioPosix,
+                "Platform", "SSHWire", "SSHCrypto", "SSHKeys", "SSHProtocol", "SSHNIO", nioCore, nioLocks, nioPosix,
                 crypto, cryptoExtras, logging, metrics,
             ]),
         module("SCP", ["SSHWire", nioCore]),
@@ -77,7 +79,7 @@ let package = Package(
         module("Files", ["Platform", "SSHWire", nioCore, nioPosix, crypto]),
         sharedModule(
             "CopyEngine", ["Platform", "SSHWire", "SCP", "SFTP", "Files", nioCore, nioPosix, crypto]),
-        module("RemoteHosts", ["SSHWire", "SSHNIO", "SSHConfig", "SSHClient", "SFTP", "CopyEngine", nioCore]),
+        module("RemoteHosts", ["SSHWire", "SSHNIO", "SSHClient", "SFTP", "CopyEngine", nioCore]),
         module(
             "FileServer",
             [
@@ -87,8 +89,8 @@ let package = Package(
         .executableTarget(
             name: "SCPCommand",
             dependencies: [
-                "Platform", "CommandOptions", "SSHWire", "SSHConfig", "SSHClient", "SCP", "Files", "CopyEngine",
-                "RemoteHosts", "FileServer", nioCore,
+                "Platform", "CommandOptions", "SSHWire", "SSHConfig", "SSHClient", "Files", "CopyEngine", "RemoteHosts",
+                "FileServer", nioCore,
             ],
             swiftSettings: settings),
 
@@ -96,7 +98,7 @@ let package = Package(
             name: "SCPDCommand",
             dependencies: [
                 "Platform", "CommandOptions", "SSHWire", "SSHCrypto", "SSHKeys", "SSHServer", "Files", "FileServer",
-                nioCore, nioPosix, logging, metrics,
+                logging,
             ],
             swiftSettings: settings),
 
@@ -110,48 +112,40 @@ let package = Package(
         tests("CommandOptionsTests", ["CommandOptions"]),
         tests("SSHCryptoTests", ["SSHCrypto", "SSHWire", nioCore, crypto]),
         tests("SSHKeysTests", ["SSHKeys", "SSHWire", nioCore, crypto]),
-        tests("SSHProtocolTests", ["SSHProtocol", "SSHCrypto", "SSHKeys", "SSHWire", nioCore, crypto]),
+        tests("SSHProtocolTests", ["SSHProtocol", "SSHCrypto", "SSHKeys", "SSHWire", nioCore]),
         tests(
             "SSHNIOTests",
             ["SSHNIO", "SSHProtocol", "SSHKeys", "SSHWire", "TestSupport", nioCore, nioPosix]),
         tests("SSHConfigTests", ["SSHConfig", "SSHKeys", "TestSupport"]),
         tests(
             "SSHClientTests",
-            ["SSHClient", "SSHConfig", "SSHNIO", "SSHKeys", "SSHWire", "TestSupport", nioCore, nioPosix]),
+            ["SSHClient", "SSHConfig", "SSHKeys", "SSHWire", "TestSupport", nioCore, nioPosix]),
         tests(
             "SSHServerTests",
             [
                 "SSHServer", "SSHClient", "SSHConfig", "SSHNIO", "SSHProtocol", "SSHCrypto", "SSHKeys", "SSHWire",
-                "TestSupport", nioCore, nioPosix,
+                "TestSupport", nioCore, nioPosix, nioLocks, crypto, logging,
             ]),
-        tests("SCPTests", ["SCP", "SSHWire", nioCore]),
-        tests("SFTPTests", ["SFTP", "SSHWire", "TestSupport", nioCore]),
+        tests("SCPTests", ["SCP", nioCore]),
+        tests("FilesTests", ["Files", "TestSupport", nioCore]),
+        tests("SFTPTests", ["SFTP", "SSHWire", nioCore]),
         tests(
             "CopyEngineTests",
-            ["CopyEngine", "Files", "SCP", "SFTP", "SSHWire", "TestSupport", nioCore, nioPosix]),
+            ["CopyEngine", "Files", "SCP", "SFTP", "SSHWire", "TestSupport", nioCore]),
         tests(
             "FileServerTests",
             [
                 "FileServer", "Files", "SSHServer", "SSHClient", "SSHConfig", "SSHNIO", "CopyEngine", "SFTP", "SCP",
-                "SSHWire", "SSHKeys", "TestSupport", nioCore, nioPosix, metricsTestKit,
+                "SSHWire", "SSHKeys", "TestSupport", nioCore, nioPosix, metricsTestKit, metrics, logging,
             ]),
         tests(
             "SCPCommandTests",
-            [
-                "CommandOptions", "SCPCommand", "RemoteHosts", "Files", "SSHClient", "SSHConfig", "SSHNIO",
-                "SSHProtocol", "SSHWire",
-                "SFTP",
-                "TestSupport",
-            ]),
+            ["CommandOptions", "SCPCommand", "RemoteHosts", "Files", "SSHClient", "SSHConfig", "SSHNIO", "TestSupport"]),
         tests("RemoteHostsTests", ["RemoteHosts", "SFTP", "SSHClient", "SSHNIO", "SSHProtocol", "SSHWire"]),
         tests("SCPDCommandTests", ["CommandOptions", "SCPDCommand", "SSHServer", "TestSupport", logging]),
         tests(
             "InteropTests",
-            [
-                "SSHClient", "SSHConfig", "SSHNIO", "SSHCrypto", "SSHKeys", "SFTP", "Files", "SSHWire",
-                "TestSupport",
-                nioCore,
-            ]),
+            ["SSHClient", "SSHConfig", "SSHNIO", "SSHCrypto", "SSHKeys", "SFTP", "TestSupport", nioCore]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -22,23 +22,11 @@ struct ServedPlaces: Sendable {
     func absolute(_ path: BytePath) -> [UInt8] { absolute(path.bytes) }
 
     /// What the client is told of something that could not be opened or made. The observer is told if it was refused.
-    func failure(_ error: ServedError, _ path: BytePath, _ operation: FileError.Operation) -> FileError {
+    func failure(_ error: FileError.Cause, _ path: BytePath, _ operation: FileError.Operation) -> FileError {
         if error.isRefusal {
             let name = operation == .makeDirectory ? "mkdir" : "open"
             observer.refused(ServedRefusal(operation: name, path: path.bytes, reason: error.description))
         }
-        return error.on(path, operation)
-    }
-}
-
-extension ServedError {
-    /// The error of a path that the client is shown.
-    func on(_ path: BytePath, _ operation: FileError.Operation) -> FileError {
-        switch self {
-        case .system(let number): FileError(path: path, operation: operation, errno: number)
-        case .leadsOut: FileError(path: path, operation: operation, cause: .leadsOut)
-        case .readOnly: FileError(path: path, operation: operation, errno: EROFS)
-        case .notRegular: FileError(path: path, operation: operation, cause: .notRegular)
-        }
+        return FileError(path: path, operation: operation, cause: error)
     }
 }

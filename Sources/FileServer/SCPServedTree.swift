@@ -31,7 +31,7 @@ final class ServedTreeWriter: SCPTargetWriter {
         // An empty path is the name of nothing, and not of the home directory.
         guard !target.bytes.isEmpty else { throw FileError(path: target, operation: .open, errno: ENOENT) }
         var isDirectory = false
-        do throws(ServedError) {
+        do throws(FileError.Cause) {
             isDirectory = try places.files.status(of: places.absolute(target), followingLinks: true).kind == .directory
             if targetMustBeDirectory, !isDirectory { throw .system(ENOTDIR) }
         } catch {
@@ -49,10 +49,10 @@ final class ServedTreeWriter: SCPTargetWriter {
         let path = path(of: name)
         // Its user meant a directory; a file must not take its name.
         guard path.bytes.last != UInt8(ascii: "/") else { throw FileError(path: path, operation: .open, errno: EISDIR) }
-        var options = ServedOpenOptions()
+        var options = OpenOptions()
         (options.writes, options.creates) = (true, true)
         options.mode = mode & 0o777
-        do throws(ServedError) {
+        do throws(FileError.Cause) {
             let file = try places.files.open(places.absolute(path), options)
             return ServedTarget(file: file, path: path, mode: mode, preserve: preserve)
         } catch {
@@ -62,13 +62,13 @@ final class ServedTreeWriter: SCPTargetWriter {
 
     func enterDirectory(_ name: [UInt8], attributes: FileAttributes) throws(FileError) {
         let path = path(of: name)
-        do throws(ServedError) {
+        do throws(FileError.Cause) {
             let isNew = try makeDirectory(path, mode: attributes.mode & 0o777 | 0o700)
             let status = try places.files.status(of: places.absolute(path), followingLinks: true)
             guard status.kind == .directory else { throw .system(ENOTDIR) }
             // A directory that lets nobody write is filled before it gets its mode.
             if !isNew, preserve, status.mode & 0o700 != 0o700 {
-                var changes = ServedChanges()
+                var changes = FileChanges()
                 changes.mode = attributes.mode | 0o700
                 try? places.files.change(places.absolute(path), changes, followingLinks: true)
             }
@@ -79,8 +79,8 @@ final class ServedTreeWriter: SCPTargetWriter {
     }
 
     /// - Returns: whether it was not there before.
-    private func makeDirectory(_ path: BytePath, mode: UInt16) throws(ServedError) -> Bool {
-        do throws(ServedError) {
+    private func makeDirectory(_ path: BytePath, mode: UInt16) throws(FileError.Cause) -> Bool {
+        do throws(FileError.Cause) {
             try places.files.makeDirectory(places.absolute(path.trimmed), mode: mode)
             places.observer.changed("mkdir", places.absolute(path.trimmed))
             return true
@@ -92,78 +92,65 @@ final class ServedTreeWriter: SCPTargetWriter {
 
     func leaveDirectory() throws(FileError) {
         guard let level = levels.popLast() else { return }
-        var changes = ServedChanges()
-        changes.times = level.attributes.servedTimes
+        var changes = FileChanges()
+        changes.times = level.attributes.times
         if preserve {
             changes.mode = level.attributes.mode
         } else if let newMode = level.newMode, level.attributes.mode & 0o700 != 0o700 {
             // What the mask left of it, without what was lent for the time of the transfer.
             changes.mode = newMode & level.attributes.mode
         }
-        guard changes != ServedChanges() else { return }
-        do throws(ServedError) {
+        guard changes != FileChanges() else { return }
+        do throws(FileError.Cause) {
             try places.files.change(places.absolute(level.path), changes, followingLinks: true)
         } catch {
-            throw error.on(level.path, changes.mode == nil ? .setTimes : .setMode)
+            throw FileError(
+                path: level.path, operation: changes.mode == nil ? .setTimes : .setMode, cause: error)
         }
     }
 }
 
 /// A served file that is being received.
 struct ServedTarget: SCPTargetFile {
-    let file: any ServedFile
+    let file: any OpenFile
     let path: BytePath
     let mode: UInt16
     let preserve: Bool
 
     func write(_ bytes: ByteBuffer, at offset: Int64) throws(FileError) {
-        do throws(ServedError) {
+        do throws(FileError.Cause) {
             try file.write(bytes, at: offset)
         } catch {
-            throw error.on(path, .write)
+            throw FileError(path: path, operation: .write, cause: error)
         }
     }
 
     func finish(size: Int64, attributes: FileAttributes) throws(FileError) {
         var failure: FileError?
-        func attempt(_ operation: FileError.Operation, _ body: () throws(ServedError) -> Void) {
-            do throws(ServedError) {
+        func attempt(_ operation: FileError.Operation, _ body: () throws(FileError.Cause) -> Void) {
+            do throws(FileError.Cause) {
                 try body()
             } catch {
-                failure = failure ?? error.on(path, operation)
+                failure = failure ?? FileError(path: path, operation: operation, cause: error)
             }
         }
-        attempt(.truncate) { () throws(ServedError) in
-            guard try file.status().size != UInt64(clamping: size) else { return }
-            try file.change(ServedChanges(size: UInt64(clamping: size)))
+        attempt(.truncate) { () throws(FileError.Cause) in
+            guard try file.status().size != size else { return }
+            try file.change(FileChanges(size: size))
         }
         if preserve {
-            attempt(.setMode) { () throws(ServedError) in try file.change(ServedChanges(mode: mode)) }
+            attempt(.setMode) { () throws(FileError.Cause) in try file.change(FileChanges(mode: mode)) }
         }
-        if let times = attributes.servedTimes {
-            attempt(.setTimes) { () throws(ServedError) in try file.change(ServedChanges(times: times)) }
+        if let times = attributes.times {
+            attempt(.setTimes) { () throws(FileError.Cause) in try file.change(FileChanges(times: times)) }
         }
-        attempt(.close) { () throws(ServedError) in try file.close() }
+        attempt(.close) { () throws(FileError.Cause) in try file.close() }
         if let failure { throw failure }
     }
 }
 
 extension FileAttributes {
-    fileprivate var servedTimes: (accessed: ServedTime, modified: ServedTime)? {
-        guard let modified else { return nil }
-        return (ServedTime(accessed ?? modified), ServedTime(modified))
-    }
-}
-
-extension ServedTime {
-    fileprivate init(_ time: FileTime) { self.init(seconds: time.seconds, nanoseconds: time.nanoseconds) }
-}
-
-extension ServedChanges {
-    fileprivate init(
-        size: UInt64? = nil, mode: UInt16? = nil, times: (accessed: ServedTime, modified: ServedTime)? = nil
-    ) {
-        self.init()
-        (self.size, self.mode, self.times) = (size, mode, times)
+    fileprivate var times: (accessed: FileTime, modified: FileTime)? {
+        modified.map { (accessed ?? $0, $0) }
     }
 }

@@ -74,8 +74,8 @@ final class ServedWalk: SCPSourceWalk {
         return try enter(path, status, realPath: realPath)
     }
 
-    private func look(at path: BytePath) throws(FileError) -> ServedStatus {
-        do throws(ServedError) {
+    private func look(at path: BytePath) throws(FileError) -> FileStatus {
+        do throws(FileError.Cause) {
             return try places.files.status(of: places.absolute(path), followingLinks: true)
         } catch {
             throw places.failure(error, path, .open)
@@ -83,7 +83,7 @@ final class ServedWalk: SCPSourceWalk {
     }
 
     private func real(_ path: BytePath) throws(FileError) -> [UInt8] {
-        do throws(ServedError) {
+        do throws(FileError.Cause) {
             return try places.files.realPath(places.absolute(path))
         } catch {
             throw places.failure(error, path, .open)
@@ -91,9 +91,9 @@ final class ServedWalk: SCPSourceWalk {
     }
 
     private func enter(
-        _ path: BytePath, _ status: ServedStatus, realPath: [UInt8]
+        _ path: BytePath, _ status: FileStatus, realPath: [UInt8]
     ) throws(FileError) -> WalkItem<ServedSource> {
-        do throws(ServedError) {
+        do throws(FileError.Cause) {
             let directory = try places.files.openDirectory(places.absolute(path))
             levels.append(Level(path: path, realPath: realPath, entries: ServedEntries(directory, path: path)))
         } catch {
@@ -101,22 +101,22 @@ final class ServedWalk: SCPSourceWalk {
         }
         let old = levels.count - 1 - Self.openLevels
         if old >= 0 { levels[old].entries.loadRest() }
-        return .enterDirectory(name: path.lastComponent, path: path, FileStatus(status))
+        return .enterDirectory(name: path.lastComponent, path: path, status)
     }
 
     /// - Parameter kind: what it is, or was a moment ago.
-    private func open(_ path: BytePath, kind: ServedStatus.Kind) throws(FileError) -> WalkItem<ServedSource> {
+    private func open(_ path: BytePath, kind: FileStatus.Kind) throws(FileError) -> WalkItem<ServedSource> {
         guard kind == .regular || kind == .symbolicLink else {
             throw FileError(path: path, operation: .open, cause: .notRegular)
         }
-        var options = ServedOpenOptions()
+        var options = OpenOptions()
         options.reads = true
-        do throws(ServedError) {
+        do throws(FileError.Cause) {
             let file = try places.files.open(places.absolute(path), options)
             let status = try file.status()
             guard status.kind == .regular else { throw .notRegular }
             return .file(
-                name: path.lastComponent, ServedSource(file: file, path: path, status: FileStatus(status)))
+                name: path.lastComponent, ServedSource(file: file, path: path, status: status))
         } catch {
             throw places.failure(error, path, .open)
         }
@@ -126,29 +126,29 @@ final class ServedWalk: SCPSourceWalk {
 /// What is left of a directory's entries, `.` and `..` aside.
 private final class ServedEntries {
     private let path: BytePath
-    private var directory: (any ServedDirectory)?
-    private var rest: [ServedEntry] = []
+    private var directory: (any OpenDirectory)?
+    private var rest: [DirectoryEntry] = []
     private var failure: FileError?
 
-    init(_ directory: any ServedDirectory, path: BytePath) {
+    init(_ directory: any OpenDirectory, path: BytePath) {
         self.directory = directory
         self.path = path
     }
 
-    func next() throws(FileError) -> ServedEntry? {
+    func next() throws(FileError) -> DirectoryEntry? {
         if let entry = rest.popLast() { return entry }
         if let failure {
             self.failure = nil
             throw failure
         }
-        do throws(ServedError) {
+        do throws(FileError.Cause) {
             while let entry = try directory?.next() {
                 if entry.name != Array(".".utf8), entry.name != Array("..".utf8) { return entry }
             }
         } catch {
             // What cannot be listed any further ends here.
             directory = nil
-            throw error.on(path, .list)
+            throw FileError(path: path, operation: .list, cause: error)
         }
         directory = nil
         return nil
@@ -157,7 +157,7 @@ private final class ServedEntries {
     /// Reads what is left into memory and closes the directory. What goes wrong is thrown by the last ``next()``.
     func loadRest() {
         guard directory != nil else { return }
-        var entries: [ServedEntry] = []
+        var entries: [DirectoryEntry] = []
         var met: FileError?
         do throws(FileError) {
             while let entry = try next() { entries.append(entry) }
@@ -171,44 +171,25 @@ private final class ServedEntries {
 
 /// A served file that is being sent.
 struct ServedSource: SCPSourceFile {
-    let file: any ServedFile
+    let file: any OpenFile
     let path: BytePath
     let status: FileStatus
 
     func read(into buffer: inout ByteBuffer, count: Int, at offset: Int64) throws(FileError) -> Int {
-        do throws(ServedError) {
+        do throws(FileError.Cause) {
             return try file.read(into: &buffer, count: count, at: offset)
         } catch {
-            throw error.on(path, .read)
+            throw FileError(path: path, operation: .read, cause: error)
         }
     }
 
     func growth() -> FileError? {
-        do throws(ServedError) {
-            let now = FileStatus(try file.status()).size
+        do throws(FileError.Cause) {
+            let now = try file.status().size
             guard now > status.size else { return nil }
             return FileError(path: path, operation: .read, cause: .grew(bytes: status.size, now: now))
         } catch {
-            return error.on(path, .status)
+            return FileError(path: path, operation: .status, cause: error)
         }
     }
-}
-
-extension FileStatus {
-    init(_ status: ServedStatus) {
-        let kind: Kind =
-            switch status.kind {
-            case .regular: .regular
-            case .directory: .directory
-            case .symbolicLink: .symbolicLink
-            default: .other
-            }
-        self.init(
-            kind: kind, mode: status.mode, size: Int64(clamping: status.size), accessed: FileTime(status.accessed),
-            modified: FileTime(status.modified), owner: status.owner, group: status.group)
-    }
-}
-
-extension FileTime {
-    init(_ time: ServedTime) { self.init(seconds: time.seconds, nanoseconds: time.nanoseconds) }
 }

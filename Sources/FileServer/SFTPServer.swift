@@ -163,11 +163,11 @@ struct SFTPServing {
         case .data(let bytes, let isLast): write(bytes, isLast: isLast)
         case .request(let id, let request):
             do {
-                if options.isReadOnly, request.isChange { throw ServedError.readOnly }
+                if options.isReadOnly, request.isChange { throw FileError.Cause.readOnly }
                 try await answer(id, request)
             } catch let status as SFTPStatus {
                 session.sendStatus(id, status)
-            } catch let error as ServedError {
+            } catch let error as FileError.Cause {
                 refuse(request, error)
                 session.sendStatus(id, SFTPStatus(error))
             } catch let error as WireError {
@@ -176,7 +176,7 @@ struct SFTPServing {
         }
     }
 
-    private func refuse(_ request: SFTPRequest, _ error: ServedError) {
+    private func refuse(_ request: SFTPRequest, _ error: FileError.Cause) {
         guard error.isRefusal else { return }
         let operation: String =
             if case .extended(let name, _) = request { name } else { String(request.name.dropFirst(8)).lowercased() }
@@ -191,7 +191,7 @@ struct SFTPServing {
     private mutating func beginWrite(_ id: UInt32, _ handle: ByteBuffer, _ offset: UInt64, _ count: Int) {
         var pending = PendingWrite(id: id, offset: 0)
         if options.isReadOnly {
-            pending.failure = SFTPStatus(ServedError.readOnly)
+            pending.failure = SFTPStatus(FileError.Cause.readOnly)
         } else if let file = handles.file(handle) {
             if let start = Int64(exactly: offset), start <= Int64.max - Int64(count) {
                 pending.file = file
@@ -209,7 +209,7 @@ struct SFTPServing {
         guard let pending = pendingWrite else { return }
         var failure = pending.failure
         if failure == nil, let file = pending.file, bytes.readableBytes > 0 {
-            do throws(ServedError) {
+            do throws(FileError.Cause) {
                 try file.write(bytes, at: pending.offset)
                 pendingWrite?.offset += Int64(bytes.readableBytes)
             } catch {

@@ -19,7 +19,7 @@ extension SFTPServing {
             let attributes = try SFTPAttributes(fields: &fields)
             // A link has no size of its own.
             guard attributes.size == nil else { throw SFTPStatus(.badMessage) }
-            try files.change(absolute(path), ServedChanges(attributes), followingLinks: false)
+            try files.change(absolute(path), FileChanges(attributes), followingLinks: false)
             session.sendStatus(id, .ok)
         case .statvfs: send(id, try files.volume(of: absolute(try fields.readSSHString("path"))))
         case .fstatvfs: send(id, try file(try fields.readSSHString("handle")).file.volume())
@@ -41,7 +41,7 @@ extension SFTPServing {
     private mutating func link(_ id: UInt32, _ known: SFTPExtension, _ fields: inout ByteBuffer) throws {
         let old = try fields.readSSHString("oldpath")
         let new = try absolute(try fields.readSSHString("newpath"))
-        try changing(known == .hardlink ? "hardlink" : "posix-rename", old) { old throws(ServedError) in
+        try changing(known == .hardlink ? "hardlink" : "posix-rename", old) { old throws(FileError.Cause) in
             if known == .hardlink {
                 try files.makeHardLink(new, to: old)
             } else {
@@ -70,7 +70,7 @@ extension SFTPServing {
         session.send(id, .extended(fields: reply))
     }
 
-    private mutating func send(_ id: UInt32, _ volume: ServedVolume) {
+    private mutating func send(_ id: UInt32, _ volume: VolumeStatus) {
         var reply = ByteBuffer()
         let flags: UInt64 = (volume.isReadOnly || options.isReadOnly ? 1 : 0) | (volume.ignoresSetUserID ? 2 : 0)
         let values: [UInt64] = [

@@ -40,11 +40,11 @@ extension SFTPServing {
         let file: SFTPOpenFile
         if byName {
             let path = try absolute(subject)
-            file = SFTPOpenFile(try files.open(path, ServedOpenOptions(.read, SFTPAttributes())), path: path)
+            file = SFTPOpenFile(try files.open(path, OpenOptions(.read, SFTPAttributes())), path: path)
         } else {
             file = try self.file(subject)
         }
-        let size = try file.file.status().size
+        let size = UInt64(clamping: try file.file.status().size)
         let range = try checkRange(start, length, block, of: size, hash)
         var reply = ByteBuffer()
         reply.writeSSHString(SFTPExtension.checkFile.rawValue)

@@ -7,20 +7,20 @@ import Synchronization
 
 /// A file that a client has open, and what it did with it.
 final class SFTPOpenFile {
-    let file: any ServedFile
+    let file: any OpenFile
     let path: [UInt8]
     private let opened = ContinuousClock.now
     private var bytesRead: UInt64 = 0
     private var bytesWritten: UInt64 = 0
-    private var failure: ServedError?
+    private var failure: FileError.Cause?
 
-    init(_ file: any ServedFile, path: [UInt8]) {
+    init(_ file: any OpenFile, path: [UInt8]) {
         self.file = file
         self.path = path
     }
 
-    func read(into buffer: inout ByteBuffer, count: Int, at offset: Int64) throws(ServedError) -> Int {
-        do throws(ServedError) {
+    func read(into buffer: inout ByteBuffer, count: Int, at offset: Int64) throws(FileError.Cause) -> Int {
+        do throws(FileError.Cause) {
             let got = try file.read(into: &buffer, count: count, at: offset)
             bytesRead += UInt64(clamping: got)
             return got
@@ -30,8 +30,8 @@ final class SFTPOpenFile {
         }
     }
 
-    func write(_ bytes: ByteBuffer, at offset: Int64) throws(ServedError) {
-        do throws(ServedError) {
+    func write(_ bytes: ByteBuffer, at offset: Int64) throws(FileError.Cause) {
+        do throws(FileError.Cause) {
             try file.write(bytes, at: offset)
             bytesWritten += UInt64(bytes.readableBytes)
         } catch {
@@ -40,8 +40,8 @@ final class SFTPOpenFile {
         }
     }
 
-    func close() throws(ServedError) {
-        do throws(ServedError) {
+    func close() throws(FileError.Cause) {
+        do throws(FileError.Cause) {
             try file.close()
         } catch {
             failure = failure ?? error
@@ -62,7 +62,7 @@ final class SFTPOpenFile {
 struct SFTPServerHandles {
     enum Opened {
         case file(SFTPOpenFile)
-        case directory(any ServedDirectory)
+        case directory(any OpenDirectory)
     }
 
     private struct Slot {
@@ -135,7 +135,7 @@ struct SFTPServerHandles {
         return file
     }
 
-    func directory(_ handle: ByteBuffer) -> (any ServedDirectory)? {
+    func directory(_ handle: ByteBuffer) -> (any OpenDirectory)? {
         guard let place = place(handle), case .directory(let directory)? = slots[place].opened else { return nil }
         return directory
     }

@@ -65,7 +65,7 @@ struct ListingClock {
 
     init() { now = Int64(time(nil)) }
 
-    func longName(_ name: [UInt8], _ status: ServedStatus, _ accounts: inout AccountNames) -> ByteBuffer {
+    func longName(_ name: [UInt8], _ status: FileStatus, _ accounts: inout AccountNames) -> ByteBuffer {
         var line = ByteBuffer()
         line.writeBytes(Self.mode(status))
         line.writeString(" ")
@@ -112,7 +112,7 @@ struct ListingClock {
     }
 
     /// `-rwxr-xr-x`.
-    private static func mode(_ status: ServedStatus) -> [UInt8] {
+    private static func mode(_ status: FileStatus) -> [UInt8] {
         let kind: UInt8 =
             switch status.kind {
             case .regular: UInt8(ascii: "-")

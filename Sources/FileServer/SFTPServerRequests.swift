@@ -5,7 +5,7 @@ import SFTP
 import SSHWire
 
 extension SFTPServing {
-    /// - Throws: `SFTPStatus`, `ServedError` or `WireError`, which become the answer, or `CancellationError`.
+    /// - Throws: `SFTPStatus`, `FileError.Cause` or `WireError`, which become the answer, or `CancellationError`.
     mutating func answer(_ id: UInt32, _ request: SFTPRequest) async throws {
         switch request {
         case .open(let path, let flags, let attributes): try open(id, path, flags, attributes)
@@ -17,7 +17,7 @@ extension SFTPServing {
         case .lstat(let path): try sendStatus(id, of: path, followingLinks: false)
         case .fstat(let handle): session.send(id, .attributes(SFTPAttributes(try file(handle).file.status())))
         case .fsetstat(let handle, let attributes):
-            try file(handle).file.change(ServedChanges(attributes))
+            try file(handle).file.change(FileChanges(attributes))
             session.sendStatus(id, .ok)
         case .realpath(let path): sendName(id, try files.realPath(absolute(path, orHome: true)))
         case .readlink(let path): sendName(id, try files.readLink(absolute(path)))
@@ -32,20 +32,22 @@ extension SFTPServing {
     private func change(_ request: SFTPRequest) throws {
         switch request {
         case .setstat(let path, let attributes):
-            try files.change(absolute(path), ServedChanges(attributes), followingLinks: true)
+            try files.change(absolute(path), FileChanges(attributes), followingLinks: true)
         case .mkdir(let path, let attributes):
             let mode = attributes.permissions.map { UInt16($0 & 0o7777) } ?? 0o777
-            try changing("mkdir", path) { path throws(ServedError) in try files.makeDirectory(path, mode: mode) }
+            try changing("mkdir", path) { path throws(FileError.Cause) in try files.makeDirectory(path, mode: mode) }
         case .remove(let path):
-            try changing("remove", path) { path throws(ServedError) in try files.remove(path) }
+            try changing("remove", path) { path throws(FileError.Cause) in try files.remove(path) }
         case .rmdir(let path):
-            try changing("rmdir", path) { path throws(ServedError) in try files.removeDirectory(path) }
+            try changing("rmdir", path) { path throws(FileError.Cause) in try files.removeDirectory(path) }
         case .rename(let old, let new):
             let new = try absolute(new)
-            try changing("rename", old) { old throws(ServedError) in try files.rename(old, to: new, replacing: false) }
+            try changing("rename", old) { old throws(FileError.Cause) in
+                try files.rename(old, to: new, replacing: false)
+            }
         case .symlink(let target, let path):
             let text = Array(target.readableBytesView)
-            try changing("symlink", path) { path throws(ServedError) in
+            try changing("symlink", path) { path throws(FileError.Cause) in
                 try files.makeSymbolicLink(path, holding: text)
             }
         default: throw SFTPStatus(.unsupported)
@@ -54,7 +56,7 @@ extension SFTPServing {
 
     /// Runs a change and tells the observer of it.
     func changing(
-        _ operation: String, _ path: ByteBuffer, _ body: ([UInt8]) throws(ServedError) -> Void
+        _ operation: String, _ path: ByteBuffer, _ body: ([UInt8]) throws(FileError.Cause) -> Void
     ) throws {
         let path = try absolute(path)
         try body(path)
@@ -66,7 +68,7 @@ extension SFTPServing {
     /// A path from the root.
     ///
     /// - Parameter orHome: whether an empty path stands for where relative ones begin, else for nothing.
-    func absolute(_ path: ByteBuffer, orHome: Bool = false) throws(ServedError) -> [UInt8] {
+    func absolute(_ path: ByteBuffer, orHome: Bool = false) throws(FileError.Cause) -> [UInt8] {
         let bytes = Array(path.readableBytesView)
         if bytes.first == UInt8(ascii: "/") { return bytes }
         guard !bytes.isEmpty || orHome else { throw .system(ENOENT) }
@@ -99,7 +101,7 @@ extension SFTPServing {
     ) throws {
         try requireRoom()
         let path = try absolute(path)
-        let file = try files.open(path, ServedOpenOptions(flags, attributes))
+        let file = try files.open(path, OpenOptions(flags, attributes))
         observer.opened(path, forWriting: flags.contains(.write))
         session.send(id, .handle(handles.add(.file(SFTPOpenFile(file, path: path)))))
     }
@@ -127,7 +129,7 @@ extension SFTPServing {
         }
         // Odd, but not forbidden.
         guard count > 0 else { return session.send(id, .data(ByteBuffer())) }
-        let got = try session.sendData(id) { buffer throws(ServedError) in
+        let got = try session.sendData(id) { buffer throws(FileError.Cause) in
             try file.read(into: &buffer, count: count, at: offset)
         }
         if got == 0 { session.sendStatus(id, .endOfFile) }
@@ -153,7 +155,7 @@ extension SFTPServing {
     }
 }
 
-extension ServedOpenOptions {
+extension OpenOptions {
     init(_ flags: SFTPOpenFlags, _ attributes: SFTPAttributes) {
         self.init()
         writes = flags.contains(.write)
@@ -167,22 +169,26 @@ extension ServedOpenOptions {
     }
 }
 
-extension ServedChanges {
-    init(_ attributes: SFTPAttributes) {
+extension FileChanges {
+    /// - Throws: EINVAL for a size that no file can have.
+    init(_ attributes: SFTPAttributes) throws(FileError.Cause) {
         self.init()
-        size = attributes.size
+        if let wished = attributes.size {
+            guard let size = Int64(exactly: wished) else { throw .system(EINVAL) }
+            self.size = size
+        }
         mode = attributes.permissions.map { UInt16($0 & 0o7777) }
         owner = attributes.owner.map { ($0.user, $0.group) }
         times = attributes.times.map {
-            (ServedTime(seconds: Int64($0.accessed)), ServedTime(seconds: Int64($0.modified)))
+            (FileTime(seconds: Int64($0.accessed)), FileTime(seconds: Int64($0.modified)))
         }
     }
 }
 
 extension SFTPAttributes {
-    init(_ status: ServedStatus) {
+    init(_ status: FileStatus) {
         self.init(
-            size: status.size, owner: Owner(user: status.owner, group: status.group),
+            size: UInt64(clamping: status.size), owner: Owner(user: status.owner, group: status.group),
             permissions: status.kind.bits | UInt32(status.mode & 0o7777),
             times: Times(
                 accessed: UInt32(clamping: status.accessed.seconds),
@@ -190,7 +196,7 @@ extension SFTPAttributes {
     }
 }
 
-extension ServedStatus.Kind {
+extension FileStatus.Kind {
     /// As st_mode has them, and the first letter of a listing.
     fileprivate var bits: UInt32 {
         switch self {

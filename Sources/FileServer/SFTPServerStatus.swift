@@ -8,13 +8,13 @@ extension SFTPStatus {
 
     /// How a client is told: the codes are those OpenSSH's server chooses; where that is the one for any failure, the
     /// words say more.
-    init(_ error: ServedError) {
+    init(_ error: FileError.Cause) {
         switch error {
         case .system(let number):
             let code = SFTPStatusCode(errno: number)
             self.init(code, message: code == .failure ? error.description : "")
         case .leadsOut, .readOnly: self.init(.permissionDenied, message: error.description)
-        case .notRegular: self.init(.failure, message: error.description)
+        default: self.init(.failure, message: error.description)
         }
     }
 }
@@ -31,21 +31,13 @@ extension SFTPStatusCode {
     }
 }
 
-extension ServedError: CustomStringConvertible {
-    public var description: String {
-        switch self {
-        case .system(let number): String(cString: strerror(number))
-        case .leadsOut: "the path leads out of the served directory"
-        case .readOnly: "read-only"
-        case .notRegular: "not a regular file"
-        }
-    }
-
+extension FileError.Cause {
     /// Whether somebody who reads a log wants to know.
     var isRefusal: Bool {
         switch self {
         case .system(let number): number == EPERM || number == EACCES
         case .leadsOut, .readOnly, .notRegular: true
+        default: false
         }
     }
 }

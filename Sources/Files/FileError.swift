@@ -6,7 +6,7 @@ public struct FileError: Error, Equatable, Sendable {
         case open, list, status, read, write, truncate, makeDirectory, setMode, setTimes, close
     }
 
-    public enum Cause: Equatable, Sendable {
+    public enum Cause: Error, Equatable, Sendable {
         /// The value of errno.
         case system(Int32)
         /// A FIFO, device, socket, or a directory without `-r`.
@@ -33,6 +33,8 @@ public struct FileError: Error, Equatable, Sendable {
         case incomplete(bytes: Int64, of: Int64)
         /// The path, or a link on it, leads out of the directory that is served.
         case leadsOut
+        /// The files are served for reading only.
+        case readOnly
     }
 
     public var path: BytePath
@@ -54,16 +56,18 @@ extension FileError: CustomStringConvertible {
     /// `path: reason`, as OpenSSH words it.
     public var description: String {
         switch operation {
-        case .setMode: "\(path): set mode: \(reason)"
-        case .setTimes: "\(path): set times: \(reason)"
-        case .truncate: "\(path): truncate: \(reason)"
-        case .close: "\(path): close: \(reason)"
-        default: "\(path): \(reason)"
+        case .setMode: "\(path): set mode: \(cause)"
+        case .setTimes: "\(path): set times: \(cause)"
+        case .truncate: "\(path): truncate: \(cause)"
+        case .close: "\(path): close: \(cause)"
+        default: "\(path): \(cause)"
         }
     }
+}
 
-    private var reason: String {
-        switch cause {
+extension FileError.Cause: CustomStringConvertible {
+    public var description: String {
+        switch self {
         case .system(let number): String(cString: strerror(number))
         case .notRegular: "not a regular file"
         case .shrank(let bytes, let size): "file shrank while it was copied: \(bytes) of \(size) bytes read"
@@ -77,6 +81,7 @@ extension FileError: CustomStringConvertible {
         case .tooDeep(let limit): "directories nested deeper than \(limit)"
         case .incomplete(let bytes, let size): "\(bytes) of \(size) bytes received"
         case .leadsOut: "leads out of the directory that is served"
+        case .readOnly: String(cString: strerror(EROFS))
         }
     }
 }

@@ -1,44 +1,28 @@
 import Platform
 
-/// A moment since 1970-01-01 00:00 UTC.
-public struct FileTime: Hashable, Comparable, Sendable {
-    public var seconds: Int64
-    /// 0 to 999,999,999.
-    public var nanoseconds: Int64
-
-    public init(seconds: Int64, nanoseconds: Int64 = 0) {
-        self.seconds = seconds
-        self.nanoseconds = nanoseconds
-    }
-
-    public static func < (a: FileTime, b: FileTime) -> Bool {
-        (a.seconds, a.nanoseconds) < (b.seconds, b.nanoseconds)
-    }
-
-    init(_ time: timespec) { self.init(seconds: Int64(time.tv_sec), nanoseconds: Int64(time.tv_nsec)) }
-
-    var timespec: timespec {
-        .init(tv_sec: .init(truncatingIfNeeded: seconds), tv_nsec: .init(truncatingIfNeeded: nanoseconds))
-    }
-
-    /// The system's clock.
-    static func now() -> FileTime {
-        var time = Self(seconds: 0).timespec
-        clock_gettime(CLOCK_REALTIME, &time)
-        return FileTime(time)
-    }
-}
-
 /// What fstat(2) tells of a file.
 public struct FileStatus: Equatable, Sendable {
     public enum Kind: Equatable, Sendable {
-        case regular, directory, symbolicLink, other
+        case regular, directory, symbolicLink, fifo, characterDevice, blockDevice, socket
+
+        /// Neither a file nor a directory nor a link to one: what is opened for a purpose of its own.
+        public var isSpecial: Bool {
+            switch self {
+            case .regular, .directory, .symbolicLink: false
+            case .fifo, .characterDevice, .blockDevice, .socket: true
+            }
+        }
     }
 
-    /// What a file is known by on this machine.
+    /// What a file is known by, whatever its name.
     public struct Identity: Hashable, Sendable {
-        var device: UInt64
-        var number: UInt64
+        public var device: UInt64
+        public var number: UInt64
+
+        public init(device: UInt64, number: UInt64) {
+            self.device = device
+            self.number = number
+        }
     }
 
     public var kind: Kind
@@ -55,24 +39,21 @@ public struct FileStatus: Equatable, Sendable {
     public var identity: Identity
     public var owner: UInt32
     public var group: UInt32
+    /// Names the file has.
+    public var links: UInt64
 
-    /// What another file system tells; who asks for an identity cannot use it.
-    package init(
-        kind: Kind, mode: UInt16, size: Int64, accessed: FileTime, modified: FileTime, owner: UInt32, group: UInt32
+    /// - Parameter changed: nil for `modified`; `allocated` is the size.
+    public init(
+        kind: Kind, mode: UInt16, size: Int64, owner: UInt32, group: UInt32, links: UInt64, accessed: FileTime,
+        modified: FileTime, changed: FileTime? = nil, identity: Identity
     ) {
         (self.kind, self.mode, self.size, allocated) = (kind, mode, size, size)
-        (self.accessed, self.modified, changed) = (accessed, modified, modified)
-        (self.owner, self.group) = (owner, group)
-        identity = Identity(device: 0, number: 0)
+        (self.accessed, self.modified, self.changed) = (accessed, modified, changed ?? modified)
+        (self.owner, self.group, self.links, self.identity) = (owner, group, links, identity)
     }
 
-    init(_ status: stat) {
-        switch status.st_mode & S_IFMT {
-        case S_IFREG: kind = .regular
-        case S_IFDIR: kind = .directory
-        case S_IFLNK: kind = .symbolicLink
-        default: kind = .other
-        }
+    package init(_ status: stat) {
+        kind = Kind(status)
         mode = UInt16(truncatingIfNeeded: status.st_mode & 0o7777)
         size = Int64(status.st_size)
         allocated = Int64(status.st_blocks) * 512
@@ -83,5 +64,21 @@ public struct FileStatus: Equatable, Sendable {
             device: UInt64(truncatingIfNeeded: status.st_dev), number: UInt64(truncatingIfNeeded: status.st_ino))
         owner = status.st_uid
         group = status.st_gid
+        links = UInt64(clamping: status.st_nlink)
+    }
+}
+
+extension FileStatus.Kind {
+    init(_ status: stat) {
+        self =
+            switch status.st_mode & S_IFMT {
+            case S_IFREG: .regular
+            case S_IFDIR: .directory
+            case S_IFLNK: .symbolicLink
+            case S_IFIFO: .fifo
+            case S_IFCHR: .characterDevice
+            case S_IFBLK: .blockDevice
+            default: .socket
+            }
     }
 }

@@ -2,14 +2,6 @@ import Files
 import Platform
 import SSHClient
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
-
 @main
 enum SCPMain {
     static func main() async {

@@ -1,16 +1,9 @@
 import FileServer
 import Files
 import Logging
+import Platform
 import SSHKeys
 import SSHServer
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
 
 /// The server that the command line asks for, from start to stop.
 struct Daemon {
@@ -70,7 +63,7 @@ struct Daemon {
 
     /// All addresses, of IPv6 only where the machine has it.
     private static func everywhere() -> [DaemonOptions.Listen] {
-        let probe = socket(AF_INET6, streamType, 0)
+        let probe = socket(AF_INET6, SystemCall.streamSocket, 0)
         if probe >= 0 { close(probe) }
         return (probe >= 0 ? [.init(address: "::", port: nil)] : []) + [.init(address: "0.0.0.0", port: nil)]
     }
@@ -164,9 +157,3 @@ struct Daemon {
         return configuration
     }
 }
-
-#if canImport(Glibc)
-    private let streamType = Int32(SOCK_STREAM.rawValue)
-#else
-    private let streamType = SOCK_STREAM
-#endif

@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
+import Platform
 
 /// Why the server cannot start, in words for whoever started it.
 struct StartFailure: Error, CustomStringConvertible {

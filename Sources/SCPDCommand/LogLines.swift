@@ -1,13 +1,6 @@
 import Logging
+import Platform
 import SSHWire
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
 
 /// Writes each log message as one line of `key=value` pairs on standard error: the time, the level, what happened, and
 /// of whom and what. Under systemd, which notes the time itself, a priority stands in its place.

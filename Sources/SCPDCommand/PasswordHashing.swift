@@ -1,12 +1,5 @@
+import Platform
 import SSHServer
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
 
 /// Makes lines for a password file: asks on the terminal where there is one, else takes the first line of standard input.
 enum PasswordHashing {

@@ -2,14 +2,6 @@ import CommandOptions
 import Logging
 import Platform
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
-
 @main
 enum SCPDMain {
     static func main() async {

@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
+import Platform
 
 /// What systemd and its like hand to a service and want to hear from it (sd_listen_fds(3), sd_notify(3)).
 enum ServiceManager {
@@ -56,11 +50,7 @@ enum ServiceManager {
     }
 
     private static func datagramSocket() -> Int32 {
-        #if canImport(Glibc)
-            socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0)
-        #else
-            socket(AF_UNIX, SOCK_DGRAM, 0)
-        #endif
+        socket(AF_UNIX, SystemCall.datagramSocket, 0)
     }
 
     static func value(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }

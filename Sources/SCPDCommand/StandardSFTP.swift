@@ -1,13 +1,6 @@
 import FileServer
 import Files
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
+import Platform
 
 /// One SFTP session on standard input and output, for a program that has made the connection: `sftp -D`, or an SSH daemon.
 enum StandardSFTP {

@@ -1,13 +1,6 @@
 import NIOCore
+import Platform
 import SSHConfig
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
 
 /// Turns host names into socket addresses with the system's resolver.
 enum AddressResolver {
@@ -23,11 +16,7 @@ enum AddressResolver {
             case .inet: AF_INET
             case .inet6: AF_INET6
             }
-        #if canImport(Glibc)
-            hints.ai_socktype = CInt(SOCK_STREAM.rawValue)
-        #else
-            hints.ai_socktype = SOCK_STREAM
-        #endif
+        hints.ai_socktype = SystemCall.streamSocket
         hints.ai_flags = AI_NUMERICSERV
         var list: UnsafeMutablePointer<addrinfo>?
         let status = getaddrinfo(host, String(port), &hints, &list)

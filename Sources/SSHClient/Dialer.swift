@@ -1,16 +1,9 @@
 import NIOCore
 import NIOPosix
+import Platform
 import SSHConfig
 import SSHNIO
 import SSHProtocol
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
 
 /// Makes what a server is spoken to on: a TCP connection, a proxy command, or a connection to another server.
 struct Dialer {

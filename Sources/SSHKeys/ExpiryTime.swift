@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
+import Platform
 
 /// A moment as `expiry-time=` of authorized keys has it: `YYYYMMDD`, `YYYYMMDDHHMM` or `YYYYMMDDHHMMSS`, in local time
 /// unless a `Z` stands behind it (sshd(8), AUTHORIZED_KEYS FILE FORMAT).

@@ -1,10 +1,5 @@
 import NIOCore
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
+import Platform
 
 extension Channel {
     /// Has the system acknowledge at once what has just come, where it can be told to.
@@ -13,10 +8,7 @@ extension Channel {
     /// off only when a session begins) would else wait for the 40 ms by which systems delay their acknowledgements, at each
     /// step of the handshake. The setting does not last, so it is made again with every read.
     func acknowledgePromptly() {
-        #if os(Linux)
-            guard let socket = self as? any SocketOptionProvider else { return }
-            _ = socket.unsafeSetSocketOption(
-                level: .tcp, name: NIOBSDSocket.Option(rawValue: TCP_QUICKACK), value: CInt(1))
-        #endif
+        guard let option = SystemCall.acknowledgeNow, let socket = self as? any SocketOptionProvider else { return }
+        _ = socket.unsafeSetSocketOption(level: .tcp, name: NIOBSDSocket.Option(rawValue: option), value: CInt(1))
     }
 }

@@ -1,14 +1,7 @@
 import NIOCore
 import NIOPosix
+import Platform
 import SSHNIO
-
-#if canImport(Darwin)
-    import Darwin
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Glibc
-#endif
 
 /// Where a server waits for connections.
 public enum ListenAddress: Equatable, Sendable {

@@ -65,7 +65,7 @@ private struct Outcomes {
             if try body() { leaks.append(leak) }
             done += 1
         } catch {
-            refused += error as? ServedError == .leadsOut ? 1 : 0
+            refused += error as? FileError.Cause == .leadsOut ? 1 : 0
         }
     }
 }
@@ -73,9 +73,9 @@ private struct Outcomes {
 /// Does all that can be done through the path, once.
 private func use(_ confined: Confined, _ outcomes: inout Outcomes) {
     let root = confined.root
-    var changes = ServedChanges()
+    var changes = FileChanges()
     changes.mode = 0o777
-    changes.times = (ServedTime(seconds: 1), ServedTime(seconds: 2))
+    changes.times = (FileTime(seconds: 1), FileTime(seconds: 2))
     let all = changes
     outcomes.attempt { try confined.write("/sub/secret", "overwritten") }
     outcomes.attempt("read") { try confined.read("/sub/secret") == "secret" }
@@ -123,7 +123,7 @@ private func race(
         } else {
             if try readText("\(outside)/secret") != "secret" { marks.append("written") }
             if after.st_mode != before.st_mode { marks.append("mode") }
-            if ServedStatus(after).modified != ServedStatus(before).modified { marks.append("times") }
+            if FileStatus(after).modified != FileStatus(before).modified { marks.append("times") }
             if after.st_nlink != 1 { marks.append("linked") }
         }
         if access("\(outside)/inner", F_OK) != 0 { marks.append("rmdir") }

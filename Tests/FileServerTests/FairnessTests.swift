@@ -77,14 +77,14 @@ struct FairnessTests {
     @Test("Sessions that never wait leave others their turn, and end with their connection")
     func turns() async throws {
         let (paths, entries) = (Count(), Count())
-        var files = WatchedFiles()
-        files.onRealPath = {
-            paths.add()
-            usleep(5000)
-        }
-        files.onEntry = {
+        var files = endlessFiles {
             entries.add()
             usleep(1000)
+        }
+        files.before = { call, _ throws(FileError.Cause) in
+            guard call == .realPath else { return }
+            paths.add()
+            usleep(5000)
         }
         let server = try await start(FileService(files), sessions: 60)
         let hostile = try await connect(server)
@@ -116,8 +116,7 @@ struct FairnessTests {
     @Test("Patterns are looked for no longer than their client is there")
     func closedExpansion() async throws {
         let entries = Count()
-        var files = WatchedFiles()
-        files.onEntry = {
+        let files = endlessFiles {
             entries.add()
             usleep(1000)
         }
@@ -137,9 +136,8 @@ struct FairnessTests {
         try writeFile([], at: place.file("big"))
         #expect(truncate(place.file("big"), 1 << 42) == 0)
         let opened = Count()
-        var files = WatchedFiles()
-        files.base = try DirectoryRoot(path: Array(place.path.utf8))
-        files.onOpen = { opened.add() }
+        var files = InterposedFiles(try DirectoryRoot(path: bytes(place.path)))
+        files.before = { call, _ throws(FileError.Cause) in if call == .open { opened.add() } }
         let server = try await start(FileService(files), sessions: 1)
         let client = try await connect(server)
         let channel = try await client.subsystem("sftp")
@@ -161,8 +159,7 @@ struct FairnessTests {
     @Test("Sessions at work count against the limit when their channels have been closed")
     func closedChannels() async throws {
         let gate = Gate()
-        var files = WatchedFiles()
-        files.onEntry = { gate.pass() }
+        let files = endlessFiles { gate.pass() }
         let server = try await start(FileService(files), sessions: 2)
         let client = try await connect(server)
         let channels = [try await client.exec("scp -f z*"), try await client.exec("scp -f z*")]
@@ -223,7 +220,7 @@ struct FairnessTests {
             (String(repeating: "{a,b}", count: 12_000), "more than 10000 paths"),
         ] {
             let (client, server) = MemoryStream.pair()
-            #expect(try await WatchedFiles().serve("scp -f \(words)", server) == 1)
+            #expect(try await endlessFiles {}.serve("scp -f \(words)", server) == 1)
             #expect(try await client.read().map { String(buffer: $0) } == "\u{2}scp: \(reason)\n")
         }
     }

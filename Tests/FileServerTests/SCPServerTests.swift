@@ -83,8 +83,8 @@ struct SCPServerTests {
     @Test("sends one record at a time, each after the answer to the last")
     func oneRecordAtATime() async throws {
         let files = MemoryFileSystem(["d/a": "xy", "d/b": ""])
-        var changes = ServedChanges()
-        changes.times = (accessed: ServedTime(seconds: 2), modified: ServedTime(seconds: 1))
+        var changes = FileChanges()
+        changes.times = (accessed: FileTime(seconds: 2), modified: FileTime(seconds: 1))
         for path in ["/d/a", "/d/b", "/d"] { try files.change(Array(path.utf8), changes, followingLinks: true) }
         let (client, server) = MemoryStream.pair()
         async let status = files.serve("scp -r -p -f d", server)
@@ -346,6 +346,30 @@ struct SCPServerTests {
             #expect(try await !SCPServerSource.run(walk, stream: near, preserve: false))
             #expect(try await receiving.value.files == 1)
             #expect(client.warnings == ["\(base / "no"): No such file or directory"])
+        }
+    }
+
+    @Test("refuses what is no directory under a path that ends in a slash")
+    func finalSlash() async throws {
+        try await withTemporaryDirectory { base in
+            let source = base / "a"
+            try writeFile("\(source)", text: "new", mode: 0o644)
+            for target in ["inbox/", "file/"] {
+                let files = MemoryFileSystem(["file": "old"])
+                let (client, server) = MemoryStream.pair()
+                async let sent = SCPUpload(stream: client, options: .init(), observer: Recorder()).run([source])
+                _ = try? await files.serve("scp -t \(target)", server)
+                try await server.finishWriting()
+                let errors = (try? await sent)?.errors
+                #expect(errors != 0, "\(target)")
+                #expect(files.paths == ["file"] && files["file"] == "old")
+            }
+            let files = MemoryFileSystem(["file": "old"])
+            let (client, server) = MemoryStream.pair()
+            async let status = files.serve("scp -f file/", server)
+            _ = try? await SCPDownload(stream: client, options: .init(), observer: Recorder()).run(into: base / "got")
+            #expect(try await status == 1)
+            #expect(access("\(base / "got")", F_OK) != 0)
         }
     }
 }

@@ -119,8 +119,6 @@ func withSFTP(
     await client.close()
 }
 
-func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
-
 /// The status a call is answered with; nil if it went well.
 func status(_ body: () async throws -> Void) async throws -> SFTPStatusCode? {
     do {

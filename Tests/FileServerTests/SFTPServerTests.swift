@@ -194,13 +194,15 @@ struct SFTPServerTests {
             ]
             for change in changes {
                 let reply = try await client.ask(change)
-                #expect(reply == .status(SFTPStatus(.permissionDenied, message: "read-only")), "\(change)")
+                #expect(reply == .status(SFTPStatus(.permissionDenied, message: "Read-only file system")), "\(change)")
             }
             #expect(try await client.names("f") == "kept")
             #expect(try await client.list("/").count == 3)
             #expect(!client.server.extensions.keys.contains("hardlink@openssh.com"))
         }
-        #expect(recorder.refused.contains(ServedRefusal(operation: "remove", path: bytes("f"), reason: "read-only")))
+        #expect(
+            recorder.refused.contains(
+                ServedRefusal(operation: "remove", path: bytes("f"), reason: "Read-only file system")))
     }
 
     @Test("the observer is told of each file once, and of what was refused")

@@ -20,9 +20,9 @@ struct ChangeOfFile {
     /// - Parameter truncate: sets the size in bytes.
     /// - Throws: what the first of the others met.
     func apply(
-        _ changes: ServedChanges, truncate: (off_t) throws(SystemCall.Failure) -> Void
-    ) throws(ServedError) {
-        var failure: ServedError?
+        _ changes: FileChanges, truncate: (off_t) throws(SystemCall.Failure) -> Void
+    ) throws(FileError.Cause) {
+        var failure: FileError.Cause?
         func attempt(_ change: () throws(SystemCall.Failure) -> Void) {
             do throws(SystemCall.Failure) {
                 try change()

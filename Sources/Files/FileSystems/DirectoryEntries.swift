@@ -1,15 +1,15 @@
 import Platform
 
 /// An open directory of a ``DirectoryRoot``.
-final class DirectoryEntries: ServedDirectory {
+final class DirectoryEntries: OpenDirectory {
     private let stream: DirectoryStream
     /// Stands for `..` in the root, above which nothing is told.
-    private let parent: ServedStatus?
+    private let parent: FileStatus?
 
     /// Takes over a descriptor.
     ///
     /// - Parameter isRoot: `..` is the directory itself.
-    init(descriptor: Int32, isRoot: Bool) throws(ServedError) {
+    init(descriptor: Int32, isRoot: Bool) throws(FileError.Cause) {
         var status = stat()
         let result = fstat(descriptor, &status)
         guard result == 0, let stream = fdopendir(descriptor) else {
@@ -18,12 +18,12 @@ final class DirectoryEntries: ServedDirectory {
             throw .system(number)
         }
         self.stream = stream
-        parent = isRoot ? ServedStatus(status) : nil
+        parent = isRoot ? FileStatus(status) : nil
     }
 
     deinit { closedir(stream) }
 
-    func next() throws(ServedError) -> ServedEntry? {
+    func next() throws(FileError.Cause) -> DirectoryEntry? {
         errno = 0
         guard let entry = readdir(stream) else {
             let number = errno
@@ -34,7 +34,7 @@ final class DirectoryEntries: ServedDirectory {
             let text = UnsafeRawPointer(field).assumingMemoryBound(to: CChar.self)
             return Array(UnsafeRawBufferPointer(start: text, count: strlen(text)))
         }
-        if let parent, name == [dot, dot] { return ServedEntry(name: name, status: parent) }
+        if let parent, name == [dot, dot] { return DirectoryEntry(name: name, status: parent) }
         var status = stat()
         // The name as readdir has it is a C string already.
         let result = withUnsafePointer(to: &entry.pointee.d_name) { field in
@@ -42,6 +42,6 @@ final class DirectoryEntries: ServedDirectory {
                 dirfd(stream), UnsafeRawPointer(field).assumingMemoryBound(to: CChar.self), &status,
                 AT_SYMLINK_NOFOLLOW)
         }
-        return ServedEntry(name: name, status: result == 0 ? ServedStatus(status) : nil)
+        return DirectoryEntry(name: name, status: result == 0 ? FileStatus(status) : nil)
     }
 }

@@ -2,7 +2,7 @@ import NIOCore
 import Platform
 
 /// An open file of a ``DirectoryRoot``.
-final class DirectoryFile: ServedFile {
+final class DirectoryFile: OpenFile {
     private var descriptor: Int32
     private let appends: Bool
 
@@ -16,14 +16,14 @@ final class DirectoryFile: ServedFile {
         if descriptor >= 0 { _ = SystemCall.close(descriptor) }
     }
 
-    func read(into buffer: inout ByteBuffer, count: Int, at offset: Int64) throws(ServedError) -> Int {
+    func read(into buffer: inout ByteBuffer, count: Int, at offset: Int64) throws(FileError.Cause) -> Int {
         guard count >= 0, offset >= 0, offset <= Int64.max - Int64(count) else { throw .system(EINVAL) }
         return try served { () throws(SystemCall.Failure) in
             try SystemCall.read(descriptor, into: &buffer, count: count, at: offset)
         }
     }
 
-    func write(_ bytes: ByteBuffer, at offset: Int64) throws(ServedError) {
+    func write(_ bytes: ByteBuffer, at offset: Int64) throws(FileError.Cause) {
         guard offset >= 0, offset <= Int64.max - Int64(bytes.readableBytes) else { throw .system(EINVAL) }
         var failure: SystemCall.Failure?
         bytes.withUnsafeReadableBytes { all in
@@ -37,31 +37,30 @@ final class DirectoryFile: ServedFile {
         if let failure { throw .system(failure.number) }
     }
 
-    private func systemStatus() throws(ServedError) -> stat {
-        try served { () throws(SystemCall.Failure) in try SystemCall.status(of: descriptor) }
+    func status() throws(FileError.Cause) -> FileStatus {
+        FileStatus(try served { () throws(SystemCall.Failure) in try SystemCall.status(of: descriptor) })
     }
 
-    func status() throws(ServedError) -> ServedStatus { ServedStatus(try systemStatus()) }
-
-    func change(_ changes: ServedChanges) throws(ServedError) {
+    func change(_ changes: FileChanges) throws(FileError.Cause) {
         try ChangeOfFile(.descriptor(descriptor)).apply(changes) { size throws(SystemCall.Failure) in
             _ = try SystemCall.run { ftruncate(descriptor, size) }
         }
     }
 
-    func volume() throws(ServedError) -> ServedVolume { try ServedVolume(descriptor: descriptor) }
+    func volume() throws(FileError.Cause) -> VolumeStatus { try VolumeStatus(descriptor: descriptor) }
 
-    func synchronize() throws(ServedError) {
+    func synchronize() throws(FileError.Cause) {
         try served { () throws(SystemCall.Failure) in _ = try SystemCall.run { fsync(descriptor) } }
     }
 
-    func isSameFile(as other: any ServedFile) -> Bool {
-        guard let other = other as? DirectoryFile, let mine = try? systemStatus(), let its = try? other.systemStatus()
-        else { return self === other }
-        return mine.st_dev == its.st_dev && mine.st_ino == its.st_ino
+    func isSameFile(as other: any OpenFile) -> Bool {
+        guard let other = other as? DirectoryFile, let mine = try? status(), let its = try? other.status() else {
+            return self === other
+        }
+        return mine.identity == its.identity
     }
 
-    func close() throws(ServedError) {
+    func close() throws(FileError.Cause) {
         guard descriptor >= 0 else { return }
         let result = SystemCall.close(descriptor)
         let number = errno
@@ -71,36 +70,8 @@ final class DirectoryFile: ServedFile {
     }
 }
 
-extension ServedStatus {
-    init(_ status: stat) {
-        let kind: Kind =
-            switch status.st_mode & S_IFMT {
-            case S_IFREG: .regular
-            case S_IFDIR: .directory
-            case S_IFLNK: .symbolicLink
-            case S_IFIFO: .fifo
-            case S_IFCHR: .characterDevice
-            case S_IFBLK: .blockDevice
-            default: .socket
-            }
-        self.init(
-            kind: kind, mode: UInt16(truncatingIfNeeded: status.st_mode & 0o7777),
-            size: UInt64(clamping: status.st_size),
-            owner: status.st_uid, group: status.st_gid, links: UInt64(clamping: status.st_nlink),
-            accessed: ServedTime(status.accessTime), modified: ServedTime(status.modificationTime))
-    }
-}
-
-extension ServedTime {
-    init(_ time: timespec) { self.init(seconds: Int64(time.tv_sec), nanoseconds: Int64(time.tv_nsec)) }
-
-    var timespec: timespec {
-        .init(tv_sec: .init(truncatingIfNeeded: seconds), tv_nsec: .init(truncatingIfNeeded: nanoseconds))
-    }
-}
-
-extension ServedVolume {
-    init(descriptor: Int32) throws(ServedError) {
+extension VolumeStatus {
+    init(descriptor: Int32) throws(FileError.Cause) {
         var volume = statvfs()
         try served { () throws(SystemCall.Failure) in _ = try SystemCall.run { fstatvfs(descriptor, &volume) } }
         self.init()

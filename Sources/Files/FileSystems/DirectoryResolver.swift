@@ -16,8 +16,8 @@ struct DirectoryPath {
     /// The path ended in a slash: it stands for a directory and for nothing else (POSIX.1-2024, 4.16 Pathname Resolution).
     let endsInSlash: Bool
 
-    /// - Throws: `ServedError.system(ENOENT)` for a path with a NUL, `ENAMETOOLONG`.
-    init(_ path: [UInt8]) throws(ServedError) {
+    /// - Throws: `FileError.Cause.system(ENOENT)` for a path with a NUL, `ENAMETOOLONG`.
+    init(_ path: [UInt8]) throws(FileError.Cause) {
         guard !path.contains(0) else { throw .system(ENOENT) }
         guard path.count < 4096 else { throw .system(ENAMETOOLONG) }
         names = Array(components(of: path).drop { $0 == [dot] || $0 == [dot, dot] })
@@ -41,7 +41,7 @@ final class DirectoryResolver: Sendable {
     let confinement: DirectoryConfinement
 
     /// - Parameter confinement: nil for what suits the directory and the system.
-    convenience init(path: [UInt8], confinement: DirectoryConfinement?) throws(ServedError) {
+    convenience init(path: [UInt8], confinement: DirectoryConfinement?) throws(FileError.Cause) {
         let root = try served { () throws(SystemCall.Failure) in
             try SystemCall.open(at: AT_FDCWD, path, O_DIRECTORY | SystemCall.placeFlags)
         }
@@ -82,7 +82,7 @@ final class DirectoryResolver: Sendable {
     }
 
     /// Opens what a path stands for; the caller closes it.
-    func open(_ path: DirectoryPath, _ flags: Int32, mode: UInt16 = 0) throws(ServedError) -> Int32 {
+    func open(_ path: DirectoryPath, _ flags: Int32, mode: UInt16 = 0) throws(FileError.Cause) -> Int32 {
         do throws(SystemCall.Failure) {
             switch confinement {
             case .walk: return try openByWalk(path, flags, mode)
@@ -98,7 +98,7 @@ final class DirectoryResolver: Sendable {
     private func openByWalk(
         _ path: DirectoryPath, _ flags: Int32, _ mode: UInt16
     ) throws(SystemCall.Failure) -> Int32 {
-        do throws(ServedError) {
+        do throws(FileError.Cause) {
             return try walk(path).open(flags, mode: mode)
         } catch {
             if case .system(let number) = error { throw SystemCall.Failure(number: number) }
@@ -107,7 +107,7 @@ final class DirectoryResolver: Sendable {
     }
 
     /// What a path stands for, links followed.
-    func status(of path: DirectoryPath) throws(ServedError) -> stat {
+    func status(of path: DirectoryPath) throws(FileError.Cause) -> stat {
         var status = stat()
         switch confinement {
         case .walk: return try walk(path).status()
@@ -149,7 +149,7 @@ final class DirectoryResolver: Sendable {
     /// - Parameter rootError: errno of the call on the root itself, or on `.` and `..`, which name no entry.
     func withParent<T>(
         of path: DirectoryPath, rootError: Int32, _ body: (Int32, [UInt8]) throws(SystemCall.Failure) -> T
-    ) throws(ServedError) -> T {
+    ) throws(FileError.Cause) -> T {
         guard let name = path.names.last, name != [dot], name != [dot, dot] else { throw .system(rootError) }
         // A path of one component needs nothing resolved, and in an unconfined root none does.
         if path.names.count == 1 { return try served { () throws(SystemCall.Failure) in try body(root, name) } }
@@ -168,10 +168,10 @@ extension DirectoryResolver {
     func withParents(
         of old: DirectoryPath, _ new: DirectoryPath, newRootError: Int32,
         _ body: (DirectoryRoot.Entry, DirectoryRoot.Entry) throws(SystemCall.Failure) -> Void
-    ) throws(ServedError) {
-        var failure: ServedError?
+    ) throws(FileError.Cause) {
+        var failure: FileError.Cause?
         try withParent(of: old, rootError: EBUSY) { oldDirectory, oldName in
-            do throws(ServedError) {
+            do throws(FileError.Cause) {
                 try withParent(of: new, rootError: newRootError) { newDirectory, newName throws(SystemCall.Failure) in
                     try body((oldDirectory, oldName), (newDirectory, newName))
                 }
@@ -184,7 +184,7 @@ extension DirectoryResolver {
 }
 
 /// Runs system calls, their errno thrown as the error of a served file.
-func served<T>(_ body: () throws(SystemCall.Failure) -> T) throws(ServedError) -> T {
+func served<T>(_ body: () throws(SystemCall.Failure) -> T) throws(FileError.Cause) -> T {
     do throws(SystemCall.Failure) {
         return try body()
     } catch {

@@ -16,15 +16,15 @@ public final class DirectoryRoot: FileSystem {
     ///   - isReadOnly: refuses every change.
     ///   - creationMask: permission bits that new files and directories do not get, beside those that the process's own
     ///     mask takes away.
-    /// - Throws: ``ServedError/system(_:)`` if the directory cannot be opened.
-    public convenience init(path: [UInt8], isReadOnly: Bool = false, creationMask: UInt16 = 0) throws(ServedError) {
+    /// - Throws: ``FileError.Cause/system(_:)`` if the directory cannot be opened.
+    public convenience init(path: [UInt8], isReadOnly: Bool = false, creationMask: UInt16 = 0) throws(FileError.Cause) {
         try self.init(path: path, isReadOnly: isReadOnly, creationMask: creationMask, confinement: nil)
     }
 
     /// - Parameter confinement: how paths are kept inside; nil for what suits the directory and the system.
     package init(
         path: [UInt8], isReadOnly: Bool = false, creationMask: UInt16 = 0, confinement: DirectoryConfinement?
-    ) throws(ServedError) {
+    ) throws(FileError.Cause) {
         resolver = try DirectoryResolver(path: path, confinement: confinement)
         self.isReadOnly = isReadOnly
         self.creationMask = creationMask
@@ -38,8 +38,8 @@ public final class DirectoryRoot: FileSystem {
 
     /// A directory below as a root of its own, under the same rules.
     ///
-    /// - Throws: ``ServedError`` if there is none, or it lies outside.
-    public func directory(_ path: [UInt8]) throws(ServedError) -> DirectoryRoot {
+    /// - Throws: ``FileError.Cause`` if there is none, or it lies outside.
+    public func directory(_ path: [UInt8]) throws(FileError.Cause) -> DirectoryRoot {
         let descriptor = try resolver.open(try DirectoryPath(path), O_DIRECTORY | SystemCall.placeFlags)
         return DirectoryRoot(
             resolver: DirectoryResolver(root: descriptor, confinement: nil), isReadOnly: isReadOnly,
@@ -48,13 +48,13 @@ public final class DirectoryRoot: FileSystem {
 
     package var confinement: DirectoryConfinement { resolver.confinement }
 
-    private func requireWritable() throws(ServedError) {
+    private func requireWritable() throws(FileError.Cause) {
         if isReadOnly { throw .readOnly }
     }
 
     // MARK: Opening
 
-    public func open(_ path: [UInt8], _ options: ServedOpenOptions) throws(ServedError) -> any ServedFile {
+    public func open(_ path: [UInt8], _ options: OpenOptions) throws(FileError.Cause) -> any OpenFile {
         if options.writes || options.creates || options.truncates || options.appends { try requireWritable() }
         var flags = options.writes ? (options.reads ? O_RDWR : O_WRONLY) : O_RDONLY
         if options.appends { flags |= O_APPEND }
@@ -70,10 +70,10 @@ public final class DirectoryRoot: FileSystem {
     ///
     /// Files of procfs count as something else: `/proc/self/mem` is this process's memory, with its keys and the
     /// passwords of others. What links there lead to is on other file systems, and is a file like any.
-    private func openRegular(_ path: DirectoryPath, _ flags: Int32, mode: UInt16 = 0) throws(ServedError) -> Int32 {
+    private func openRegular(_ path: DirectoryPath, _ flags: Int32, mode: UInt16 = 0) throws(FileError.Cause) -> Int32 {
         let descriptor = try resolver.open(path, flags | O_NONBLOCK | O_NOCTTY, mode: mode)
         var status = stat()
-        let error: ServedError? =
+        let error: FileError.Cause? =
             if fstat(descriptor, &status) != 0 {
                 .system(errno)
             } else if status.st_mode & S_IFMT == S_IFREG {
@@ -89,7 +89,7 @@ public final class DirectoryRoot: FileSystem {
         return descriptor
     }
 
-    private static func refusalOfProcessFile(_ descriptor: Int32) -> ServedError? {
+    private static func refusalOfProcessFile(_ descriptor: Int32) -> FileError.Cause? {
         do throws(SystemCall.Failure) {
             return try SystemCall.isOfProcessFileSystem(descriptor) ? .notRegular : nil
         } catch {
@@ -97,7 +97,7 @@ public final class DirectoryRoot: FileSystem {
         }
     }
 
-    public func openDirectory(_ path: [UInt8]) throws(ServedError) -> any ServedDirectory {
+    public func openDirectory(_ path: [UInt8]) throws(FileError.Cause) -> any OpenDirectory {
         let descriptor = try resolver.open(try DirectoryPath(path), O_RDONLY | O_DIRECTORY)
         let isRoot = resolver.confinement != .none && isSame(descriptor, resolver.root)
         return try DirectoryEntries(descriptor: descriptor, isRoot: isRoot)
@@ -111,13 +111,13 @@ public final class DirectoryRoot: FileSystem {
 
     // MARK: Attributes
 
-    public func status(of path: [UInt8], followingLinks: Bool) throws(ServedError) -> ServedStatus {
+    public func status(of path: [UInt8], followingLinks: Bool) throws(FileError.Cause) -> FileStatus {
         let path = try DirectoryPath(path)
         // A link that is named with a slash behind it stands for what it points to.
         guard !followingLinks, !path.endsInSlash, let last = path.names.last, last != [dot], last != [dot, dot] else {
-            return ServedStatus(try resolver.status(of: path))
+            return FileStatus(try resolver.status(of: path))
         }
-        return ServedStatus(
+        return FileStatus(
             try resolver.withParent(of: path, rootError: EINVAL) { directory, name throws(SystemCall.Failure) in
                 try Self.status(of: (directory, name))
             })
@@ -128,13 +128,13 @@ public final class DirectoryRoot: FileSystem {
         try SystemCall.status(at: entry.directory, entry.name, followingLinks: false)
     }
 
-    public func change(_ path: [UInt8], _ changes: ServedChanges, followingLinks: Bool) throws(ServedError) {
+    public func change(_ path: [UInt8], _ changes: FileChanges, followingLinks: Bool) throws(FileError.Cause) {
         try requireWritable()
         let path = try DirectoryPath(path)
         guard followingLinks || path.endsInSlash else {
-            var failure: ServedError?
+            var failure: FileError.Cause?
             try resolver.withParent(of: path, rootError: EINVAL) { directory, name in
-                do throws(ServedError) {
+                do throws(FileError.Cause) {
                     // A link has no size to be set.
                     try ChangeOfFile(.entry(directory, name)).apply(changes) { _ throws(SystemCall.Failure) in
                         throw SystemCall.Failure(number: EINVAL)
@@ -146,7 +146,7 @@ public final class DirectoryRoot: FileSystem {
             if let failure { throw failure }
             return
         }
-        try withTarget(path) { target throws(ServedError) in
+        try withTarget(path) { target throws(FileError.Cause) in
             try ChangeOfFile(target).apply(changes) { size throws(SystemCall.Failure) in
                 try truncate(path, size)
             }
@@ -154,7 +154,7 @@ public final class DirectoryRoot: FileSystem {
     }
 
     private func truncate(_ path: DirectoryPath, _ size: off_t) throws(SystemCall.Failure) {
-        do throws(ServedError) {
+        do throws(FileError.Cause) {
             let descriptor = try openRegular(path, O_WRONLY)
             defer { _ = SystemCall.close(descriptor) }
             try served { () throws(SystemCall.Failure) in _ = try SystemCall.run { ftruncate(descriptor, size) } }
@@ -166,8 +166,8 @@ public final class DirectoryRoot: FileSystem {
 
     /// Finds what a path stands for, links followed, for calls that need no right to read it.
     private func withTarget(
-        _ path: DirectoryPath, _ body: (ChangeOfFile.Target) throws(ServedError) -> Void
-    ) throws(ServedError) {
+        _ path: DirectoryPath, _ body: (ChangeOfFile.Target) throws(FileError.Cause) -> Void
+    ) throws(FileError.Cause) {
         if resolver.confinement == .none { return try body(.path(resolver.root, path.joined)) }
         let descriptor = try resolver.open(path, SystemCall.lookFlags)
         defer { _ = SystemCall.close(descriptor) }
@@ -177,26 +177,26 @@ public final class DirectoryRoot: FileSystem {
         try body(.descriptor(file))
     }
 
-    public func volume(of path: [UInt8]) throws(ServedError) -> ServedVolume {
+    public func volume(of path: [UInt8]) throws(FileError.Cause) -> VolumeStatus {
         let descriptor = try resolver.open(try DirectoryPath(path), SystemCall.lookFlags)
         defer { _ = SystemCall.close(descriptor) }
-        return try ServedVolume(descriptor: descriptor)
+        return try VolumeStatus(descriptor: descriptor)
     }
 
     // MARK: Names
 
-    public func makeDirectory(_ path: [UInt8], mode: UInt16) throws(ServedError) {
+    public func makeDirectory(_ path: [UInt8], mode: UInt16) throws(FileError.Cause) {
         try requireWritable()
         let mode = mode_t(mode & 0o7777 & ~creationMask)
         try onEntry(try DirectoryPath(path), rootError: EEXIST) { mkdirat($0, $1, mode) }
     }
 
-    public func removeDirectory(_ path: [UInt8]) throws(ServedError) {
+    public func removeDirectory(_ path: [UInt8]) throws(FileError.Cause) {
         try requireWritable()
         try onEntry(try DirectoryPath(path), rootError: EBUSY) { unlinkat($0, $1, AT_REMOVEDIR) }
     }
 
-    public func remove(_ path: [UInt8]) throws(ServedError) {
+    public func remove(_ path: [UInt8]) throws(FileError.Cause) {
         try requireWritable()
         let path = try DirectoryPath(path)
         if path.endsInSlash { throw .system(try isDirectory(path) ? EISDIR : ENOTDIR) }
@@ -205,15 +205,15 @@ public final class DirectoryRoot: FileSystem {
 
     /// Whether what has a name is a directory, a slash behind the name aside.
     ///
-    /// - Throws: `ServedError`, as for a name that nothing has.
-    private func isDirectory(_ path: DirectoryPath) throws(ServedError) -> Bool {
+    /// - Throws: `FileError.Cause`, as for a name that nothing has.
+    private func isDirectory(_ path: DirectoryPath) throws(FileError.Cause) -> Bool {
         try resolver.withParent(of: path, rootError: EBUSY) { directory, name throws(SystemCall.Failure) in
             try Self.status(of: (directory, name)).st_mode & S_IFMT == S_IFDIR
         }
     }
 
     /// Refuses a name for what is no directory if a slash is behind it.
-    private func refuseSlash(behind path: DirectoryPath) throws(ServedError) {
+    private func refuseSlash(behind path: DirectoryPath) throws(FileError.Cause) {
         guard path.endsInSlash else { return }
         _ = try isDirectory(path)
         throw .system(EEXIST)
@@ -222,7 +222,7 @@ public final class DirectoryRoot: FileSystem {
     /// Runs a call on an entry of a directory.
     private func onEntry(
         _ path: DirectoryPath, rootError: Int32, _ body: (Int32, UnsafePointer<CChar>) -> Int32
-    ) throws(ServedError) {
+    ) throws(FileError.Cause) {
         try resolver.withParent(of: path, rootError: rootError) { directory, name throws(SystemCall.Failure) in
             try SystemCall.withPath(name) { name throws(SystemCall.Failure) in
                 _ = try SystemCall.run { body(directory, name) }
@@ -230,7 +230,7 @@ public final class DirectoryRoot: FileSystem {
         }
     }
 
-    public func readLink(_ path: [UInt8]) throws(ServedError) -> [UInt8] {
+    public func readLink(_ path: [UInt8]) throws(FileError.Cause) -> [UInt8] {
         let path = try DirectoryPath(path)
         if path.endsInSlash {
             // It stands for what the link points to, which is a directory then, and no link.
@@ -243,7 +243,7 @@ public final class DirectoryRoot: FileSystem {
         }
     }
 
-    public func makeSymbolicLink(_ path: [UInt8], holding target: [UInt8]) throws(ServedError) {
+    public func makeSymbolicLink(_ path: [UInt8], holding target: [UInt8]) throws(FileError.Cause) {
         try requireWritable()
         let path = try DirectoryPath(path)
         try refuseSlash(behind: path)
@@ -259,7 +259,7 @@ public final class DirectoryRoot: FileSystem {
 
     /// Refuses a link whose text is absolute or climbs above the root: no resolution here would follow it, but programs
     /// outside would. A `..` behind a name is refused too, as the name may be a link, now or later.
-    private func checkLink(at path: DirectoryPath, holding target: [UInt8]) throws(ServedError) {
+    private func checkLink(at path: DirectoryPath, holding target: [UInt8]) throws(FileError.Cause) {
         guard target.first != slash else { throw .leadsOut }
         let names = Files.components(of: target).filter { $0 != [dot] }
         let climbs = names.prefix { $0 == [dot, dot] }.count
@@ -268,7 +268,7 @@ public final class DirectoryRoot: FileSystem {
         guard climbs <= depth else { throw .leadsOut }
     }
 
-    public func makeHardLink(_ path: [UInt8], to existing: [UInt8]) throws(ServedError) {
+    public func makeHardLink(_ path: [UInt8], to existing: [UInt8]) throws(FileError.Cause) {
         try requireWritable()
         let (old, new) = (try DirectoryPath(existing), try DirectoryPath(path))
         if old.endsInSlash {
@@ -282,7 +282,7 @@ public final class DirectoryRoot: FileSystem {
         }
     }
 
-    public func rename(_ old: [UInt8], to new: [UInt8], replacing: Bool) throws(ServedError) {
+    public func rename(_ old: [UInt8], to new: [UInt8], replacing: Bool) throws(FileError.Cause) {
         try requireWritable()
         let (old, new) = (try DirectoryPath(old), try DirectoryPath(new))
         let needsDirectory = old.endsInSlash || new.endsInSlash
@@ -299,14 +299,14 @@ public final class DirectoryRoot: FileSystem {
     private func bring(
         _ old: DirectoryPath, to new: DirectoryPath, newRootError: Int32,
         _ body: (Entry, Entry) throws(SystemCall.Failure) -> Void
-    ) throws(ServedError) {
-        var refusal: ServedError?
+    ) throws(FileError.Cause) {
+        var refusal: FileError.Cause?
         try resolver.withParents(of: old, new, newRootError: newRootError) {
             oldEntry, newEntry throws(SystemCall.Failure) in
             if resolver.confinement != .none, !isSame(oldEntry.directory, newEntry.directory),
                 let target = try linkTarget(oldEntry)
             {
-                do throws(ServedError) {
+                do throws(FileError.Cause) {
                     try checkLink(at: new, holding: target)
                 } catch {
                     refusal = error
@@ -328,7 +328,7 @@ public final class DirectoryRoot: FileSystem {
         }
     }
 
-    public func realPath(_ path: [UInt8]) throws(ServedError) -> [UInt8] {
+    public func realPath(_ path: [UInt8]) throws(FileError.Cause) -> [UInt8] {
         let names = try resolver.walk(try DirectoryPath(path)).realNames()
         return [slash] + names.joined(separator: [slash])
     }

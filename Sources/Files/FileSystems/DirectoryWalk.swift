@@ -45,8 +45,8 @@ struct DirectoryWalk: ~Copyable {
 
     /// Walks up to the last component, which is returned: `.` where there is none.
     ///
-    /// - Throws: `ServedError`: `.system(ENOENT)`, `.leadsOut` and others.
-    private mutating func advance() throws(ServedError) -> [UInt8] {
+    /// - Throws: `FileError.Cause`: `.system(ENOENT)`, `.leadsOut` and others.
+    private mutating func advance() throws(FileError.Cause) -> [UInt8] {
         while let name = rest.popLast() {
             if name == [dot, dot] {
                 try goUp()
@@ -59,7 +59,7 @@ struct DirectoryWalk: ~Copyable {
         return [dot]
     }
 
-    private mutating func goUp() throws(ServedError) {
+    private mutating func goUp() throws(FileError.Cause) {
         if let last = stack.popLast() {
             _ = SystemCall.close(last.descriptor)
         } else if !isWhole {
@@ -67,7 +67,7 @@ struct DirectoryWalk: ~Copyable {
         }
     }
 
-    private mutating func enter(_ name: [UInt8]) throws(ServedError) {
+    private mutating func enter(_ name: [UInt8]) throws(FileError.Cause) {
         guard stack.count < Self.maximumDepth else { throw .system(ENAMETOOLONG) }
         do throws(SystemCall.Failure) {
             let flags = O_DIRECTORY | O_NOFOLLOW | SystemCall.placeFlags
@@ -81,7 +81,7 @@ struct DirectoryWalk: ~Copyable {
     /// Puts what a link holds before the rest of the path.
     ///
     /// - Parameter number: what is thrown if the name is no link.
-    private mutating func follow(_ name: [UInt8], or number: Int32) throws(ServedError) {
+    private mutating func follow(_ name: [UInt8], or number: Int32) throws(FileError.Cause) {
         let text: [UInt8]
         do throws(SystemCall.Failure) {
             text = try readLink(at: here, name)
@@ -103,7 +103,7 @@ struct DirectoryWalk: ~Copyable {
     /// Opens what the path stands for.
     ///
     /// - Parameter flags: of open(2); with O_NOFOLLOW a link in the last place is not followed.
-    consuming func open(_ flags: Int32, mode: UInt16 = 0) throws(ServedError) -> Int32 {
+    consuming func open(_ flags: Int32, mode: UInt16 = 0) throws(FileError.Cause) -> Int32 {
         if endsInSlash, flags & O_CREAT != 0 {
             // A file is not made with the name of a directory; what is wrong on the way there comes first.
             rest.removeFirst()
@@ -135,7 +135,7 @@ struct DirectoryWalk: ~Copyable {
     }
 
     /// What the path stands for, links followed.
-    consuming func status() throws(ServedError) -> stat {
+    consuming func status() throws(FileError.Cause) -> stat {
         while true {
             let name = try advance()
             let status = try entryStatus(at: here, name)
@@ -145,7 +145,7 @@ struct DirectoryWalk: ~Copyable {
     }
 
     /// The components from the root to what the path stands for, links resolved. The last one need not exist.
-    consuming func realNames() throws(ServedError) -> [[UInt8]] {
+    consuming func realNames() throws(FileError.Cause) -> [[UInt8]] {
         while true {
             let name = try advance()
             if name == [dot] { return names }
@@ -168,7 +168,7 @@ let slash = UInt8(ascii: "/")
 func components(of path: [UInt8]) -> [[UInt8]] { path.split(separator: slash).map(Array.init) }
 
 /// What an entry of a directory is; links are not followed.
-func entryStatus(at directory: Int32, _ name: [UInt8]) throws(ServedError) -> stat {
+func entryStatus(at directory: Int32, _ name: [UInt8]) throws(FileError.Cause) -> stat {
     try served { () throws(SystemCall.Failure) in
         try SystemCall.status(at: directory, name, followingLinks: false)
     }

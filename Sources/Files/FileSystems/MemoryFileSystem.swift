@@ -38,14 +38,14 @@ public final class MemoryFileSystem: FileSystem {
 
     /// Makes or replaces a file, and the directories above it as needed.
     ///
-    /// - Throws: ``ServedError``, as when something else than a directory is above it, or the capacity does not do.
-    public func write(_ bytes: [UInt8], to path: String, mode: UInt16 = 0o644) throws(ServedError) {
+    /// - Throws: ``FileError.Cause``, as when something else than a directory is above it, or the capacity does not do.
+    public func write(_ bytes: [UInt8], to path: String, mode: UInt16 = 0o644) throws(FileError.Cause) {
         let components = path.utf8.split(separator: UInt8(ascii: "/")).map(Array.init)
-        var options = ServedOpenOptions()
+        var options = OpenOptions()
         (options.writes, options.creates, options.truncates) = (true, true, true)
         options.mode = mode
         for count in 1..<max(1, components.count) {
-            do throws(ServedError) {
+            do throws(FileError.Cause) {
                 try makeDirectory(Array(components[..<count].joined(separator: [UInt8(ascii: "/")])), mode: 0o777)
             } catch {
                 guard error == .system(EEXIST) else { throw error }
@@ -59,37 +59,37 @@ public final class MemoryFileSystem: FileSystem {
 
     // MARK: FileSystem
 
-    public func open(_ path: [UInt8], _ options: ServedOpenOptions) throws(ServedError) -> any ServedFile {
-        let node = try locked { tree throws(ServedError) in try tree.open(path, options) }
+    public func open(_ path: [UInt8], _ options: OpenOptions) throws(FileError.Cause) -> any OpenFile {
+        let node = try locked { tree throws(FileError.Cause) in try tree.open(path, options) }
         return MemoryFile(node: node, files: self, options: options)
     }
 
-    public func openDirectory(_ path: [UInt8]) throws(ServedError) -> any ServedDirectory {
-        let entries = try locked { tree throws(ServedError) in
+    public func openDirectory(_ path: [UInt8]) throws(FileError.Cause) -> any OpenDirectory {
+        let entries = try locked { tree throws(FileError.Cause) in
             try tree.entries(of: tree.find(path, followingLinks: true))
         }
         return MemoryDirectory(entries: entries)
     }
 
-    public func status(of path: [UInt8], followingLinks: Bool) throws(ServedError) -> ServedStatus {
-        try locked { tree throws(ServedError) in try tree.find(path, followingLinks: followingLinks).status }
+    public func status(of path: [UInt8], followingLinks: Bool) throws(FileError.Cause) -> FileStatus {
+        try locked { tree throws(FileError.Cause) in try tree.find(path, followingLinks: followingLinks).status }
     }
 
-    public func change(_ path: [UInt8], _ changes: ServedChanges, followingLinks: Bool) throws(ServedError) {
-        try locked { tree throws(ServedError) in
+    public func change(_ path: [UInt8], _ changes: FileChanges, followingLinks: Bool) throws(FileError.Cause) {
+        try locked { tree throws(FileError.Cause) in
             try tree.change(tree.find(path, followingLinks: followingLinks), changes)
         }
     }
 
-    public func makeDirectory(_ path: [UInt8], mode: UInt16) throws(ServedError) {
-        try locked { tree throws(ServedError) in
+    public func makeDirectory(_ path: [UInt8], mode: UInt16) throws(FileError.Cause) {
+        try locked { tree throws(FileError.Cause) in
             let place = try tree.place(path)
             try tree.add(MemoryNode(.directory([:]), mode: mode & ~tree.mask), at: place)
         }
     }
 
-    public func removeDirectory(_ path: [UInt8]) throws(ServedError) {
-        try locked { tree throws(ServedError) in
+    public func removeDirectory(_ path: [UInt8]) throws(FileError.Cause) {
+        try locked { tree throws(FileError.Cause) in
             let place = try tree.place(path)
             guard let node = place.node else { throw .system(place.isRoot ? EBUSY : ENOENT) }
             guard case .directory(let entries) = node.content else { throw .system(ENOTDIR) }
@@ -98,8 +98,8 @@ public final class MemoryFileSystem: FileSystem {
         }
     }
 
-    public func remove(_ path: [UInt8]) throws(ServedError) {
-        try locked { tree throws(ServedError) in
+    public func remove(_ path: [UInt8]) throws(FileError.Cause) {
+        try locked { tree throws(FileError.Cause) in
             let place = try tree.place(path)
             guard let node = place.node else { throw .system(place.isRoot ? EISDIR : ENOENT) }
             if case .directory = node.content { throw .system(EISDIR) }
@@ -108,12 +108,12 @@ public final class MemoryFileSystem: FileSystem {
         }
     }
 
-    public func rename(_ old: [UInt8], to new: [UInt8], replacing: Bool) throws(ServedError) {
-        try locked { tree throws(ServedError) in try tree.rename(old, to: new, replacing: replacing) }
+    public func rename(_ old: [UInt8], to new: [UInt8], replacing: Bool) throws(FileError.Cause) {
+        try locked { tree throws(FileError.Cause) in try tree.rename(old, to: new, replacing: replacing) }
     }
 
-    public func readLink(_ path: [UInt8]) throws(ServedError) -> [UInt8] {
-        try locked { tree throws(ServedError) in
+    public func readLink(_ path: [UInt8]) throws(FileError.Cause) -> [UInt8] {
+        try locked { tree throws(FileError.Cause) in
             guard case .link(let target) = try tree.find(path, followingLinks: false).content else {
                 throw .system(EINVAL)
             }
@@ -121,17 +121,17 @@ public final class MemoryFileSystem: FileSystem {
         }
     }
 
-    public func makeSymbolicLink(_ path: [UInt8], holding target: [UInt8]) throws(ServedError) {
+    public func makeSymbolicLink(_ path: [UInt8], holding target: [UInt8]) throws(FileError.Cause) {
         guard !target.isEmpty else { throw .system(ENOENT) }
-        try locked { tree throws(ServedError) in
+        try locked { tree throws(FileError.Cause) in
             let place = try tree.place(path)
             if place.node == nil, place.mustBeDirectory { throw .system(ENOENT) }
             try tree.add(MemoryNode(.link(target), mode: 0o777), at: place)
         }
     }
 
-    public func makeHardLink(_ path: [UInt8], to existing: [UInt8]) throws(ServedError) {
-        try locked { tree throws(ServedError) in
+    public func makeHardLink(_ path: [UInt8], to existing: [UInt8]) throws(FileError.Cause) {
+        try locked { tree throws(FileError.Cause) in
             let node = try tree.find(existing, followingLinks: false)
             if case .directory = node.content { throw .system(EPERM) }
             let place = try tree.place(path)
@@ -140,12 +140,12 @@ public final class MemoryFileSystem: FileSystem {
         }
     }
 
-    public func realPath(_ path: [UInt8]) throws(ServedError) -> [UInt8] {
-        try locked { tree throws(ServedError) in try tree.realPath(path) }
+    public func realPath(_ path: [UInt8]) throws(FileError.Cause) -> [UInt8] {
+        try locked { tree throws(FileError.Cause) in try tree.realPath(path) }
     }
 
-    public func volume(of path: [UInt8]) throws(ServedError) -> ServedVolume {
-        try locked { tree throws(ServedError) in
+    public func volume(of path: [UInt8]) throws(FileError.Cause) -> VolumeStatus {
+        try locked { tree throws(FileError.Cause) in
             _ = try tree.find(path, followingLinks: true)
             return tree.volume
         }
@@ -153,10 +153,10 @@ public final class MemoryFileSystem: FileSystem {
 
     /// The tree for one step, with the error's type kept.
     func locked<T: Sendable>(
-        _ body: (inout MemoryTree) throws(ServedError) -> T
-    ) throws(ServedError) -> T {
-        let result: Result<T, ServedError> = tree.withLock { tree in
-            do throws(ServedError) {
+        _ body: (inout MemoryTree) throws(FileError.Cause) -> T
+    ) throws(FileError.Cause) -> T {
+        let result: Result<T, FileError.Cause> = tree.withLock { tree in
+            do throws(FileError.Cause) {
                 return .success(try body(&tree))
             } catch {
                 return .failure(error)
@@ -167,65 +167,65 @@ public final class MemoryFileSystem: FileSystem {
 }
 
 /// An open file of a ``MemoryFileSystem``; one whose name is gone lives on in it.
-private final class MemoryFile: ServedFile {
+private final class MemoryFile: OpenFile {
     private let node: MemoryNode
     private let files: MemoryFileSystem
-    private let options: ServedOpenOptions
+    private let options: OpenOptions
     private var isClosed = false
 
-    init(node: MemoryNode, files: MemoryFileSystem, options: ServedOpenOptions) {
+    init(node: MemoryNode, files: MemoryFileSystem, options: OpenOptions) {
         (self.node, self.files, self.options) = (node, files, options)
     }
 
     deinit { try? close() }
 
-    func read(into buffer: inout ByteBuffer, count: Int, at offset: Int64) throws(ServedError) -> Int {
+    func read(into buffer: inout ByteBuffer, count: Int, at offset: Int64) throws(FileError.Cause) -> Int {
         guard options.reads else { throw .system(EBADF) }
         guard offset >= 0, count >= 0 else { throw .system(EINVAL) }
-        let bytes = try locked { _ throws(ServedError) in node.read(count: count, at: offset) }
+        let bytes = try locked { _ throws(FileError.Cause) in node.read(count: count, at: offset) }
         return buffer.writeBytes(bytes)
     }
 
-    func write(_ bytes: ByteBuffer, at offset: Int64) throws(ServedError) {
+    func write(_ bytes: ByteBuffer, at offset: Int64) throws(FileError.Cause) {
         guard options.writes || options.appends else { throw .system(EBADF) }
         guard offset >= 0 else { throw .system(EINVAL) }
-        try locked { tree throws(ServedError) in
+        try locked { tree throws(FileError.Cause) in
             try tree.write(bytes, at: options.appends ? Int64(clamping: node.size) : offset, of: node)
         }
     }
 
-    func status() throws(ServedError) -> ServedStatus { try locked { _ throws(ServedError) in node.status } }
+    func status() throws(FileError.Cause) -> FileStatus { try locked { _ throws(FileError.Cause) in node.status } }
 
-    func change(_ changes: ServedChanges) throws(ServedError) {
+    func change(_ changes: FileChanges) throws(FileError.Cause) {
         if changes.size != nil, !options.writes { throw .system(EINVAL) }
-        try locked { tree throws(ServedError) in try tree.change(node, changes) }
+        try locked { tree throws(FileError.Cause) in try tree.change(node, changes) }
     }
 
-    func volume() throws(ServedError) -> ServedVolume { try locked { tree throws(ServedError) in tree.volume } }
+    func volume() throws(FileError.Cause) -> VolumeStatus { try locked { tree throws(FileError.Cause) in tree.volume } }
 
-    func isSameFile(as other: any ServedFile) -> Bool { (other as? MemoryFile)?.node === node }
+    func isSameFile(as other: any OpenFile) -> Bool { (other as? MemoryFile)?.node === node }
 
-    func synchronize() throws(ServedError) { try locked { _ throws(ServedError) in } }
+    func synchronize() throws(FileError.Cause) { try locked { _ throws(FileError.Cause) in } }
 
-    func close() throws(ServedError) {
+    func close() throws(FileError.Cause) {
         guard !isClosed else { return }
         isClosed = true
-        try files.locked { tree throws(ServedError) in tree.close(node) }
+        try files.locked { tree throws(FileError.Cause) in tree.close(node) }
     }
 
     private func locked<T: Sendable>(
-        _ body: (inout MemoryTree) throws(ServedError) -> T
-    ) throws(ServedError) -> T {
+        _ body: (inout MemoryTree) throws(FileError.Cause) -> T
+    ) throws(FileError.Cause) -> T {
         guard !isClosed else { throw .system(EBADF) }
         return try files.locked(body)
     }
 }
 
 /// The entries of a directory at the moment it was opened.
-private final class MemoryDirectory: ServedDirectory {
-    private var entries: ArraySlice<ServedEntry>
+private final class MemoryDirectory: OpenDirectory {
+    private var entries: ArraySlice<DirectoryEntry>
 
-    init(entries: [ServedEntry]) { self.entries = entries[...] }
+    init(entries: [DirectoryEntry]) { self.entries = entries[...] }
 
-    func next() throws(ServedError) -> ServedEntry? { entries.popFirst() }
+    func next() throws(FileError.Cause) -> DirectoryEntry? { entries.popFirst() }
 }

@@ -1,5 +1,6 @@
 import NIOCore
 import Platform
+import Synchronization
 
 /// A file, directory or link in memory.
 ///
@@ -17,23 +18,22 @@ final class MemoryNode: @unchecked Sendable {
     var mode: UInt16
     var owner: UInt32 = getuid()
     var group: UInt32 = getgid()
-    var accessed: ServedTime
-    var modified: ServedTime
+    var accessed: FileTime
+    var modified: FileTime
     /// Names the node has in directories.
     var links: UInt64 = 0
     /// Open files of it.
     var opened = 0
+    let identity: FileStatus.Identity
+
+    private static let count = Atomic<UInt64>(0)
 
     init(_ content: Content, mode: UInt16) {
         self.content = content
+        let number = Self.count.add(1, ordering: .relaxed).newValue
+        identity = FileStatus.Identity(device: .max, number: number)
         self.mode = mode & 0o7777
-        (accessed, modified) = (Self.now(), Self.now())
-    }
-
-    static func now() -> ServedTime {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return ServedTime(seconds: Int64(time.tv_sec), nanoseconds: Int64(time.tv_nsec))
+        (accessed, modified) = (FileTime.now(), FileTime.now())
     }
 
     /// A file's contents.
@@ -50,16 +50,16 @@ final class MemoryNode: @unchecked Sendable {
         }
     }
 
-    var status: ServedStatus {
-        let (kind, links): (ServedStatus.Kind, UInt64) =
+    var status: FileStatus {
+        let (kind, links): (FileStatus.Kind, UInt64) =
             switch content {
             case .file: (.regular, links)
             case .directory: (.directory, 2)
             case .link: (.symbolicLink, links)
             }
-        return ServedStatus(
-            kind: kind, mode: mode, size: UInt64(size), owner: owner, group: group, links: links, accessed: accessed,
-            modified: modified)
+        return FileStatus(
+            kind: kind, mode: mode, size: Int64(size), owner: owner, group: group, links: links, accessed: accessed,
+            modified: modified, identity: identity)
     }
 
     func read(count: Int, at offset: Int64) -> ArraySlice<UInt8> {
@@ -73,7 +73,7 @@ final class MemoryNode: @unchecked Sendable {
         content = .file([])
         body(&bytes)
         content = .file(bytes)
-        modified = Self.now()
+        modified = FileTime.now()
     }
 
     /// Changes a directory's entries.
@@ -82,7 +82,7 @@ final class MemoryNode: @unchecked Sendable {
         content = .directory([:])
         entries[name] = node
         content = .directory(entries)
-        modified = Self.now()
+        modified = FileTime.now()
     }
 }
 
@@ -130,7 +130,7 @@ struct MemoryTree {
     private static let dots = Array("..".utf8)
 
     /// Goes along a path. All of its components must be there.
-    private func go(_ path: [UInt8], _ walk: inout Walk, followingLast: Bool, isLink: Bool) throws(ServedError) {
+    private func go(_ path: [UInt8], _ walk: inout Walk, followingLast: Bool, isLink: Bool) throws(FileError.Cause) {
         guard !path.contains(0) else { throw .system(ENOENT) }
         if path.first == Self.slash {
             if isLink { throw .leadsOut }
@@ -162,7 +162,7 @@ struct MemoryTree {
         if path.last == Self.slash, case .file = directory(walk).content { throw .system(ENOTDIR) }
     }
 
-    func find(_ path: [UInt8], followingLinks: Bool) throws(ServedError) -> MemoryNode {
+    func find(_ path: [UInt8], followingLinks: Bool) throws(FileError.Cause) -> MemoryNode {
         guard !path.isEmpty else { throw .system(ENOENT) }
         var walk = Walk()
         try go(path, &walk, followingLast: followingLinks, isLink: false)
@@ -170,12 +170,12 @@ struct MemoryTree {
     }
 
     /// The place of a path's last component, whose directory must be there.
-    func place(_ path: [UInt8]) throws(ServedError) -> MemoryPlace {
+    func place(_ path: [UInt8]) throws(FileError.Cause) -> MemoryPlace {
         var walk = Walk()
         return try place(path, &walk)
     }
 
-    private func place(_ path: [UInt8], _ walk: inout Walk) throws(ServedError) -> MemoryPlace {
+    private func place(_ path: [UInt8], _ walk: inout Walk) throws(FileError.Cause) -> MemoryPlace {
         guard !path.isEmpty else { throw .system(ENOENT) }
         let (parent, name) = Self.divide(path)
         try go(parent, &walk, followingLast: true, isLink: walk.links > 0)
@@ -197,9 +197,9 @@ struct MemoryTree {
         return (Array(path[..<start]), Array(path[start..<end]))
     }
 
-    func realPath(_ path: [UInt8]) throws(ServedError) -> [UInt8] {
+    func realPath(_ path: [UInt8]) throws(FileError.Cause) -> [UInt8] {
         var walk = Walk()
-        do throws(ServedError) {
+        do throws(FileError.Cause) {
             try go(path, &walk, followingLast: true, isLink: false)
         } catch {
             // The last component may be missing, unless a slash says that it is a directory.
@@ -214,7 +214,7 @@ struct MemoryTree {
 
     // MARK: Entries
 
-    func add(_ node: MemoryNode, at place: MemoryPlace) throws(ServedError) {
+    func add(_ node: MemoryNode, at place: MemoryPlace) throws(FileError.Cause) {
         guard place.node == nil, !place.isRoot else { throw .system(EEXIST) }
         place.parent.setEntry(place.name, node)
         node.links += 1
@@ -234,7 +234,7 @@ struct MemoryTree {
         node.content = .file([])
     }
 
-    mutating func rename(_ old: [UInt8], to new: [UInt8], replacing: Bool) throws(ServedError) {
+    mutating func rename(_ old: [UInt8], to new: [UInt8], replacing: Bool) throws(FileError.Cause) {
         let (from, to) = (try place(old), try place(new))
         guard let node = from.node else { throw .system(from.isRoot ? EBUSY : ENOENT) }
         guard !to.isRoot else { throw .system(replacing ? EBUSY : EEXIST) }
@@ -258,7 +258,7 @@ struct MemoryTree {
     }
 
     /// Whether a directory is another or lies in it.
-    private func leads(_ directory: MemoryNode, below top: MemoryNode) throws(ServedError) -> Bool {
+    private func leads(_ directory: MemoryNode, below top: MemoryNode) throws(FileError.Cause) -> Bool {
         var open = [top]
         while let node = open.popLast() {
             if node === directory { return true }
@@ -268,12 +268,12 @@ struct MemoryTree {
         return false
     }
 
-    func entries(of node: MemoryNode) throws(ServedError) -> [ServedEntry] {
+    func entries(of node: MemoryNode) throws(FileError.Cause) -> [DirectoryEntry] {
         guard case .directory(let entries) = node.content else { throw .system(ENOTDIR) }
-        let own = [Self.dot, Self.dots].map { ServedEntry(name: $0, status: node.status) }
+        let own = [Self.dot, Self.dots].map { DirectoryEntry(name: $0, status: node.status) }
         return own
             + entries.sorted { $0.key.lexicographicallyPrecedes($1.key) }
-            .map { ServedEntry(name: $0.key, status: $0.value.status) }
+            .map { DirectoryEntry(name: $0.key, status: $0.value.status) }
     }
 
     func paths() -> [String] {
@@ -293,7 +293,7 @@ struct MemoryTree {
 
     // MARK: Files
 
-    mutating func open(_ path: [UInt8], _ options: ServedOpenOptions) throws(ServedError) -> MemoryNode {
+    mutating func open(_ path: [UInt8], _ options: OpenOptions) throws(FileError.Cause) -> MemoryNode {
         let found = try existing(path, options)
         let node = if let found { found } else { try create(path, options) }
         node.opened += 1
@@ -301,15 +301,15 @@ struct MemoryTree {
     }
 
     private mutating func existing(
-        _ path: [UInt8], _ options: ServedOpenOptions
-    ) throws(ServedError) -> MemoryNode? {
+        _ path: [UInt8], _ options: OpenOptions
+    ) throws(FileError.Cause) -> MemoryNode? {
         if options.creates, path.last == Self.slash {
             // A file is not made with the name of a directory; what is wrong on the way there comes first.
             _ = try place(path)
             throw .system(EISDIR)
         }
         let node: MemoryNode
-        do throws(ServedError) {
+        do throws(FileError.Cause) {
             node = try find(path, followingLinks: !(options.creates && options.isExclusive))
         } catch {
             guard options.creates, error == .system(ENOENT) else { throw error }
@@ -321,7 +321,7 @@ struct MemoryTree {
         return node
     }
 
-    private func create(_ path: [UInt8], _ options: ServedOpenOptions) throws(ServedError) -> MemoryNode {
+    private func create(_ path: [UInt8], _ options: OpenOptions) throws(FileError.Cause) -> MemoryNode {
         var walk = Walk()
         var place = try place(path, &walk)
         // A link with nothing at its other end: the file is made there.
@@ -341,25 +341,25 @@ struct MemoryTree {
         free(node)
     }
 
-    mutating func write(_ bytes: ByteBuffer, at offset: Int64, of node: MemoryNode) throws(ServedError) {
+    mutating func write(_ bytes: ByteBuffer, at offset: Int64, of node: MemoryNode) throws(FileError.Cause) {
         let (end, overflows) = offset.addingReportingOverflow(Int64(bytes.readableBytes))
-        guard !overflows else { throw .system(EFBIG) }
+        guard !overflows else { throw .system(EINVAL) }
         guard bytes.readableBytes > 0 else { return }
-        if end > Int64(node.size) { try resize(node, to: UInt64(end)) }
+        if end > Int64(node.size) { try resize(node, to: end) }
         node.edit { contents in
             contents.replaceSubrange(Int(offset)..<Int(end), with: bytes.readableBytesView)
         }
     }
 
-    mutating func resize(_ node: MemoryNode, to size: UInt64) throws(ServedError) {
+    mutating func resize(_ node: MemoryNode, to size: Int64) throws(FileError.Cause) {
         guard case .file = node.content else {
             if case .directory = node.content { throw .system(EISDIR) }
             throw .system(EINVAL)
         }
         let old = node.size
-        if size > UInt64(old) {
-            guard size - UInt64(old) <= UInt64(max(0, capacity - used)) else { throw .system(ENOSPC) }
-        }
+        guard size >= 0 else { throw .system(EINVAL) }
+        // What does not fit into the capacity need not fit into anything else.
+        guard size <= Int64(old) || size - Int64(old) <= Int64(max(0, capacity - used)) else { throw .system(ENOSPC) }
         let new = Int(size)
         used += new - old
         node.edit { contents in
@@ -371,15 +371,15 @@ struct MemoryTree {
         }
     }
 
-    mutating func change(_ node: MemoryNode, _ changes: ServedChanges) throws(ServedError) {
+    mutating func change(_ node: MemoryNode, _ changes: FileChanges) throws(FileError.Cause) {
         if let size = changes.size { try resize(node, to: size) }
         if let mode = changes.mode { node.mode = mode & 0o7777 }
         if let owner = changes.owner { (node.owner, node.group) = (owner.user, owner.group) }
         if let times = changes.times { (node.accessed, node.modified) = (times.accessed, times.modified) }
     }
 
-    var volume: ServedVolume {
-        var volume = ServedVolume()
+    var volume: VolumeStatus {
+        var volume = VolumeStatus()
         (volume.blockSize, volume.fragmentSize) = (1, 1)
         volume.blocks = UInt64(capacity)
         volume.freeBlocks = UInt64(max(0, capacity - used))

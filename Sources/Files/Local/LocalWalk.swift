@@ -132,7 +132,7 @@ package final class LocalWalk {
         let notRegular = FileError(path: path, operation: .open, cause: .notRegular)
         if entry.isSpecial { throw notRegular }
         // What a link leads to may be a device, and opening one can be an act.
-        if !entry.isPlain, try directory.status(of: entry.name, followingLinks: true).kind == .other {
+        if !entry.isPlain, try directory.status(of: entry.name, followingLinks: true).kind.isSpecial {
             throw notRegular
         }
         let file = try directory.openForReading(entry.name)

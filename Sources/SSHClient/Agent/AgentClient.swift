@@ -1,17 +1,10 @@
 import NIOCore
 import NIOPosix
+import Platform
 import SSHKeys
 import SSHNIO
 import SSHWire
 import Synchronization
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
 
 /// An authentication agent, reached through its socket (`SSH_AUTH_SOCK`, `IdentityAgent`).
 ///
@@ -56,11 +49,6 @@ package final class AgentClient: Sendable {
     /// - Parameter limit: seconds it has to answer what needs nobody's consent; a signature may have to wait for a person.
     /// - Throws: ``Fault/unreachable(_:)``.
     package init(path: String, limit: Int = 60) throws(Fault) {
-        #if canImport(Glibc)
-            let type = CInt(SOCK_STREAM.rawValue)
-        #else
-            let type = SOCK_STREAM
-        #endif
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         let bytes = Array(path.utf8)
@@ -68,9 +56,10 @@ package final class AgentClient: Sendable {
             throw .unreachable("\(path): \(SystemError.text(ENAMETOOLONG))")
         }
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
-        let descriptor = socket(AF_UNIX, type, 0)
+        let descriptor = socket(AF_UNIX, SystemCall.streamSocket, 0)
         guard descriptor >= 0 else { throw .unreachable(SystemError.text(errno)) }
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+        SystemCall.suppressSignal(of: descriptor)
         // It counts for the connection too: an agent that is stopped lets some wait in its queue, and the rest outside.
         Self.limit(SO_SNDTIMEO, on: descriptor, seconds: limit)
         let status = withUnsafePointer(to: &address) { pointer in
@@ -156,7 +145,7 @@ package final class AgentClient: Sendable {
     private func exchange(_ request: ByteBuffer) throws(Fault) -> AgentAnswer {
         var rest = request
         while rest.readableBytes > 0 {
-            let count = rest.withUnsafeReadableBytes { send(descriptor, $0.baseAddress, $0.count, Self.sendFlags) }
+            let count = rest.withUnsafeReadableBytes { SystemCall.send(descriptor, $0) }
             if count < 0 && errno == EINTR { continue }
             guard count > 0 else { throw count < 0 ? fault : .gone }
             rest.moveReaderIndex(forwardBy: count)
@@ -181,10 +170,4 @@ package final class AgentClient: Sendable {
         }
         return ByteBuffer(bytes: bytes)
     }
-
-    #if canImport(Darwin)
-        private static let sendFlags: CInt = 0
-    #else
-        private static let sendFlags = CInt(MSG_NOSIGNAL)
-    #endif
 }

@@ -1,15 +1,8 @@
 import NIOCore
+import Platform
 import SSHConfig
 import SSHKeys
 import SSHNIO
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
 
 /// Gathers the keys to offer: certificates that were named, the agent's keys that are also in files, then those of files
 /// that somebody has named, so that the keys of a full agent do not use up the server's attempts; then the agent's

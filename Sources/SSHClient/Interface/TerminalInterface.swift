@@ -1,13 +1,6 @@
 import NIOPosix
+import Platform
 import SSHConfig
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
 
 /// Asks at the terminal that controls this process, whatever its standard streams are, or through the program that
 /// `SSH_ASKPASS` names; tells on standard error.
@@ -49,15 +42,7 @@ package enum StandardError {
     package static func write(_ text: String) {
         var bytes = Array(text.utf8)[...]
         while !bytes.isEmpty {
-            let count = bytes.withUnsafeBytes { unsafe in
-                #if canImport(Glibc)
-                    Glibc.write(2, unsafe.baseAddress, unsafe.count)
-                #elseif canImport(Musl)
-                    Musl.write(2, unsafe.baseAddress, unsafe.count)
-                #else
-                    Darwin.write(2, unsafe.baseAddress, unsafe.count)
-                #endif
-            }
+            let count = bytes.withUnsafeBytes { SystemCall.write(2, $0) }
             if count < 0 && errno == EINTR { continue }
             guard count > 0 else { return }
             bytes = bytes.dropFirst(count)
@@ -72,27 +57,14 @@ private struct Terminal: ~Copyable {
     private init(descriptor: CInt) { self.descriptor = descriptor }
 
     static func open() -> Terminal? {
-        #if canImport(Glibc)
-            let descriptor = Glibc.open("/dev/tty", O_RDWR | O_CLOEXEC)
-        #elseif canImport(Musl)
-            let descriptor = Musl.open("/dev/tty", O_RDWR | O_CLOEXEC)
-        #else
-            let descriptor = Darwin.open("/dev/tty", O_RDWR | O_CLOEXEC)
-        #endif
-        return descriptor < 0 ? nil : Terminal(descriptor: descriptor)
+        guard let descriptor = try? SystemCall.open(at: AT_FDCWD, Array("/dev/tty".utf8), O_RDWR) else { return nil }
+        return Terminal(descriptor: descriptor)
     }
 
     deinit { close(descriptor) }
 
     private func write(_ text: String) {
-        let bytes = Array(text.utf8)
-        #if canImport(Glibc)
-            _ = Glibc.write(descriptor, bytes, bytes.count)
-        #elseif canImport(Musl)
-            _ = Musl.write(descriptor, bytes, bytes.count)
-        #else
-            _ = Darwin.write(descriptor, bytes, bytes.count)
-        #endif
+        _ = Array(text.utf8).withUnsafeBytes { SystemCall.write(descriptor, $0) }
     }
 
     /// Reads one line. The line is edited here and signals are raised here, so that the terminal is itself again
@@ -143,13 +115,7 @@ private struct Terminal: ~Copyable {
     private func nextByte() -> UInt8? {
         var byte: UInt8 = 0
         while true {
-            #if canImport(Glibc)
-                let count = Glibc.read(descriptor, &byte, 1)
-            #elseif canImport(Musl)
-                let count = Musl.read(descriptor, &byte, 1)
-            #else
-                let count = Darwin.read(descriptor, &byte, 1)
-            #endif
+            let count = withUnsafeMutableBytes(of: &byte) { SystemCall.read(descriptor, $0) }
             if count == 1 { return byte }
             if count < 0 && errno == EINTR { continue }
             return nil

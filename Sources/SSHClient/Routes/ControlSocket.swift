@@ -1,13 +1,6 @@
 import NIOCore
+import Platform
 import SSHNIO
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
 
 /// A Unix domain socket that messages with a length in front are exchanged on, and descriptors are passed through. Its
 /// functions block the calling thread.
@@ -45,18 +38,10 @@ struct ControlSocket: ~Copyable {
         guard path.utf8.count <= limit else { throw .pathTooLong(limit: limit) }
         address.sun_family = sa_family_t(AF_UNIX)
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
-        #if canImport(Glibc)
-            let kind = CInt(SOCK_STREAM.rawValue)
-        #else
-            let kind = SOCK_STREAM
-        #endif
-        let descriptor = socket(AF_UNIX, kind, 0)
+        let descriptor = socket(AF_UNIX, SystemCall.streamSocket, 0)
         guard descriptor >= 0 else { throw .system("socket", errno) }
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
-        #if canImport(Darwin)
-            var yes: CInt = 1
-            setsockopt(descriptor, SOL_SOCKET, SO_NOSIGPIPE, &yes, socklen_t(MemoryLayout.size(ofValue: yes)))
-        #endif
+        SystemCall.suppressSignal(of: descriptor)
         if let patience {
             var limit = timeval()
             limit.tv_sec = numericCast(patience)
@@ -90,15 +75,7 @@ struct ControlSocket: ~Copyable {
         var framed = ByteBuffer(integer: UInt32(message.readableBytes))
         framed.writeImmutableBuffer(message)
         while framed.readableBytes > 0 {
-            let count = framed.withUnsafeReadableBytes { bytes in
-                #if canImport(Darwin)
-                    Darwin.send(descriptor, bytes.baseAddress, bytes.count, 0)
-                #elseif canImport(Musl)
-                    Musl.send(descriptor, bytes.baseAddress, bytes.count, CInt(MSG_NOSIGNAL))
-                #else
-                    Glibc.send(descriptor, bytes.baseAddress, bytes.count, CInt(MSG_NOSIGNAL))
-                #endif
-            }
+            let count = framed.withUnsafeReadableBytes { SystemCall.send(descriptor, $0) }
             if count < 0, errno == EINTR { continue }
             guard count > 0 else { throw .system("send", errno) }
             framed.moveReaderIndex(forwardBy: count)

@@ -1,16 +1,9 @@
 import NIOConcurrencyHelpers
 import NIOCore
+import Platform
 import SSHConfig
 import SSHNIO
 import SSHWire
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
 
 func closeDescriptor(_ descriptor: CInt) { close(descriptor) }
 

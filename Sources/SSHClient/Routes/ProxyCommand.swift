@@ -1,16 +1,9 @@
 import NIOCore
 import NIOPosix
+import Platform
 import SSHConfig
 import SSHNIO
 import SSHProtocol
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
 
 extension Dialer {
     /// Speaks with the server over the standard input and output of a command (ssh_config(5), ProxyCommand), which the

@@ -1,13 +1,6 @@
+import Platform
 import SSHConfig
 import SSHKeys
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
 
 /// On what grounds a host is trusted.
 enum HostTrust: Sendable {

@@ -1,16 +1,9 @@
 import NIOPosix
+import Platform
 import SSHConfig
 import SSHCrypto
 import SSHKeys
 import SSHNIO
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
 
 /// The program that knows hosts too (ssh_config(5), KnownHostsCommand). It is started directly, without a shell.
 struct KnownHostsCommand: Sendable {

@@ -1,13 +1,6 @@
+import Platform
 import SSHNIO
 import Synchronization
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
 
 /// A program that this process has started.
 package struct ChildProcess: Sendable {
@@ -72,13 +65,7 @@ package struct ChildProcess: Sendable {
     /// by exec; no signal is held back from it, and SIGPIPE and SIGCHLD do what they usually do, whatever this process
     /// made of them.
     package init(_ command: Command) throws(Failure) {
-        #if canImport(Darwin)
-            var actions: posix_spawn_file_actions_t?
-            var attributes: posix_spawnattr_t?
-        #else
-            var actions = posix_spawn_file_actions_t()
-            var attributes = posix_spawnattr_t()
-        #endif
+        var (actions, attributes) = (SystemCall.newFileActions(), SystemCall.newSpawnAttributes())
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
         posix_spawnattr_init(&attributes)
@@ -88,10 +75,7 @@ package struct ChildProcess: Sendable {
             switch stream {
             case .null: posix_spawn_file_actions_addopen(&actions, target, "/dev/null", O_RDWR, 0)
             case .descriptor(let descriptor): posix_spawn_file_actions_adddup2(&actions, descriptor, target)
-            case .inherited:
-                #if canImport(Darwin)
-                    posix_spawn_file_actions_addinherit_np(&actions, target)
-                #endif
+            case .inherited: SystemCall.inherit(target, &actions)
             }
         }
         var (usual, none) = (sigset_t(), sigset_t())
@@ -100,10 +84,7 @@ package struct ChildProcess: Sendable {
         sigemptyset(&none)
         posix_spawnattr_setsigdefault(&attributes, &usual)
         posix_spawnattr_setsigmask(&attributes, &none)
-        var flags = CInt(POSIX_SPAWN_SETSIGDEF) | CInt(POSIX_SPAWN_SETSIGMASK)
-        #if canImport(Darwin)
-            flags |= CInt(POSIX_SPAWN_CLOEXEC_DEFAULT)
-        #endif
+        let flags = CInt(POSIX_SPAWN_SETSIGDEF) | CInt(POSIX_SPAWN_SETSIGMASK) | SystemCall.spawnFlags
         posix_spawnattr_setflags(&attributes, Int16(flags))
 
         var words = [strdup(command.program)]

@@ -1,13 +1,6 @@
 import NIOCore
+import Platform
 import SSHNIO
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
 
 /// The process, the files and the network of this machine.
 package struct SystemEnvironment: ConfigurationEnvironment {
@@ -97,11 +90,7 @@ package struct SystemEnvironment: ConfigurationEnvironment {
     ) -> String? {
         var hints = addrinfo()
         hints.ai_family = family.number
-        #if canImport(Glibc)
-            hints.ai_socktype = CInt(SOCK_STREAM.rawValue)
-        #else
-            hints.ai_socktype = SOCK_STREAM
-        #endif
+        hints.ai_socktype = SystemCall.streamSocket
         hints.ai_flags = flags
         var list: UnsafeMutablePointer<addrinfo>?
         guard getaddrinfo(host, nil, &hints, &list) == 0, let list else { return nil }

@@ -1,12 +1,5 @@
+import Platform
 import SSHKeys
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
 
 /// Small files read and appended to in one go: keys, known hosts.
 package enum TextFile {
@@ -99,24 +92,10 @@ package enum TextFile {
     }
 
     static func read(_ descriptor: CInt, _ block: inout [UInt8]) -> Int {
-        block.withUnsafeMutableBytes { bytes in
-            #if canImport(Glibc)
-                Glibc.read(descriptor, bytes.baseAddress, bytes.count)
-            #elseif canImport(Musl)
-                Musl.read(descriptor, bytes.baseAddress, bytes.count)
-            #else
-                Darwin.read(descriptor, bytes.baseAddress, bytes.count)
-            #endif
-        }
+        block.withUnsafeMutableBytes { SystemCall.read(descriptor, $0) }
     }
 
     private static func write(_ descriptor: CInt, _ bytes: [UInt8]) -> Int {
-        #if canImport(Glibc)
-            Glibc.write(descriptor, bytes, bytes.count)
-        #elseif canImport(Musl)
-            Musl.write(descriptor, bytes, bytes.count)
-        #else
-            Darwin.write(descriptor, bytes, bytes.count)
-        #endif
+        bytes.withUnsafeBytes { SystemCall.write(descriptor, $0) }
     }
 }

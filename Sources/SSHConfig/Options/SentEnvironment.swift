@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
+import Platform
 
 extension ClientOptions {
     /// The variables a session is asked to set on the server (RFC 4254 section 6.4): those of ours that `SendEnv` names,

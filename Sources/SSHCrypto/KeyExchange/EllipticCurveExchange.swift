@@ -1,12 +1,7 @@
 import Crypto
 import NIOCore
+import Platform
 import SSHWire
-
-#if canImport(FoundationEssentials)
-    import FoundationEssentials
-#else
-    import Foundation
-#endif
 
 extension KeyExchangeAlgorithm {
     /// Elliptic curve Diffie-Hellman on Curve25519 (RFC 8731).

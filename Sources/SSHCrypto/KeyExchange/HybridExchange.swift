@@ -1,12 +1,7 @@
 import Crypto
 import NIOCore
+import Platform
 import SSHWire
-
-#if canImport(FoundationEssentials)
-    import FoundationEssentials
-#else
-    import Foundation
-#endif
 
 extension KeyExchangeAlgorithm {
     /// X25519 beside a post-quantum key encapsulation: safe while either of the two is.

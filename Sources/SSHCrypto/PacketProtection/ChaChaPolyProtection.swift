@@ -1,12 +1,7 @@
 import Crypto
 import CryptoExtras
 import NIOCore
-
-#if canImport(FoundationEssentials)
-    import FoundationEssentials
-#else
-    import Foundation
-#endif
+import Platform
 
 /// The two ChaCha20 keys of chacha20-poly1305@openssh.com and what is done with them (OpenSSH's
 /// PROTOCOL.chacha20poly1305).

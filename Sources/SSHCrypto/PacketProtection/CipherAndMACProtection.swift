@@ -1,10 +1,5 @@
 import NIOCore
-
-#if canImport(FoundationEssentials)
-    import FoundationEssentials
-#else
-    import Foundation
-#endif
+import Platform
 
 /// Makes packets with a cipher and a MAC, the latter either over the plaintext (RFC 4253 section 6.4) or, for the `-etm`
 /// MACs, over the ciphertext with the length left in the clear (OpenSSH's PROTOCOL section 1.5).

@@ -1,11 +1,6 @@
 import Crypto
 import NIOCore
-
-#if canImport(FoundationEssentials)
-    import FoundationEssentials
-#else
-    import Foundation
-#endif
+import Platform
 
 /// The nonce of AES-GCM: 4 fixed bytes and a counter of 8 that each packet moves on by one (RFC 5647 section 7.1).
 struct GCMNonce: Sendable {

@@ -1,11 +1,6 @@
 import Crypto
 import CryptoExtras
-
-#if canImport(FoundationEssentials)
-    import FoundationEssentials
-#else
-    import Foundation
-#endif
+import Platform
 
 /// A cipher that needs a MAC beside it, under its key and at its place in the stream of packets.
 enum PacketCipher: Sendable {

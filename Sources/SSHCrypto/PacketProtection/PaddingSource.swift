@@ -1,12 +1,7 @@
 import Crypto
 import CryptoExtras
 import NIOCore
-
-#if canImport(FoundationEssentials)
-    import FoundationEssentials
-#else
-    import Foundation
-#endif
+import Platform
 
 /// Random padding without a system call per packet.
 ///

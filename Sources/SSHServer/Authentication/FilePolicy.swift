@@ -1,15 +1,8 @@
 import Logging
 import NIOPosix
+import Platform
 import SSHKeys
 import SSHWire
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
 
 /// Lets users in by files: authorized keys, passwords, authorities and revoked keys. They are read again when they
 /// change; one that others could write to is not believed.

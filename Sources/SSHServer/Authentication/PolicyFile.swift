@@ -1,14 +1,7 @@
 import NIOConcurrencyHelpers
+import Platform
 import SSHNIO
 import SSHWire
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
 
 /// Why a file that decides who is let in was not believed.
 public enum PolicyFileError: Error, Equatable, Sendable {
@@ -128,11 +121,7 @@ struct PolicyFile {
 
 extension PolicyFile.Stamp {
     fileprivate init(_ status: stat) {
-        #if canImport(Darwin)
-            let (change, modification) = (status.st_ctimespec, status.st_mtimespec)
-        #else
-            let (change, modification) = (status.st_ctim, status.st_mtim)
-        #endif
+        let (change, modification) = (status.changeTime, status.modificationTime)
         device = UInt64(truncatingIfNeeded: status.st_dev)
         number = UInt64(truncatingIfNeeded: status.st_ino)
         size = Int64(status.st_size)

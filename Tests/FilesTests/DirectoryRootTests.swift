@@ -1,9 +1,7 @@
+import Files
 import NIOCore
 import TestSupport
 import Testing
-
-@testable import FileServer
-@testable import Files
 
 #if canImport(Darwin)
     import Darwin
@@ -13,78 +11,15 @@ import Testing
     import Glibc
 #endif
 
-/// The ways to keep inside that this system has.
-let confinements: [DirectoryConfinement] = {
-    #if os(Linux)
-        return [.kernel, .walk]
-    #else
-        return [.walk]
-    #endif
-}()
-
-/// A served directory `root`, and `outside` beside it with a file `secret`.
-struct Confined {
-    let place: TemporaryDirectory
-    let root: DirectoryRoot
-
-    init(_ confinement: DirectoryConfinement?, isReadOnly: Bool = false, mask: UInt16 = 0) throws {
-        place = try TemporaryDirectory()
-        try place.makeDirectory("root")
-        try place.makeDirectory("outside")
-        try writeFile(place.file("outside/secret"), text: "secret", mode: 0o640)
-        root = try DirectoryRoot(
-            path: bytes(place.file("root")), isReadOnly: isReadOnly, creationMask: mask, confinement: confinement)
-    }
-
-    func write(_ path: String, _ text: String) throws(ServedError) {
-        var options = ServedOpenOptions()
-        options.writes = true
-        options.creates = true
-        options.truncates = true
-        let file = try root.open(bytes(path), options)
-        try file.write(ByteBuffer(string: text), at: 0)
-        try file.close()
-    }
-
-    func read(_ path: String) throws(ServedError) -> String {
-        var options = ServedOpenOptions()
-        options.reads = true
-        var buffer = ByteBuffer()
-        _ = try root.open(bytes(path), options).read(into: &buffer, count: 1000, at: 0)
-        return String(buffer: buffer)
-    }
-
-    func names(_ path: String) throws(ServedError) -> [String] {
-        let directory = try root.openDirectory(bytes(path))
-        var names: [String] = []
-        while let entry = try directory.next() { names.append(String(decoding: entry.name, as: UTF8.self)) }
-        return names.filter { $0 != "." && $0 != ".." }.sorted()
-    }
-
-    func link(_ name: String, to target: String) throws {
-        guard symlink(target, place.file("root/\(name)")) == 0 else { throw SystemError("symlink") }
-    }
-}
-
-/// The error a call throws; nil if it went well.
-func error(_ body: () throws -> Void) -> ServedError? {
-    do {
-        try body()
-        return nil
-    } catch {
-        return error as? ServedError
-    }
-}
-
 /// Everything a path can be used for, each by its name.
 func uses(of path: String, in confined: Confined) -> [(name: String, body: () throws -> Void)] {
     let root = confined.root
     let path = bytes(path)
-    var changes = ServedChanges()
+    var changes = FileChanges()
     changes.mode = 0o777
-    changes.times = (ServedTime(seconds: 1), ServedTime(seconds: 2))
+    changes.times = (FileTime(seconds: 1), FileTime(seconds: 2))
     let all = changes
-    var size = ServedChanges()
+    var size = FileChanges()
     size.size = 0
     let truncation = size
     return [
@@ -109,10 +44,10 @@ struct DirectoryRootTests {
         try confined.write("/d/a", "hello")
         #expect(try confined.read("d//./a") == "hello")
         #expect(try root.status(of: bytes("/d/a"), followingLinks: false).size == 5)
-        var changes = ServedChanges()
+        var changes = FileChanges()
         changes.size = 2
         changes.mode = 0o604
-        changes.times = (ServedTime(seconds: 5), ServedTime(seconds: 6))
+        changes.times = (FileTime(seconds: 5), FileTime(seconds: 6))
         changes.owner = (getuid(), getgid())
         try root.change(bytes("/d/a"), changes, followingLinks: true)
         let status = try root.status(of: bytes("/d/a"), followingLinks: true)
@@ -129,21 +64,21 @@ struct DirectoryRootTests {
         #expect(try root.realPath(bytes("/s/../s/./a")) == bytes("/d/a"))
         #expect(try root.realPath(bytes("/s/new")) == bytes("/d/new"))
         #expect(try root.realPath(bytes("")) == bytes("/") && root.realPath(bytes("/../..")) == bytes("/"))
-        #expect(error { _ = try root.realPath(bytes("/no/new")) } == .system(ENOENT))
+        #expect(thrown { _ = try root.realPath(bytes("/no/new")) } == .system(ENOENT))
         try root.rename(bytes("/h"), to: bytes("/d/h"), replacing: false)
         #expect(
-            error {
+            thrown {
                 try root.rename(bytes("/d"), to: bytes("/s"), replacing: false)
             } == .system(EEXIST))
         try confined.write("/x", "x")
         #expect(
-            error {
+            thrown {
                 try root.rename(bytes("/x"), to: bytes("/d/h"), replacing: false)
             } == .system(EEXIST))
         try root.rename(bytes("/x"), to: bytes("/d/h"), replacing: true)
         #expect(try confined.read("/d/h") == "x")
         #expect(
-            error { try root.removeDirectory(bytes("/d")) } == .system(ENOTEMPTY))
+            thrown { try root.removeDirectory(bytes("/d")) } == .system(ENOTEMPTY))
         for name in ["/d/a", "/d/h", "/s"] { try root.remove(bytes(name)) }
         try root.removeDirectory(bytes("/d"))
         #expect(try confined.names("/").isEmpty)
@@ -167,30 +102,30 @@ struct DirectoryRootTests {
         for path in paths {
             for use in uses(of: path, in: confined) {
                 // No file is made with the name of a directory, wherever that would be.
-                let refusal = use.name == "write" && path.last == "/" ? ServedError.system(EISDIR) : .leadsOut
-                #expect(error(use.body) == refusal, "\(use.name) \(path)")
+                let refusal = use.name == "write" && path.last == "/" ? FileError.Cause.system(EISDIR) : .leadsOut
+                #expect(thrown(use.body) == refusal, "\(use.name) \(path)")
             }
         }
         let root = confined.root
         for path in ["/absolute/x", "/relative/x", "/d/deep/x", "/d/../../outside/x"].map(bytes) {
-            #expect(error { try root.makeDirectory(path, mode: 0o755) } == .leadsOut)
-            #expect(error { try root.remove(path) } == .leadsOut)
-            #expect(error { try root.removeDirectory(path) } == .leadsOut)
-            #expect(error { _ = try root.readLink(path) } == .leadsOut)
+            #expect(thrown { try root.makeDirectory(path, mode: 0o755) } == .leadsOut)
+            #expect(thrown { try root.remove(path) } == .leadsOut)
+            #expect(thrown { try root.removeDirectory(path) } == .leadsOut)
+            #expect(thrown { _ = try root.readLink(path) } == .leadsOut)
             #expect(
-                error { _ = try root.status(of: path, followingLinks: false) } == .leadsOut)
+                thrown { _ = try root.status(of: path, followingLinks: false) } == .leadsOut)
             #expect(
-                error { try root.makeSymbolicLink(path, holding: bytes("a")) } == .leadsOut)
+                thrown { try root.makeSymbolicLink(path, holding: bytes("a")) } == .leadsOut)
             for replacing in [false, true] {
                 #expect(
-                    error { try root.rename(bytes("/d"), to: path, replacing: replacing) }
+                    thrown { try root.rename(bytes("/d"), to: path, replacing: replacing) }
                         == .leadsOut)
                 #expect(
-                    error { try root.rename(path, to: bytes("/n"), replacing: replacing) }
+                    thrown { try root.rename(path, to: bytes("/n"), replacing: replacing) }
                         == .leadsOut)
             }
-            #expect(error { try root.makeHardLink(bytes("/n"), to: path) } == .leadsOut)
-            #expect(error { try root.makeHardLink(path, to: bytes("/file")) } == .leadsOut)
+            #expect(thrown { try root.makeHardLink(bytes("/n"), to: path) } == .leadsOut)
+            #expect(thrown { try root.makeHardLink(path, to: bytes("/file")) } == .leadsOut)
         }
         #expect(try readText(confined.place.file("outside/secret")) == "secret")
         #expect(access(confined.place.file("outside/new"), F_OK) != 0)
@@ -203,8 +138,8 @@ struct DirectoryRootTests {
         try confined.link("l", to: "../outside/secret")
         #expect(try root.status(of: bytes("/l"), followingLinks: false).kind == .symbolicLink)
         #expect(try root.readLink(bytes("/l")) == bytes("../outside/secret"))
-        var changes = ServedChanges()
-        changes.times = (ServedTime(seconds: 5), ServedTime(seconds: 6))
+        var changes = FileChanges()
+        changes.times = (FileTime(seconds: 5), FileTime(seconds: 6))
         try root.change(bytes("/l"), changes, followingLinks: false)
         #expect(try root.status(of: bytes("/l"), followingLinks: false).modified.seconds == 6)
         try root.makeHardLink(bytes("/h"), to: bytes("/l"))
@@ -225,7 +160,7 @@ struct DirectoryRootTests {
             ("/e/l", "../../x"), ("/d/l", "s/../../etc/passwd"), ("/d/l", "../d/.."), ("/4", "a/.."),
         ] {
             #expect(
-                error {
+                thrown {
                     try root.makeSymbolicLink(bytes(path), holding: bytes(target))
                 } == .leadsOut, "\(path) -> \(target)")
         }
@@ -245,13 +180,13 @@ struct DirectoryRootTests {
         try confined.link("a/absolute", to: "/etc")
         for (old, new) in [("/a/b/l", "/l"), ("/a/b/l", "/a/l"), ("/a/b/l", "/a/../top/l"), ("/a/absolute", "/l")] {
             for replacing in [false, true] {
-                #expect(error { try root.rename(bytes(old), to: bytes(new), replacing: replacing) } == .leadsOut)
+                #expect(thrown { try root.rename(bytes(old), to: bytes(new), replacing: replacing) } == .leadsOut)
             }
-            #expect(error { try root.makeHardLink(bytes(new), to: bytes(old)) } == .leadsOut)
+            #expect(thrown { try root.makeHardLink(bytes(new), to: bytes(old)) } == .leadsOut)
         }
         #expect(try confined.names("/") == ["a", "here", "top"])
         #expect(try confined.names("/a") == ["absolute", "b"])
-        #expect(error { try root.rename(bytes("/a/no"), to: bytes("/no"), replacing: true) } == .system(ENOENT))
+        #expect(thrown { try root.rename(bytes("/a/no"), to: bytes("/no"), replacing: true) } == .system(ENOENT))
         // Where it leads nowhere else, or not out.
         try root.makeHardLink(bytes("/a/b/c/l"), to: bytes("/a/b/l"))
         try root.rename(bytes("/a/b/c/l"), to: bytes("/a/b/k"), replacing: false)
@@ -269,7 +204,7 @@ struct DirectoryRootTests {
         // The directory above has another mode.
         #expect(chmod(confined.place.file("root"), 0o751) == 0)
         let directory = try confined.root.openDirectory(bytes("/"))
-        var seen: ServedStatus?
+        var seen: FileStatus?
         while let entry = try directory.next() {
             if entry.name == bytes("..") { seen = entry.status }
         }
@@ -277,10 +212,10 @@ struct DirectoryRootTests {
         #expect(seen?.mode == 0o751 && top.mode == 0o751)
         #expect(try confined.root.status(of: bytes("/.."), followingLinks: false) == top)
         #expect(try confined.root.status(of: bytes("/../../."), followingLinks: true) == top)
-        #expect(error { try confined.root.removeDirectory(bytes("/")) } == .system(EBUSY))
-        #expect(error { try confined.root.remove(bytes("/..")) } == .system(EISDIR))
+        #expect(thrown { try confined.root.removeDirectory(bytes("/")) } == .system(EBUSY))
+        #expect(thrown { try confined.root.remove(bytes("/..")) } == .system(EISDIR))
         #expect(
-            error { try confined.root.makeDirectory(bytes("/"), mode: 0o7) }
+            thrown { try confined.root.makeDirectory(bytes("/"), mode: 0o7) }
                 == .system(EEXIST))
     }
 
@@ -296,11 +231,11 @@ struct DirectoryRootTests {
             ("/" + String(repeating: "n", count: 300), ENAMETOOLONG),
         ] {
             for use in uses(of: path, in: confined) {
-                #expect(error(use.body) == .system(number), "\(use.name) \(path.prefix(20))")
+                #expect(thrown(use.body) == .system(number), "\(use.name) \(path.prefix(20))")
             }
         }
         #expect(
-            error { try confined.root.makeSymbolicLink(bytes("/n"), holding: bytes("a\0b")) }
+            thrown { try confined.root.makeSymbolicLink(bytes("/n"), holding: bytes("a\0b")) }
                 == .system(ENOENT))
         // Up and down again costs nothing.
         let windings = String(repeating: "d/../", count: 500)
@@ -318,7 +253,7 @@ struct DirectoryRootTests {
         }
         try confined.link("l6", to: "d")
         #expect(try confined.root.realPath(bytes("/l4")) == bytes("/d"))
-        #expect(error { _ = try confined.root.realPath(bytes("/l0")) } == .system(ELOOP))
+        #expect(thrown { _ = try confined.root.realPath(bytes("/l0")) } == .system(ELOOP))
         // Steps to where one is are not walked.
         let standing = String(repeating: "./", count: 2000)
         #expect(try confined.root.realPath(bytes("/\(standing)d/.")) == bytes("/d"))
@@ -328,11 +263,11 @@ struct DirectoryRootTests {
     func special(confinement: DirectoryConfinement) throws {
         let confined = try Confined(confinement)
         #expect(mkfifo(confined.place.file("root/fifo"), 0o600) == 0)
-        #expect(error { _ = try confined.read("/fifo") } == .notRegular)
-        #expect(error { try confined.write("/fifo", "x") } == .system(ENXIO))
-        #expect(error { _ = try confined.read("/") } == .system(EISDIR))
+        #expect(thrown { _ = try confined.read("/fifo") } == .notRegular)
+        #expect(thrown { try confined.write("/fifo", "x") } == .system(ENXIO))
+        #expect(thrown { _ = try confined.read("/") } == .system(EISDIR))
         #expect(
-            error { _ = try confined.root.openDirectory(bytes("/fifo")) } == .system(ENOTDIR))
+            thrown { _ = try confined.root.openDirectory(bytes("/fifo")) } == .system(ENOTDIR))
     }
 
     #if os(Linux)
@@ -345,25 +280,25 @@ struct DirectoryRootTests {
             let descriptor = open(place.file("g"), O_RDWR | O_CLOEXEC)
             defer { close(descriptor) }
             let root = try DirectoryRoot(path: bytes("/"))
-            var (reading, writing) = (ServedOpenOptions(), ServedOpenOptions())
+            var (reading, writing) = (OpenOptions(), OpenOptions())
             reading.reads = true
             writing.writes = true
             let both = [reading, writing]
-            var size = ServedChanges()
+            var size = FileChanges()
             size.size = 0
             for path in [
                 "/proc/self/mem", "/proc/\(getpid())/mem", "/proc/self/root/proc/self/mem", "/proc/thread-self/comm",
                 place.file("l"),
             ] {
                 for options in both {
-                    #expect(error { _ = try root.open(bytes(path), options) } == .notRegular, "\(path)")
+                    #expect(thrown { _ = try root.open(bytes(path), options) } == .notRegular, "\(path)")
                 }
-                #expect(error { try root.change(bytes(path), size, followingLinks: true) } == .system(EINVAL))
+                #expect(thrown { try root.change(bytes(path), size, followingLinks: true) } == .system(EINVAL))
             }
-            #expect(error { _ = try root.open(bytes("/proc/self/maps"), reading) } == .notRegular)
+            #expect(thrown { _ = try root.open(bytes("/proc/self/maps"), reading) } == .notRegular)
             // The same where it is below a directory that is served.
             let below = try DirectoryRoot(path: bytes("/proc"))
-            #expect(error { _ = try below.open(bytes("/self/mem"), reading) } == .notRegular)
+            #expect(thrown { _ = try below.open(bytes("/self/mem"), reading) } == .notRegular)
             for path in ["/proc/self/root\(place.file("f"))", "/proc/self/fd/\(descriptor)", place.file("f")] {
                 for options in both { _ = try root.open(bytes(path), options) }
             }
@@ -375,15 +310,15 @@ struct DirectoryRootTests {
     func openFlags(confinement: DirectoryConfinement) throws {
         let confined = try Confined(confinement, mask: 0o077)
         let root = confined.root
-        var options = ServedOpenOptions()
+        var options = OpenOptions()
         options.writes = true
-        #expect(error { _ = try root.open(bytes("/f"), options) } == .system(ENOENT))
+        #expect(thrown { _ = try root.open(bytes("/f"), options) } == .system(ENOENT))
         options.creates = true
         options.isExclusive = true
         let file = try root.open(bytes("/f"), options)
         #expect(try file.status().mode == 0o600)
         try file.write(ByteBuffer(string: "0123456789"), at: 0)
-        #expect(error { _ = try root.open(bytes("/f"), options) } == .system(EEXIST))
+        #expect(thrown { _ = try root.open(bytes("/f"), options) } == .system(EEXIST))
         options.isExclusive = false
         options.appends = true
         try root.open(bytes("/f"), options).write(ByteBuffer(string: "ab"), at: 0)
@@ -399,8 +334,8 @@ struct DirectoryRootTests {
         try confined.write("/l", "here")
         #expect(try confined.read("/made") == "here")
         #expect(
-            error { try file.write(ByteBuffer(string: "x"), at: .max) } == .system(EINVAL))
-        #expect(error { try file.write(ByteBuffer(string: "x"), at: -1) } == .system(EINVAL))
+            thrown { try file.write(ByteBuffer(string: "x"), at: .max) } == .system(EINVAL))
+        #expect(thrown { try file.write(ByteBuffer(string: "x"), at: -1) } == .system(EINVAL))
     }
 
     @Test("read-only files stay as they are")
@@ -409,7 +344,7 @@ struct DirectoryRootTests {
         try writeFile(confined.place.file("root/f"), text: "kept")
         let root = confined.root
         let f = bytes("/f")
-        var changes = ServedChanges()
+        var changes = FileChanges()
         changes.mode = 0
         let mode = changes
         let attempts: [() throws -> Void] = [
@@ -422,7 +357,7 @@ struct DirectoryRootTests {
             { try root.makeSymbolicLink(bytes("/g"), holding: f) },
             { try root.change(f, mode, followingLinks: true) },
         ]
-        for attempt in attempts { #expect(error(attempt) == .readOnly) }
+        for attempt in attempts { #expect(thrown(attempt) == .readOnly) }
         #expect(try confined.read("/f") == "kept")
         #expect(try confined.names("/") == ["f"])
     }

@@ -1,10 +1,8 @@
+import Files
 import NIOCore
 import Synchronization
 import TestSupport
 import Testing
-
-@testable import CopyEngine
-@testable import Files
 
 #if canImport(Darwin)
     import Darwin

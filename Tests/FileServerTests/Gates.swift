@@ -1,0 +1,43 @@
+import Files
+import Synchronization
+import TestSupport
+
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Glibc
+#endif
+
+/// Holds threads until it is opened.
+final class Gate: Sendable {
+    private let state = Mutex((isOpen: false, waiting: 0))
+
+    /// How many have come to it.
+    var count: Int { state.withLock { $0.waiting } }
+
+    func pass() {
+        state.withLock { $0.waiting += 1 }
+        while !state.withLock({ $0.isOpen }) { usleep(1000) }
+    }
+
+    func open() { state.withLock { $0.isOpen = true } }
+}
+
+/// Counts from several threads.
+final class Count: Sendable {
+    private let state = Mutex(0)
+    var value: Int { state.withLock { $0 } }
+    func add() { state.withLock { $0 += 1 } }
+}
+
+/// Files whose directories have no end; `onEntry` is told of each entry before it is given.
+func endlessFiles(_ onEntry: @escaping @Sendable () -> Void) -> InterposedFiles {
+    var files = InterposedFiles()
+    files.nextEntry = { () throws(FileError.Cause) in
+        onEntry()
+        return DirectoryEntry(name: bytes("entry"), status: nil)
+    }
+    return files
+}
