@@ -224,7 +224,8 @@ public final class SSHClient: Sendable {
             ciphers: try AlgorithmKind.cipher.names(options.ciphers, option: "Ciphers"),
             macs: try AlgorithmKind.mac.names(
                 options.macs, option: "MACs",
-                defaults: options.offer(MACAlgorithm.defaults, MACAlgorithm.fallbacks).map(\.name)),
+                defaults: options.offer(MACAlgorithm.defaults, MACAlgorithm.fallbacks + MACAlgorithm.oldFallbacks)
+                    .map(\.name)),
             compression: options.compression ? ["zlib@openssh.com", "none"] : ["none", "zlib@openssh.com"])
         configuration.rekeyBytes = options.rekeyBytes
         configuration.rekeySeconds = options.rekeySeconds

@@ -184,6 +184,14 @@ struct AlgorithmTests {
     }
 
     @Test(
+        "A server that has nothing but an old MAC is reached by the second offer, unnamed",
+        arguments: ["hmac-sha1", "umac-64@openssh.com", "hmac-sha1-etm@openssh.com"])
+    func oldMAC(name: String) async throws {
+        let peer = try await Peer.openSSH(hostKeys: [.ed25519], configuration: ["Ciphers aes256-ctr", "MACs \(name)"])
+        try await peer.roundTrip([], size: 100_000)
+    }
+
+    @Test(
         "Paramiko, with one MAC",
         arguments: [
             "hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com", "hmac-sha2-256", "hmac-sha2-512",

@@ -141,6 +141,15 @@ struct CipherVectorTests {
             ])
         #expect(MACAlgorithm.fallbacks.map(\.name) == ["hmac-sha2-256", "hmac-sha2-512"])
         #expect(
+            MACAlgorithm.oldFallbacks.map(\.name) == [
+                "hmac-sha1-etm@openssh.com", "umac-128@openssh.com", "hmac-sha1", "umac-64-etm@openssh.com",
+                "umac-64@openssh.com",
+            ])
+        #expect(
+            KeyExchangeAlgorithm.all.filter(\.isPostQuantum).map(\.name) == [
+                "mlkem768x25519-sha256", "sntrup761x25519-sha512", "sntrup761x25519-sha512@openssh.com",
+            ])
+        #expect(
             CipherAlgorithm.defaults.map(\.name) == [
                 "aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "chacha20-poly1305@openssh.com", "aes256-ctr",
                 "aes192-ctr", "aes128-ctr",

@@ -79,6 +79,9 @@ package struct KeyExchangeAlgorithm: Sendable {
     /// What rests on SHA-1 is for old servers, when named.
     package static let fallbacks: [KeyExchangeAlgorithm] = nistCurves + [smallGroup]
 
+    /// Whether what is agreed on stays secret once there are quantum computers.
+    package var isPostQuantum: Bool { Self.hybrids.contains(self) }
+
     package static func named(_ name: some StringProtocol) -> KeyExchangeAlgorithm? {
         all.first { $0.name == name }
     }

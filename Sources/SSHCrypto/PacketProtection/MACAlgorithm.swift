@@ -37,11 +37,17 @@ package struct MACAlgorithm: Sendable, Equatable {
         $0.length >= 16 && $0.function != .hmac(.sha1)
     }
 
-    /// What is offered besides to a server that has nothing better: the same hashes over the plaintext. All others are for
-    /// old servers, when named.
+    /// What is offered besides to a server that has nothing better: the same hashes over the plaintext.
     package static let fallbacks: [MACAlgorithm] = forms(encryptThenMAC: false).filter {
         [.hmac(.sha256), .hmac(.sha512)].contains($0.function)
     }
+
+    /// What our client offers behind those, as OpenSSH's still does: short tags and SHA-1, neither of which is known to let
+    /// anybody forge a packet in time.
+    package static let oldFallbacks: [MACAlgorithm] = {
+        let better = defaults + fallbacks
+        return all.filter { !better.contains($0) }.sorted { $0.length >= 16 && $1.length < 16 }
+    }()
 
     package static func named(_ name: some StringProtocol) -> MACAlgorithm? {
         all.first { $0.name == name }
