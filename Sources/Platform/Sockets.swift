@@ -33,6 +33,21 @@ extension SystemCall {
         package static let acknowledgeNow: Int32? = nil
     #endif
 
+    /// The TCP port of a service that the system knows by this name (`/etc/services`), or nil.
+    package static func port(ofService name: String) -> Int? {
+        var hints = addrinfo()
+        hints.ai_family = AF_INET
+        hints.ai_socktype = streamSocket
+        var list: UnsafeMutablePointer<addrinfo>?
+        guard getaddrinfo(nil, name, &hints, &list) == 0, let list else { return nil }
+        defer { freeaddrinfo(list) }
+        guard let address = list.pointee.ai_addr else { return nil }
+        let port = address.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {
+            UInt16(bigEndian: $0.pointee.sin_port)
+        }
+        return port > 0 ? Int(port) : nil
+    }
+
     // Under a name that a method of the caller's own does not hide.
     package static func send(_ socket: Int32, _ bytes: UnsafeRawBufferPointer) -> Int {
         systemSend(socket, bytes.baseAddress, bytes.count)

@@ -62,7 +62,7 @@ extension CopyOptions {
             "P", value: .init("port"), help: "connect to this port; 22 where nothing else is configured",
             synonyms: ["port"]
         ) { (options, value) throws(OptionFault) in
-            guard let port = Int(value), (1...65535).contains(port) else {
+            guard let port = ServicePort.find(value) else {
                 throw OptionFault("bad port \"\(value)\"", .value)
             }
             options.port = port

@@ -129,6 +129,7 @@ public final class SSHClient: Sendable {
             let trust = try await handshake(&events, transport, verifier, address: address, log: log)
             if case .changed = trust { options.withholdSecrets(interface) }
             updater = try verifier.updater(after: trust, address: address, gate: updates)
+            try await warnOfWeakExchange(options, transport, interface)
             guard let facts = try await SessionFacts(of: transport) else { throw TransportError.closedByPeer }
             server = facts.server
             var authenticator = Authenticator(
@@ -212,6 +213,22 @@ public final class SSHClient: Sendable {
         throw transport.failure ?? .closedByPeer
     }
 
+    /// `WarnWeakCrypto`: what is recorded today can be read once there are quantum computers. A user who has chosen the
+    /// algorithms knows.
+    private static func warnOfWeakExchange(
+        _ options: ClientOptions, _ transport: Transport, _ interface: any UserInterface
+    ) async throws {
+        guard options.warnsOfWeakCrypto, options.keyExchanges == nil else { return }
+        let name = try await transport.perform { (connection) throws(ConnectionError) in connection.negotiated?.kex }
+        guard let name, KeyExchangeAlgorithm.named(name)?.isPostQuantum == false else { return }
+        interface.tell(
+            """
+            ** WARNING: connection is not using a post-quantum key exchange algorithm.
+            ** What is sent over it may be recorded now and decrypted later.
+            ** The server may need to be upgraded. See https://openssh.com/pq.html
+            """)
+    }
+
     private static func configuration(
         _ options: ClientOptions, hostKeys: [String]
     ) throws(ClientError) -> ConnectionConfiguration {
@@ -227,6 +244,7 @@ public final class SSHClient: Sendable {
                 defaults: options.offer(MACAlgorithm.defaults, MACAlgorithm.fallbacks + MACAlgorithm.oldFallbacks)
                     .map(\.name)),
             compression: options.compression ? ["zlib@openssh.com", "none"] : ["none", "zlib@openssh.com"])
+        if let addendum = options.versionAddendum { configuration.softwareVersion += " \(addendum)" }
         configuration.rekeyBytes = options.rekeyBytes
         configuration.rekeySeconds = options.rekeySeconds
         if let window = options.receiveWindow { configuration.receiveWindow = window }

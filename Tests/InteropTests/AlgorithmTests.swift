@@ -191,6 +191,29 @@ struct AlgorithmTests {
         try await peer.roundTrip([], size: 100_000)
     }
 
+    @Test("A key exchange that is not post-quantum is warned of, unless the user has chosen it or wants no warning")
+    func weakExchange() async throws {
+        let peer = try await Peer.openSSH(hostKeys: [.ed25519], configuration: ["KexAlgorithms curve25519-sha256"])
+        for (options, isWarned) in [
+            (["-oWarnWeakCrypto=yes"], true), (["-oWarnWeakCrypto=no-pq-kex"], false),
+            (["-q", "-oWarnWeakCrypto=yes"], false),
+            (["-oWarnWeakCrypto=yes", "-oKexAlgorithms=curve25519-sha256"], false),
+        ] {
+            // Not the harness's own choice of a quick key exchange, which would be the user's.
+            let finished = try await run(
+                scpBinary(), options + peer.clientOptions() + [peer.knownHosts, peer.remote("copy")])
+            #expect(finished.succeeded, "\(finished)")
+            #expect(finished.errorText.contains("not using a post-quantum key exchange") == isWarned, "\(finished)")
+        }
+    }
+
+    @Test("VersionAddendum stands behind our name")
+    func versionAddendum() async throws {
+        let peer = try await Peer.openSSH(hostKeys: [.ed25519], configuration: ["LogLevel DEBUG1"])
+        try await peer.scp(["-oVersionAddendum=over here"], [peer.knownHosts, peer.remote("copy")]).success()
+        #expect(peer.log.contains("over here"), "\(peer.log)")
+    }
+
     @Test(
         "Paramiko, with one MAC",
         arguments: [

@@ -154,7 +154,7 @@ struct ConfigurationTests {
         let compared = Set(ours.map(name)).union([
             "proxyjump", "proxycommand", "controlpath", "bindaddress", "knownhostscommand",
         ])
-        .subtracting(left)
+        .subtracting(left).subtracting(["warnweakcrypto"])  // newer than the release that may be installed
         let expected = theirs.filter { compared.contains(name($0)) }
         let found = ours.filter { compared.contains(name($0)) }
         #expect(found.filter { !expected.contains($0) } == [], "only ours")

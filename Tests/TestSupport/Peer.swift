@@ -41,7 +41,9 @@ package final class Peer: Sendable {
     /// - Parameter port: another port than the server's, as that of a relay to it.
     package func clientOptions(key: KeyType = .ed25519, port: Int? = nil, asking: Bool = false) -> [String] {
         [
-            "-F", "none", "-o", "Port=\(port ?? self.port)", "-o", "HostKeyAlias=\(Self.alias)", "-o",
+            // The key exchanges of some peers are warned of, by releases of ssh that know of that.
+            "-F", "none", "-o", "IgnoreUnknown=WarnWeakCrypto", "-o", "WarnWeakCrypto=no", "-o",
+            "Port=\(port ?? self.port)", "-o", "HostKeyAlias=\(Self.alias)", "-o",
             "UserKnownHostsFile=\(knownHosts)",
             "-o", "GlobalKnownHostsFile=none", "-o", "StrictHostKeyChecking=yes", "-o", "IdentityAgent=none",
             "-o", "IdentitiesOnly=yes", "-o", "BatchMode=\(asking ? "no" : "yes")", "-i", keys.clientKey(key),

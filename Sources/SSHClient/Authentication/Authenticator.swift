@@ -47,6 +47,7 @@ struct Authenticator {
     mutating func run(_ events: inout AsyncStream<ConnectionEvent>.Iterator) async throws {
         while true {
             guard let method = try await nextMethod() else {
+                for remark in options.missedAtLogin { interface.tell(remark) }
                 throw ClientError.permissionDenied(
                     user: options.user, host: options.host, methods: methods ?? [])
             }

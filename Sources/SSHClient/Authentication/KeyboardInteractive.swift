@@ -23,7 +23,7 @@ struct KeyboardInteractive {
         else { return nil }
         count += 1
         wasQuestioned = false
-        return .keyboardInteractive(submethods: "")
+        return .keyboardInteractive(submethods: options.keyboardInteractiveDevices ?? "")
     }
 
     /// Shows a round of questions, of which there may be none, and collects the answers.

@@ -22,10 +22,7 @@ enum AlgorithmList {
             }
             return found
         }
-        let known = all + elsewhere
-        if first != "-", let stranger = patterns.first(where: { pattern in !known.contains { pattern.covers($0) } }) {
-            throw .option(name: option, reason: "no algorithm is called '\(stranger.text)'")
-        }
+        try check(text, option: option, all: all)
         let named = matches(all)
         let result: [String] =
             switch first {
@@ -38,10 +35,22 @@ enum AlgorithmList {
         return result
     }
 
+    /// Checks that every name is one of an algorithm, here or with OpenSSH.
+    ///
+    /// - Throws: `ConfigurationError.option`.
+    static func check(_ text: String, option: String, all: [String]) throws(ConfigurationError) {
+        guard let first = text.first, first != "-" else { return }
+        let names = ("+^".contains(first) ? text.dropFirst() : text[...]).split(separator: ",")
+        let known = all + elsewhere
+        let stranger = names.first { name in !known.contains { HostPattern(name).covers($0) } }
+        if let stranger { throw .option(name: option, reason: "no algorithm is called '\(stranger)'") }
+    }
+
     /// What OpenSSH's lists may name besides: passed over, so that a configuration that serves ssh serves here.
     private static let elsewhere = [
         "rijndael-cbc@lysator.liu.se",
-        "hmac-sha1-96", "hmac-md5", "hmac-md5-96", "hmac-sha1-96-etm@openssh.com", "hmac-md5-etm@openssh.com",
+        "mlkem768nistp256-sha256", "hmac-sha1-96", "hmac-md5", "hmac-md5-96", "hmac-sha1-96-etm@openssh.com",
+        "hmac-md5-etm@openssh.com",
         "hmac-md5-96-etm@openssh.com", "diffie-hellman-group1-sha1", "diffie-hellman-group14-sha1",
         "diffie-hellman-group-exchange-sha1",
         "ssh-dss", "ssh-dss-cert-v01@openssh.com", "ssh-rsa", "ssh-rsa-cert-v01@openssh.com",
@@ -104,7 +113,8 @@ extension Keyword {
     ) -> Keyword {
         Keyword { (options, value) throws(Fault) in
             do throws(ConfigurationError) {
-                _ = try kind.list(value, option: "")
+                // A list that leaves nothing stops only a connection that it is for.
+                try AlgorithmList.check(value, option: "", all: kind.all)
             } catch {
                 guard case .option(_, let reason) = error else { throw unsupported(value) }
                 throw Fault(reason: reason)

@@ -68,6 +68,8 @@ public struct ClientOptions: Sendable {
     public var agentSocket: String?
     public var addKeysToAgent = AddKeysToAgent.no
     public var forwardAgent = ForwardAgent.no
+    /// Ways of keyboard-interactive to ask for, with commas between; nil leaves it to the server.
+    public var keyboardInteractiveDevices: String?
     public var preferredAuthentications = ["publickey", "keyboard-interactive", "password"]
     public var publicKeyAuthentication = true
     public var passwordAuthentication = true
@@ -75,6 +77,13 @@ public struct ClientOptions: Sendable {
     public var numberOfPasswordPrompts = 3
     /// Asks nobody anything.
     public var batchMode = false
+
+    /// What follows our name where we identify ourselves; nil for nothing.
+    public var versionAddendum: String?
+    /// Warns where the key exchange is not safe from quantum computers to come, unless the user has chosen it.
+    public var warnsOfWeakCrypto = true
+    /// Settings that have no effect here and that a login that fails may have needed, each as a sentence.
+    package var missedAtLogin: [String] = []
 
     /// Lists of algorithms in ssh_config's form; nil for the defaults.
     public var ciphers: String?

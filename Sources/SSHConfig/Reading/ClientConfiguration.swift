@@ -228,7 +228,10 @@ public struct ClientConfiguration: Sendable {
         } catch {
             throw .expansion(name: "proxyjump", reason: error.reason)
         }
-        return ResolvedConfiguration(options: options, raw: settings, expanded: expanded, notes: notes)
+        let remarks = KeywordTable.remarks(on: settings)
+        options.missedAtLogin = remarks.atLogin
+        return ResolvedConfiguration(
+            options: options, raw: settings, expanded: expanded, notes: notes + remarks.all)
     }
 
     private static func expandedUser(

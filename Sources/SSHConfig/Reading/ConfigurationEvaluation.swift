@@ -218,8 +218,8 @@ extension Settings {
     ///
     /// - Throws: `Keyword.Fault` for an unknown keyword or a value that makes no sense.
     mutating func take(_ line: ConfigurationLine, isActive: Bool, isLiteral: Bool = false) throws(Keyword.Fault) {
-        let name = OptionKeywords.name(line.keyword)
-        guard let keyword = OptionKeywords.keyword(name) else {
+        let name = KeywordTable.name(line.keyword)
+        guard let keyword = KeywordTable.keyword(name) else {
             if let ignored = value("ignoreunknown"), Wildcard.covers(line.keyword, list: ignored.asciiLowercased) {
                 return
             }

@@ -56,7 +56,7 @@ struct Settings: Sendable {
     ) throws(ConfigurationError) -> Settings {
         var result = self
         for index in all.indices where !all[index].isLiteral {
-            guard let keyword = OptionKeywords.keyword(all[index].name) else { continue }
+            guard let keyword = KeywordTable.keyword(all[index].name) else { continue }
             do throws(Expansion.Fault) {
                 result.all[index].arguments = try all[index].arguments.map { (argument) throws(Expansion.Fault) in
                     try keyword.expansion.expand(argument, tokens, environment)
@@ -73,7 +73,7 @@ struct Settings: Sendable {
     /// - Throws: `ConfigurationError.option`: a value may have lost its sense when its tokens were replaced.
     func apply(to options: inout ClientOptions) throws(ConfigurationError) {
         for setting in all {
-            guard let keyword = OptionKeywords.keyword(setting.name) else { continue }
+            guard let keyword = KeywordTable.keyword(setting.name) else { continue }
             do throws(Keyword.Fault) {
                 try keyword.apply(&options, setting.arguments)
             } catch {
