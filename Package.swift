@@ -59,7 +59,7 @@ let package = Package(
         module("SSHCrypto", ["Platform", "SSHWire", "CZlib", nioCore, crypto, cryptoExtras]),
         module("SSHKeys", ["Platform", "SSHWire", "SSHCrypto", nioCore, crypto, cryptoExtras]),
         module("SSHProtocol", ["SSHWire", "SSHCrypto", "SSHKeys", nioCore]),
-        module("SSHNIO", ["Platform", "SSHWire", "SSHProtocol", nioCore, nioLocks]),
+        module("SSHNIO", ["Platform", "SSHWire", "SSHProtocol", nioCore, nioLocks, nioPosix]),
         module("CommandOptions", ["SSHWire"]),
         module("SSHConfig", ["Platform", "SSHWire", "SSHCrypto", "SSHKeys", "SSHNIO", nioCore]),
         module(
@@ -119,7 +119,7 @@ let package = Package(
         tests("SSHConfigTests", ["SSHConfig", "SSHKeys", "TestSupport"]),
         tests(
             "SSHClientTests",
-            ["SSHClient", "SSHConfig", "SSHKeys", "SSHWire", "TestSupport", nioCore, nioPosix]),
+            ["SSHClient", "SSHConfig", "SSHNIO", "SSHProtocol", "SSHKeys", "SSHWire", "TestSupport", nioCore, nioPosix]),
         tests(
             "SSHServerTests",
             [

@@ -48,6 +48,14 @@ extension SystemCall {
         return port > 0 ? Int(port) : nil
     }
 
+    /// The TCP options that say after how many seconds of silence a peer is asked whether it is there, how many seconds
+    /// there are between two questions, and how many may go unanswered.
+    #if os(Linux)
+        package static let keepAliveOptions = [TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT]
+    #else
+        package static let keepAliveOptions = [TCP_KEEPALIVE, TCP_KEEPINTVL, TCP_KEEPCNT]
+    #endif
+
     // Under a name that a method of the caller's own does not hide.
     package static func send(_ socket: Int32, _ bytes: UnsafeRawBufferPointer) -> Int {
         systemSend(socket, bytes.baseAddress, bytes.count)

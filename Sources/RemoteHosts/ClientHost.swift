@@ -165,7 +165,7 @@ private struct ClientCommand: RemoteCommand {
 
     func waitForEnd() async -> RemoteCommandEnd? {
         await stream.channel.waitForClose()
-        return switch stream.channel.exitStatus {
+        return switch try? await stream.channel.exitStatus {
         case .status(let status): .status(status)
         case .signal(let name): .signal(name)
         case nil: nil

@@ -1,9 +1,17 @@
 import NIOCore
 import Platform
 import SSHConfig
+import SSHNIO
 
 /// Turns host names into socket addresses with the system's resolver.
 enum AddressResolver {
+    /// The addresses of a host, found out on a thread that may wait.
+    ///
+    /// - Throws: `ClientError.unresolvable`; `CancellationError`.
+    static func look(up host: String, port: Int, family: AddressFamily) async throws -> [SocketAddress] {
+        try await BlockingCall.run { try resolve(host, port: port, family: family) }
+    }
+
     /// The addresses of a host, in the system's order of preference.
     ///
     /// Numeric addresses, with a scope id where they have one, stand for themselves.

@@ -1,5 +1,6 @@
 import SSHKeys
 import SSHNIO
+import SSHWire
 
 /// Why a connection to a server was not made.
 public enum ClientError: Error, Sendable {
@@ -16,11 +17,14 @@ public enum ClientError: Error, Sendable {
     /// The connection ended before it was of use.
     case lost(host: String, port: Int, reason: TransportError)
     /// The host key is not to be trusted; the user has been told why.
-    case hostKeyRejected(reason: String)
-    /// The server let nobody in; `methods` are those it would have gone on with.
-    case permissionDenied(user: String, host: String, methods: [String])
+    case hostKeyRejected(HostKeyFault, reason: String)
+    /// The server let nobody in; `methods` are those it would have gone on with, `missingKeyFiles` the key files that were
+    /// named and are not there, so that the server has not seen them.
+    case permissionDenied(user: String, host: String, methods: [String], missingKeyFiles: [String] = [])
     /// The server counts the keys that were offered, and allows no more.
     case tooManyAttempts(user: String, host: String)
+    /// The server wanted one more thing after each that it was given.
+    case endlessLogin(user: String, host: String, steps: Int)
     /// An option's value makes no sense.
     case badOption(name: String, reason: String)
     /// A program on the way to the server could not be run.
@@ -38,6 +42,18 @@ extension ClientError {
     }
 }
 
+/// What is wrong with a host key.
+public enum HostKeyFault: Equatable, Sendable {
+    /// Another key is known for the host, or for its address.
+    case changed
+    /// No key is known for the host, and this one was not accepted.
+    case unknown
+    /// The key, or its certificate, is revoked, or whether it is could not be found out.
+    case revoked
+    /// The key is of a kind or size that is not wanted, or what is known of the host could not be found out.
+    case unacceptable
+}
+
 extension ClientError: CustomStringConvertible {
     public var description: String {
         switch self {
@@ -48,12 +64,14 @@ extension ClientError: CustomStringConvertible {
         case .jumpLoop(let host): "jumphost loop via \(host)"
         case .handshakeTimeout(let host, let seconds): "connect to host \(host): no SSH handshake within \(seconds) s"
         case .lost(let host, let port, let reason): "connection to \(host) port \(port): \(reason)"
-        case .hostKeyRejected(let reason): "Host key verification failed: \(reason)"
-        case .permissionDenied(let user, let host, let methods):
-            "\(user)@\(host): Permission denied (\(methods.joined(separator: ",")))."
+        case .hostKeyRejected(_, let reason): "Host key verification failed: \(reason)"
+        case .permissionDenied(let user, let host, let methods, _):
+            "\(user)@\(host): Permission denied (\(PeerText(list: methods)))."
         case .tooManyAttempts(let user, let host):
             "\(user)@\(host): Too many authentication failures. Each key that is offered counts; with IdentitiesOnly=yes "
                 + "only those that -i or IdentityFile names are offered."
+        case .endlessLogin(let user, let host, let steps):
+            "\(user)@\(host): the server wants more after \(steps) steps of the login"
         case .badOption(let name, let reason): "\(name): \(reason)"
         case .program(let program, let reason): "\(program): \(reason)"
         case .requestRefused(let what): "the server refused \(what)"

@@ -16,9 +16,12 @@ public struct ClientLog: Sendable {
         self.output = output
     }
 
-    /// Tells one thing from `level` on.
+    /// The longest line, in characters. The lists of algorithms of a KEXINIT are about as long.
+    private static let longestLine = 4096
+
+    /// Tells one thing from `level` on. Whatever of a peer's words is in it is made printable here, and cut.
     public func note(_ level: Int, _ text: @autoclosure () -> String) {
-        if verbosity >= level { output("debug\(level): \(text())") }
+        if verbosity >= level { output("debug\(level): \(PeerText(text(), limit: Self.longestLine))") }
     }
 
     /// What a connection is to call; nil when nothing would be told.

@@ -1,3 +1,4 @@
+import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 import Platform
@@ -27,12 +28,13 @@ struct Dialer {
 
     /// Tries every address of the host in turn, as often as `ConnectionAttempts` says.
     ///
-    /// - Throws: `ClientError.unresolvable` or `.unreachable`.
-    private func connectDirectly(_ configuration: ConnectionConfiguration) async throws(ClientError) -> Route {
-        let addresses = try AddressResolver.resolve(options.host, port: options.port, family: options.addressFamily)
+    /// - Throws: `ClientError.unresolvable` or `.unreachable`; `CancellationError`.
+    private func connectDirectly(_ configuration: ConnectionConfiguration) async throws -> Route {
+        let addresses = try await AddressResolver.look(
+            up: options.host, port: options.port, family: options.addressFamily)
         var reason = ""
         for attempt in 1...max(1, options.connectionAttempts) {
-            if attempt > 1 { try? await Task.sleep(for: .seconds(1)) }
+            if attempt > 1 { try await Task.sleep(for: .seconds(1)) }
             for address in addresses {
                 let numeric = address.ipAddress ?? options.host
                 log.note(1, "Connecting to \(options.host) [\(numeric)] port \(options.port).")
@@ -41,12 +43,13 @@ struct Dialer {
                     log.note(1, "Connection established.")
                     return Route(transport: transport, address: numeric)
                 } catch {
+                    try Task.checkCancellation()
                     reason = Self.reason(error)
                     log.note(1, "connect to address \(numeric) port \(options.port): \(reason)")
                 }
             }
         }
-        throw .unreachable(host: options.host, port: options.port, reason: reason)
+        throw ClientError.unreachable(host: options.host, port: options.port, reason: reason)
     }
 
     private func connect(
@@ -58,11 +61,14 @@ struct Dialer {
             .channelOption(.writeBufferWaterMark, value: .init(low: 256 << 10, high: 1 << 20))
             .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 256 << 10))
             .channelOption(.maxMessagesPerRead, value: 4)
-            // The system's own patience, unless the user has less.
+            // The system's own time limit, unless the user has a shorter one.
             .connectTimeout(.seconds(Int64(options.connectTimeout ?? 135)))
+        if options.tcpKeepAlive {
+            for (option, value) in Self.keepAliveTimes { bootstrap = bootstrap.channelOption(option, value: value) }
+        }
         if let local = options.bindAddress {
             let family: AddressFamily = if case .v6 = address { .inet6 } else { .inet }
-            if let local = try AddressResolver.resolve(local, port: 0, family: family).first {
+            if let local = try await AddressResolver.look(up: local, port: 0, family: family).first {
                 bootstrap = bootstrap.bind(to: local)
             }
         }
@@ -76,12 +82,25 @@ struct Dialer {
             bootstrap = bootstrap.channelOption(Self.serviceOption(for: address), value: numericCast(service))
         }
         let observer = log.observer
-        return try await bootstrap.connect(to: address) { channel in
-            channel.eventLoop.makeCompletedFuture {
-                try Transport.start(on: channel, role: .client, configuration: configuration, observer: observer)
+        let attempt = ConnectionAttempt()
+        return try await withTaskCancellationHandler { [bootstrap] in
+            try await bootstrap.connect(to: address) { channel in
+                attempt.began(channel)
+                return channel.eventLoop.makeCompletedFuture {
+                    try Transport.start(on: channel, role: .client, configuration: configuration, observer: observer)
+                }
             }
+        } onCancel: {
+            attempt.cancel()
         }
     }
+
+    /// After a minute of silence the system asks a host four times, a quarter of a minute apart, whether it is there; by
+    /// itself it would wait for two hours.
+    private static let keepAliveTimes: [(ChannelOptions.Types.SocketOption, SocketOptionValue)] =
+        zip(SystemCall.keepAliveOptions, [60, 15, 4]).map { name, value in
+            (.init(level: .tcp, name: .init(rawValue: name)), value)
+        }
 
     /// The option that sets the type of service of what is sent to an address.
     static func serviceOption(for address: SocketAddress) -> ChannelOptions.Types.SocketOption {
@@ -95,5 +114,30 @@ struct Dialer {
         case ChannelError.connectTimeout: "Connection timed out"
         default: "\(error)"
         }
+    }
+}
+
+/// A socket that is being connected, to be given up when nobody waits for it any more.
+private final class ConnectionAttempt: Sendable {
+    private struct State {
+        var channel: (any Channel)?
+        var isCancelled = false
+    }
+    private let state = NIOLockedValueBox(State())
+
+    func began(_ channel: any Channel) {
+        let isCancelled = state.withLockedValue { state in
+            state.channel = channel
+            return state.isCancelled
+        }
+        if isCancelled { channel.close(promise: nil) }
+    }
+
+    func cancel() {
+        let channel = state.withLockedValue { state in
+            state.isCancelled = true
+            return state.channel
+        }
+        channel?.close(promise: nil)
     }
 }

@@ -16,6 +16,7 @@ import SSHWire
 /// let client = try await SSHClient.connect(ClientOptions(host: "example.org"), interface: TerminalInterface())
 /// let channel = try await client.exec("uptime")
 /// while let bytes = try await channel.read() { print(String(buffer: bytes)) }
+/// let status = try await channel.exitStatus
 /// await client.close()
 /// ```
 public final class SSHClient: Sendable {
@@ -51,7 +52,8 @@ public final class SSHClient: Sendable {
     ///   - log: told the story of the connection.
     ///   - subsystem: what ``subsystem(_:)`` will be asked for first, such as `sftp`. A server whose ways are known starts it
     ///     as soon as the user is let in, which saves a round trip.
-    /// - Throws: `ClientError`; `TransportError` when the connection ends in between.
+    /// - Throws: `ClientError`; `TransportError` when the connection ends in between; `CancellationError` as soon as the task
+    ///   is cancelled, wherever the server, a program on the way or a person is waited for.
     public static func connect(
         _ options: ClientOptions, interface: any UserInterface, log: ClientLog = ClientLog(verbosity: 0) { _ in },
         subsystem: String? = nil
@@ -77,28 +79,31 @@ public final class SSHClient: Sendable {
     ) async throws -> SSHClient {
         let interface = LeveledInterface(base: interface, threshold: options.logLevel)
         do {
-            return try await connect(patient: options, interface: interface, log: log, trail: trail, session: session)
+            return try await connect(again: options, interface: interface, log: log, trail: trail, session: session)
+        } catch let error where Task.isCancelled {
+            log.note(1, "cancelled: \(error)")
+            throw CancellationError()
         } catch ClientError.lost(options.host, options.port, .connection(.noCommonAlgorithm(let reason)))
             where options.canReachFurther
         {
             log.note(1, "\(reason); connecting again, with what is for such servers")
             var options = options
             options.reach = .wide
-            return try await connect(patient: options, interface: interface, log: log, trail: trail, session: session)
+            return try await connect(again: options, interface: interface, log: log, trail: trail, session: session)
         }
     }
 
     /// The server has ended the connection for a session that was asked for before the user was let in.
-    private struct SessionMinded: Error {}
+    private struct SessionAheadRefused: Error {}
 
     private static func connect(
-        patient options: ClientOptions, interface: any UserInterface, log: ClientLog, trail: [Dialer.Stop],
+        again options: ClientOptions, interface: any UserInterface, log: ClientLog, trail: [Dialer.Stop],
         session: [ChannelRequestKind]?
     ) async throws -> SSHClient {
         do {
             return try await connect(
                 once: options, interface: interface, log: log, trail: trail, session: session)
-        } catch is SessionMinded {
+        } catch is SessionAheadRefused {
             log.note(1, "The server has ended the connection; connecting again, one step after the other")
             return try await connect(once: options, interface: interface, log: log, trail: trail, session: nil)
         }
@@ -116,15 +121,14 @@ public final class SSHClient: Sendable {
         let route = try await dialer.connect(configuration)
         let (transport, address) = (route.transport, route.address)
         let limit = options.connectTimeout ?? handshakeLimit
-        transport.startDeadline(seconds: limit)
+        let time = TimeLimit(transport: transport, step: limit)
         let server: PeerSoftware
         let forwarding: AgentForwarding?
         let updates = UpdateGate()
         let updater: HostKeyUpdater?
         do {
-            let patience = Patience(transport: transport, limit: limit)
-            let patient = PatientInterface(base: interface, patience: patience)
-            verifier.interface = patient
+            let timed = TimedInterface(base: interface, time: time)
+            verifier.interface = timed
             var events = transport.events.makeAsyncIterator()
             let trust = try await handshake(&events, transport, verifier, address: address, log: log)
             if case .changed = trust { options.withholdSecrets(interface) }
@@ -133,27 +137,30 @@ public final class SSHClient: Sendable {
             guard let facts = try await SessionFacts(of: transport) else { throw TransportError.closedByPeer }
             server = facts.server
             var authenticator = Authenticator(
-                options: options, interface: patient, log: log, patience: patience, facts: facts,
+                options: options, interface: timed, log: log, time: time, facts: facts,
                 publicKeyAlgorithms: publicKeyAlgorithms, session: session)
             do {
                 try await authenticator.run(&events)
-            } catch let error as TransportError where authenticator.mayHaveMindedSession(error) {
-                throw SessionMinded()
+            } catch let error as TransportError where authenticator.mayHaveRefusedSessionAhead(error) {
+                throw SessionAheadRefused()
             }
             transport.stopDeadline()
             let binding = AgentBinding(sessionID: facts.sessionID, proof: facts.proof)
-            forwarding = AgentForwarding(options, binding: binding, log: log)
+            forwarding = await AgentForwarding(options, binding: binding, log: log)
             forwarding?.start(on: transport)
         } catch let error as TransportError {
-            await route.end()
+            await route.release()
             throw explain(error, options, limit)
         } catch {
             await route.close(.byApplication, "")
             throw error
         }
+        var silence = SilenceLimits()
         if options.serverAliveInterval > 0 {
             transport.keepAlive(interval: options.serverAliveInterval, most: options.serverAliveCountMax)
+            silence.mostQuestions = 0
         }
+        transport.watch(silence)
         let watcher = Task {
             var updater = updater
             for await event in transport.events {
@@ -172,7 +179,7 @@ public final class SSHClient: Sendable {
     private static func explain(_ error: TransportError, _ options: ClientOptions, _ limit: Int) -> ClientError {
         switch error {
         case .unresponsive: return .handshakeTimeout(host: options.host, seconds: limit)
-        case .connection(.disconnected(_, let text)) where text.contains("Too many authentication failures"):
+        case .connection(.disconnected(_, let text)) where text.description.contains("Too many authentication failures"):
             return .tooManyAttempts(user: options.user, host: options.host)
         default: break
         }
@@ -183,7 +190,7 @@ public final class SSHClient: Sendable {
     ///
     /// - Returns: on what grounds the host is trusted.
     private static func handshake(
-        _ events: inout AsyncStream<ConnectionEvent>.Iterator, _ transport: Transport, _ verifier: HostVerifier,
+        _ events: inout ConnectionEvents.Iterator, _ transport: Transport, _ verifier: HostVerifier,
         address: String, log: ClientLog
     ) async throws -> HostTrust {
         var trust = HostTrust.indirect

@@ -56,7 +56,7 @@ extension AlgorithmMismatch: CustomStringConvertible {
     }
 
     private static func list(_ names: [String]) -> String {
-        names.isEmpty ? "none" : Printable.text(names.joined(separator: ",").utf8)
+        names.isEmpty ? "none" : PeerText(list: names, limit: 480).description
     }
 }
 

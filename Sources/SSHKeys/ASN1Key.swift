@@ -15,7 +15,7 @@ enum ObjectIdentifier {
         case [0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7]: return .p256
         case [0x2b, 0x81, 0x04, 0x00, 0x22]: return .p384
         case [0x2b, 0x81, 0x04, 0x00, 0x23]: return .p521
-        default: throw .unsupported(what: "curve", name: dotted(identifier))
+        default: throw .unsupported(what: "curve", name: PeerText(dotted(identifier)))
         }
     }
 
@@ -98,7 +98,7 @@ extension PrivateKeyMaterial {
             var inner = DERReader(content, what: what)
             self = try Self.ed25519(seed: Array(try inner.element(0x04, "CurvePrivateKey")))
         default:
-            throw .unsupportedKeyType(ObjectIdentifier.dotted(identifier))
+            throw .unsupportedKeyType(PeerText(ObjectIdentifier.dotted(identifier)))
         }
     }
 }

@@ -51,7 +51,7 @@ public struct Certificate: Hashable, Sendable {
         let what = "certificate"
         var reader = blob
         let name = try reading(what) { () throws(WireError) in try reader.readSSHText("certificate type") }
-        guard let type = Certificate.keyType(ofCertificate: name) else { throw .unsupportedKeyType(name) }
+        guard let type = Certificate.keyType(ofCertificate: name) else { throw .unsupportedKeyType(PeerText(name)) }
         _ = try reading(what) { () throws(WireError) in try reader.readSSHString("nonce") }
         key = PublicKey(type: type, material: try PublicKeyMaterial(type: type, reading: &reader))
         let body = try reading(what) { () throws(WireError) in try Body(reading: &reader) }
@@ -83,7 +83,7 @@ public struct Certificate: Hashable, Sendable {
     public init(openSSHLine line: String) throws(KeyError) {
         var rest = ByteOrderMark.skipped(in: line.utf8)
         let type = String(decoding: nextWord(&rest), as: UTF8.self)
-        guard Certificate.keyType(ofCertificate: type) != nil else { throw .unsupportedKeyType(type) }
+        guard Certificate.keyType(ofCertificate: type) != nil else { throw .unsupportedKeyType(PeerText(type)) }
         guard let bytes = Base64.decode(nextWord(&rest)) else {
             throw .malformed(what: "certificate line", reason: "the certificate is not base64")
         }
@@ -167,7 +167,7 @@ private struct Body {
             let name = try list.readSSHText("name in \(field)")
             let data = try list.readSSHString("data in \(field)")
             if let last = options.last, !last.name.utf8.lexicographicallyPrecedes(name.utf8) {
-                throw .invalid(field: field, reason: "\"\(name)\" is not in order")
+                throw .invalid(field: PeerText(field), reason: "\"\(name)\" is not in order")
             }
             options.append(Certificate.Option(name: name, data: Array(data.readableBytesView)))
         }

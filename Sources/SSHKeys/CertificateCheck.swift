@@ -7,12 +7,12 @@ public enum CertificateError: Error, Equatable, Sendable {
     case notYetValid(from: UInt64, now: UInt64)
     /// The clock is past its time; both in seconds since 1970.
     case expired(since: UInt64, now: UInt64)
-    case wrongPrincipal(wanted: String, principals: [String])
+    case wrongPrincipal(wanted: String, principals: [PeerText])
     /// A certificate that would be good for everybody.
     case noPrincipals
-    case unknownCriticalOption(String)
+    case unknownCriticalOption(PeerText)
     /// The authority signed with an algorithm that is not accepted.
-    case disallowedSignature(algorithm: String)
+    case disallowedSignature(algorithm: PeerText)
 }
 
 extension CertificateError: CustomStringConvertible {
@@ -24,10 +24,10 @@ extension CertificateError: CustomStringConvertible {
         case .expired(let since, let now):
             "the certificate expired at \(Timestamp(since)), and it is \(Timestamp(now))"
         case .wrongPrincipal(let wanted, let principals):
-            "the certificate is for \(Printable.text(principals.joined(separator: ", ").utf8)), not for \(wanted)"
+            "the certificate is for \(PeerText(principals.map(\.description).joined(separator: ", "))), not for \(wanted)"
         case .noPrincipals: "the certificate lists no principal"
         case .unknownCriticalOption(let name):
-            "the certificate demands \"\(Printable.text(name.utf8))\", which is unknown here"
+            "the certificate demands \"\(name)\", which is unknown here"
         case .disallowedSignature(let algorithm): "the certificate was signed with \(algorithm), which is not allowed"
         }
     }
@@ -61,12 +61,12 @@ extension Certificate {
             case .host: principals.contains { !$0.hasPrefix("!") && HostPattern($0).covers(principal) }
             }
         guard !principals.isEmpty else { throw .noPrincipals }
-        guard covered else { throw .wrongPrincipal(wanted: principal, principals: principals) }
+        guard covered else { throw .wrongPrincipal(wanted: principal, principals: principals.map { PeerText($0) }) }
         if let unknown = criticalOptions.first(where: { !knownOptions.contains($0.name) }) {
-            throw .unknownCriticalOption(unknown.name)
+            throw .unknownCriticalOption(PeerText(unknown.name))
         }
         guard signatureAlgorithms.contains(signatureAlgorithm) else {
-            throw .disallowedSignature(algorithm: signatureAlgorithm)
+            throw .disallowedSignature(algorithm: PeerText(signatureAlgorithm))
         }
     }
 }

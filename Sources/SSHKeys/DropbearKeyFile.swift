@@ -23,10 +23,10 @@ struct DropbearKeyFile {
         switch KeyType(rawValue: name) {
         case .ed25519: material = try Self.ed25519(&reader, what)
         case .ecdsaP256, .ecdsaP384, .ecdsaP521:
-            guard let curve = KeyType(rawValue: name)?.curve else { throw .unsupportedKeyType(name) }
+            guard let curve = KeyType(rawValue: name)?.curve else { throw .unsupportedKeyType(PeerText(name)) }
             material = try PrivateKeyMaterial.readECDSA(curve, &reader, what)
         case .rsa: material = try Self.rsa(&reader, what)
-        default: throw .unsupportedKeyType(name)
+        default: throw .unsupportedKeyType(PeerText(name))
         }
         guard reader.readableBytes == 0 else {
             throw .malformed(what: what, reason: "\(reader.readableBytes) bytes after its end")

@@ -1,6 +1,7 @@
 import Crypto
 import CryptoExtras
 import SSHCrypto
+import SSHWire
 
 /// The ciphers that private key files are encrypted with, by the names of OpenSSH: all that `ssh-keygen -Z` takes.
 struct KeyFileCipher {
@@ -35,7 +36,7 @@ struct KeyFileCipher {
     /// - Throws: `KeyError.unsupported` for a name not in `all`.
     static func named(_ name: String) throws(KeyError) -> KeyFileCipher {
         guard let cipher = all.first(where: { $0.name == name }) else {
-            throw .unsupported(what: "key file cipher", name: name)
+            throw .unsupported(what: "key file cipher", name: PeerText(name))
         }
         return cipher
     }

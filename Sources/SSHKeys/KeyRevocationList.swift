@@ -107,7 +107,7 @@ public struct KeyRevocationList: Equatable, Sendable {
         guard body.readableBytes == 0 else {
             throw .malformed(what: what, reason: "\(body.readableBytes) bytes after an extension")
         }
-        if isCritical { throw .unsupported(what: "\(what) extension", name: name) }
+        if isCritical { throw .unsupported(what: "\(what) extension", name: PeerText(name)) }
     }
 }
 

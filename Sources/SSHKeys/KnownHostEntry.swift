@@ -98,7 +98,7 @@ extension KnownHosts.Entry {
         if first == UInt8(ascii: "@") {
             let word = String(decoding: hosts, as: UTF8.self)
             guard let known = KnownHosts.Marker(rawValue: word) else {
-                throw .unsupported(what: "known hosts marker", name: word)
+                throw .unsupported(what: "known hosts marker", name: PeerText(word))
             }
             marker = known
             hosts = nextWord(&rest)

@@ -1,3 +1,5 @@
+import SSHWire
+
 /// The keys of hosts met before (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT), of one file or several in order.
 public struct KnownHosts: Sendable {
     /// The lines that hold a key, in the order of the files.

@@ -51,7 +51,7 @@ struct OpenSSHKeyFile {
             )
         }
         if cipher == "none" { return (cipher, [], 0) }
-        guard derivation == "bcrypt" else { throw .unsupported(what: "key derivation", name: derivation) }
+        guard derivation == "bcrypt" else { throw .unsupported(what: "key derivation", name: PeerText(derivation)) }
         let salt = try reading(what) { () throws(WireError) in try options.readSSHString("salt") }
         let rounds = try reading(what) { () throws(WireError) in try options.readUInt32("rounds") }
         guard options.readableBytes == 0, salt.readableBytes > 0, (1...UInt32(maximumRounds)).contains(rounds) else {
@@ -154,7 +154,7 @@ extension PrivateKey {
         let key = Array(keyAndIV.prefix(cipher.keySize))
         let iv = Array(keyAndIV.suffix(cipher.ivSize))
         guard let sealed = cipher.encrypt(Array(plain.readableBytesView), key: key, iv: iv) else {
-            throw .refused(operation: "encrypting a key file", reason: cipher.name)
+            throw .refused(operation: "encrypting a key file", reason: PeerText(cipher.name))
         }
         file.writeSSHString(cipher.name)
         file.writeSSHString("bcrypt")

@@ -10,13 +10,13 @@ extension PrivateKeyMaterial {
     /// Reads the type's name and the numbers that belong to it.
     init(readingOpenSSH reader: inout ByteBuffer) throws(KeyError) {
         let name = try reading("private key") { () throws(WireError) in try reader.readSSHText("key type") }
-        guard let type = KeyType(rawValue: name) else { throw .unsupportedKeyType(name) }
+        guard let type = KeyType(rawValue: name) else { throw .unsupportedKeyType(PeerText(name)) }
         let what = "\(name) private key"
         switch type {
         case .ed25519:
             self = try Self.readEd25519(&reader, what)
         case .ecdsaP256, .ecdsaP384, .ecdsaP521:
-            guard let curve = type.curve else { throw .unsupportedKeyType(name) }
+            guard let curve = type.curve else { throw .unsupportedKeyType(PeerText(name)) }
             self = try Self.readECDSA(curve, &reader, what)
         case .rsa:
             let numbers = try reading(what) { () throws(WireError) in
@@ -30,7 +30,7 @@ extension PrivateKeyMaterial {
             }
             self = .rsa(try numbers.signer())
         case .securityKeyEd25519, .securityKeyECDSA:
-            throw .unsupported(what: "signing with a key of type", name: name)
+            throw .unsupported(what: "signing with a key of type", name: PeerText(name))
         }
     }
 

@@ -1,3 +1,5 @@
+import SSHWire
+
 /// A text armour (RFC 7468; RFC 1421 for the headers of old files): a label, headers, base64.
 struct PEM {
     let label: String
@@ -23,7 +25,7 @@ struct PEM {
         defer { body.wipe() }
         guard let decoded = Base64.decode(body.base64, skippingWhitespace: true) else {
             let reason = body.hasLines ? "its content is not base64" : "its line ends are lost, and more with them"
-            throw .malformed(what: "key file", reason: reason)
+            throw .malformed(what: "key file", reason: PeerText(reason))
         }
         headers = body.headers
         self.bytes = decoded
@@ -32,7 +34,7 @@ struct PEM {
     /// Takes the first armoured private key out of a text that must hold one.
     init(requiredIn text: String) throws(KeyError) {
         guard let pem = try PEM(privateKeyIn: text) else {
-            throw .malformed(what: "key file", reason: Self.complaint(text))
+            throw .malformed(what: "key file", reason: PeerText(Self.complaint(text)))
         }
         self = pem
     }

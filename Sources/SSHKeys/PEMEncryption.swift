@@ -1,6 +1,7 @@
 import Crypto
 import CryptoExtras
 import SSHCrypto
+import SSHWire
 
 /// PBES2 of RFC 8018 section 6.2, as PKCS #8 files are encrypted: PBKDF2 or scrypt, and AES or triple DES in CBC mode.
 struct PBES2 {
@@ -17,7 +18,7 @@ struct PBES2 {
         let scheme = try algorithm.element(0x06, "algorithm")
         // 1.2.840.113549.1.5.13
         guard Array(scheme) == [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 5, 13] else {
-            throw .unsupported(what: "encryption of PKCS #8", name: ObjectIdentifier.dotted(scheme))
+            throw .unsupported(what: "encryption of PKCS #8", name: PeerText(ObjectIdentifier.dotted(scheme)))
         }
         var parameters = try algorithm.sequence("PBES2-params")
         derivation = try PasswordDerivation(&parameters)
@@ -41,7 +42,7 @@ struct PBES2 {
         case [0x60, 0x86, 0x48, 1, 0x65, 3, 4, 1, 42]: cipher = .aes(keySize: 32)
         // 1.2.840.113549.3.7
         case [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 3, 7]: cipher = .tripleDES
-        default: throw .unsupported(what: "key file cipher", name: ObjectIdentifier.dotted(identifier))
+        default: throw .unsupported(what: "key file cipher", name: PeerText(ObjectIdentifier.dotted(identifier)))
         }
         return (cipher, Array(try scheme.element(0x04, "iv")))
     }
@@ -82,7 +83,7 @@ struct PasswordDerivation {
         // 1.3.6.1.4.1.11591.4.11
         case [0x2b, 6, 1, 4, 1, 0xda, 0x47, 4, 11]:
             (salt, function, statedKeySize) = try Self.scrypt(&derivation)
-        default: throw .unsupported(what: "key derivation", name: ObjectIdentifier.dotted(identifier))
+        default: throw .unsupported(what: "key derivation", name: PeerText(ObjectIdentifier.dotted(identifier)))
         }
         guard !salt.isEmpty else { throw .malformed(what: "key derivation", reason: "no salt") }
     }
@@ -103,7 +104,7 @@ struct PasswordDerivation {
         guard !options.isAtEnd else { return .insecureSHA1 }
         var algorithm = try options.sequence("prf")
         let identifier = try algorithm.element(0x06, "algorithm")
-        let fault = KeyError.unsupported(what: "PBKDF2 function", name: ObjectIdentifier.dotted(identifier))
+        let fault = KeyError.unsupported(what: "PBKDF2 function", name: PeerText(ObjectIdentifier.dotted(identifier)))
         // 1.2.840.113549.2.7 and its neighbours
         guard identifier.dropLast().elementsEqual([0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 2]) else { throw fault }
         switch identifier.last {
@@ -171,7 +172,7 @@ struct LegacyPEMEncryption {
         case "AES-192-CBC": cipher = .aes(keySize: 24)
         case "AES-256-CBC": cipher = .aes(keySize: 32)
         case "DES-EDE3-CBC": cipher = .tripleDES
-        default: throw .unsupported(what: "key file cipher", name: words[0])
+        default: throw .unsupported(what: "key file cipher", name: PeerText(words[0]))
         }
         guard iv.count == cipher.blockSize else {
             throw .malformed(what: "key file", reason: "an initialisation vector of \(iv.count) bytes")

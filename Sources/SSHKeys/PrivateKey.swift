@@ -35,7 +35,7 @@ public struct PrivateKey: Sendable {
         case .ecdsaP521: material = .p521(P521.Signing.PrivateKey())
         case .rsa:
             guard bits % 8 == 0, (1024...8192).contains(bits) else {
-                throw .unsupported(what: "RSA key size", name: String(bits))
+                throw .unsupported(what: "RSA key size", name: PeerText(String(bits)))
             }
             do {
                 material = .rsa(.library(try _RSA.Signing.PrivateKey(unsafeKeySize: .init(bitCount: bits))))
@@ -43,7 +43,7 @@ public struct PrivateKey: Sendable {
                 throw .refused(operation: "making an RSA key", reason: "\(error)")
             }
         case .securityKeyEd25519, .securityKeyECDSA:
-            throw .unsupported(what: "making a key of type", name: type.name)
+            throw .unsupported(what: "making a key of type", name: PeerText(type.name))
         }
         return try PrivateKey(material: material, comment: comment)
     }
@@ -59,9 +59,9 @@ public struct PrivateKey: Sendable {
     ///
     /// - Throws: `KeyError.unknownAlgorithm`, `.unsuitableAlgorithm` or `.refused`.
     public func sign(_ data: some Collection<UInt8>, algorithm: String) throws(KeyError) -> ByteBuffer {
-        guard let wanted = SignatureAlgorithm.named(algorithm) else { throw .unknownAlgorithm(algorithm) }
+        guard let wanted = SignatureAlgorithm.named(algorithm) else { throw .unknownAlgorithm(PeerText(algorithm)) }
         guard wanted.keyType == publicKey.type else {
-            throw .unsuitableAlgorithm(algorithm: algorithm, keyType: publicKey.type.name)
+            throw .unsuitableAlgorithm(algorithm: PeerText(algorithm), keyType: publicKey.type.name)
         }
         let signature: ByteBuffer
         do {
@@ -115,7 +115,7 @@ enum PrivateKeyMaterial: Sendable {
         case .p521(let key):
             return Self.joined(Array(try key.signature(for: SHA512.hash(data: data)).rawRepresentation))
         case .rsa(let key):
-            guard let hash = RSAHash(algorithm: algorithm) else { throw KeyError.unknownAlgorithm(algorithm) }
+            guard let hash = RSAHash(algorithm: algorithm) else { throw KeyError.unknownAlgorithm(PeerText(algorithm)) }
             return ByteBuffer(bytes: try key.sign(data, hash))
         }
     }

@@ -1,3 +1,5 @@
+import SSHWire
+
 extension PrivateKey {
     /// Reads a private key file of any format here: those of ``init(text:passphrase:)``, and Dropbear's, which is no text.
     ///
@@ -53,7 +55,7 @@ extension PrivateKey {
             case "RSA PRIVATE KEY": try PrivateKeyMaterial(pkcs1: bytes)
             case "EC PRIVATE KEY": try PrivateKeyMaterial(sec1: bytes)
             case "PRIVATE KEY": try PrivateKeyMaterial(pkcs8: bytes)
-            default: throw KeyError.unsupported(what: "key file format", name: label)
+            default: throw KeyError.unsupported(what: "key file format", name: PeerText(label))
             }
         try self.init(material: material, comment: "")
     }

@@ -29,7 +29,7 @@ struct PuTTYKeyFile {
         init(_ fields: [String: String]) throws(KeyError) {
             let name = fields["Key-Derivation"] ?? ""
             guard let variant = Argon2.Variant(rawValue: name) else {
-                throw .unsupported(what: "key derivation of PuTTY files", name: name)
+                throw .unsupported(what: "key derivation of PuTTY files", name: PeerText(name))
             }
             guard let memory = fields["Argon2-Memory"].flatMap({ Int($0) }),
                 let passes = fields["Argon2-Passes"].flatMap({ Int($0) }),
@@ -84,7 +84,7 @@ struct PuTTYKeyFile {
             throw .malformed(what: what, reason: "it does not begin with \(Self.prefix)")
         }
         guard let version = Int(first.key.dropFirst(Self.prefix.count)), (2...3).contains(version) else {
-            throw .unsupported(what: "key file format", name: first.key)
+            throw .unsupported(what: "key file format", name: PeerText(first.key))
         }
         guard let encryption = fields["Encryption"], let publicBlob = blobs["Public-Lines"],
             let secret = blobs["Private-Lines"],
@@ -146,7 +146,9 @@ struct PuTTYKeyFile {
 
     private func keys(_ passphrase: [UInt8]?) throws(KeyError) -> Keys {
         guard isEncrypted else { return Keys(mac: version == 2 ? Self.secondMACKey([]) : []) }
-        guard encryption == "aes256-cbc" else { throw .unsupported(what: "key file cipher", name: encryption) }
+        guard encryption == "aes256-cbc" else {
+            throw .unsupported(what: "key file cipher", name: PeerText(encryption))
+        }
         guard let passphrase, !passphrase.isEmpty else { throw .passphraseNeeded }
         guard let derivation else {
             let digits = [0, 1].flatMap { Array(Insecure.SHA1.hash(data: [0, 0, 0, UInt8($0)] + passphrase)) }
@@ -197,11 +199,11 @@ extension PrivateKeyMaterial {
             let seed = try reading(what) { () throws(WireError) in try reader.readSSHString("private key") }
             self = try Self.ed25519(seed: Array(seed.readableBytesView))
         case .p256, .p384, .p521:
-            guard let curve = publicKey.type.curve else { throw .unsupportedKeyType(publicKey.type.name) }
+            guard let curve = publicKey.type.curve else { throw .unsupportedKeyType(PeerText(publicKey.type.name)) }
             let scalar = try reading(what) { () throws(WireError) in try reader.readMPInt("private key") }
             self = try Self.ecdsa(curve, scalar: scalar)
         case .securityKeyEd25519, .securityKeyECDSA:
-            throw .unsupported(what: "signing with a key of type", name: publicKey.type.name)
+            throw .unsupported(what: "signing with a key of type", name: PeerText(publicKey.type.name))
         }
     }
 }

@@ -20,7 +20,7 @@ public struct PublicKey: Sendable {
     public init(blob: ByteBuffer) throws(KeyError) {
         var reader = blob
         let name = try reading("public key") { () throws(WireError) in try reader.readSSHText("key type") }
-        guard let type = KeyType(rawValue: name) else { throw .unsupportedKeyType(name) }
+        guard let type = KeyType(rawValue: name) else { throw .unsupportedKeyType(PeerText(name)) }
         self.type = type
         material = try PublicKeyMaterial(type: type, reading: &reader)
         guard reader.readableBytes == 0 else {
@@ -65,6 +65,6 @@ func reading<Value>(_ what: String, _ body: () throws(WireError) -> Value) throw
     do throws(WireError) {
         return try body()
     } catch {
-        throw .malformed(what: what, reason: error.description)
+        throw .malformed(what: what, reason: "\(error)")
     }
 }

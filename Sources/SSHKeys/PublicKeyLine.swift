@@ -30,7 +30,7 @@ extension PublicKey {
     /// Reads the two words that stand for a key in key lines, known hosts and authorized keys.
     init(typeName: some Collection<UInt8>, base64: some Collection<UInt8>) throws(KeyError) {
         let name = String(decoding: typeName, as: UTF8.self)
-        guard KeyType(rawValue: name) != nil else { throw .unsupportedKeyType(name) }
+        guard KeyType(rawValue: name) != nil else { throw .unsupportedKeyType(PeerText(name)) }
         guard let blob = Base64.decode(base64) else {
             throw .malformed(what: "public key line", reason: "the key is not base64")
         }

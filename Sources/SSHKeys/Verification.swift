@@ -26,14 +26,14 @@ extension PublicKey {
     package func verifyWithFlags(
         signature: ByteBuffer, of data: some Collection<UInt8>, algorithm: String
     ) throws(KeyError) -> SecurityKeyFlags? {
-        guard let wanted = SignatureAlgorithm.named(algorithm) else { throw .unknownAlgorithm(algorithm) }
+        guard let wanted = SignatureAlgorithm.named(algorithm) else { throw .unknownAlgorithm(PeerText(algorithm)) }
         guard wanted.keyType == type else {
-            throw .unsuitableAlgorithm(algorithm: algorithm, keyType: type.name)
+            throw .unsuitableAlgorithm(algorithm: PeerText(algorithm), keyType: type.name)
         }
         var reader = signature
         let what = "\(algorithm) signature"
         let name = try reading(what) { () throws(WireError) in try reader.readSSHText("algorithm") }
-        guard name == algorithm else { throw .algorithmMismatch(expected: algorithm, found: name) }
+        guard name == algorithm else { throw .algorithmMismatch(expected: algorithm, found: PeerText(name)) }
         let bytes = try reading(what) { () throws(WireError) in try reader.readSSHString("signature") }
         var securityKey: SecurityKeyTrailer?
         if type.isSecurityKey {
@@ -115,7 +115,7 @@ extension PublicKey {
         }
         let padded =
             [UInt8](repeating: 0, count: size - signature.readableBytes) + Array(signature.readableBytesView)
-        guard let hash = RSAHash(algorithm: algorithm) else { throw .unknownAlgorithm(algorithm) }
+        guard let hash = RSAHash(algorithm: algorithm) else { throw .unknownAlgorithm(PeerText(algorithm)) }
         return try numbers.isValid(padded, of: data, hash)
     }
 }

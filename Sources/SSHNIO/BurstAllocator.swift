@@ -6,7 +6,7 @@ package struct BurstAllocator: RecvByteBufferAllocator {
     private static let small = 4 << 10
     private static let large = 256 << 10
     /// So many reads in a row that a small buffer would have held mean that the burst is over.
-    private static let patience = 32
+    private static let longestLull = 32
 
     private var isLarge = false
     private var smallReads = 0
@@ -20,7 +20,7 @@ package struct BurstAllocator: RecvByteBufferAllocator {
     package mutating func record(actualReadBytes: Int) -> Bool {
         guard actualReadBytes >= Self.small else {
             smallReads += 1
-            if smallReads >= Self.patience { isLarge = false }
+            if smallReads >= Self.longestLull { isLarge = false }
             return false
         }
         smallReads = 0

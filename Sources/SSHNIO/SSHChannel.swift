@@ -22,21 +22,23 @@ public final class SSHChannel: ByteStream {
     package struct State {
         var incoming = CircularBuffer<ByteBuffer>()
         var consumed = 0
-        var reader: CheckedContinuation<ByteBuffer?, any Error>?
+        var reader: Waiter<Void>?
         var sawEOF = false
 
         var outgoing = CircularBuffer<ByteBuffer>()
         /// Bytes in `outgoing` and, by the last count, in the connection.
         var queued = 0
-        var writers: [CheckedContinuation<Void, any Error>] = []
+        var writers: [Waiter<Void>] = []
         var wakes = false
         var errors = ByteBuffer()
         var exitStatusToSend: UInt32?
         var finishes = false
         var closes = false
 
-        var replies = CircularBuffer<CheckedContinuation<Bool, any Error>>()
-        var closeWaiters: [CheckedContinuation<Void, Never>] = []
+        var replies = CircularBuffer<Waiter<Bool>>()
+        /// Who waits for the exit status, or for the end of the channel.
+        var statusWaiters: [Waiter<Void>] = []
+        var closeWaiters: [Waiter<Void>] = []
         var isClosed = false
         var failure: TransportError?
         var exitStatus: ExitStatus?
@@ -56,20 +58,45 @@ public final class SSHChannel: ByteStream {
 
     // MARK: For callers on any thread
 
-    /// How the remote program ended, once that is known.
-    public var exitStatus: ExitStatus? { state.withLockedValue { $0.exitStatus } }
-
-    nonisolated(nonsending) public func read() async throws -> ByteBuffer? {
-        let ready: Result<ByteBuffer?, any Error>? = state.withLockedValue { take(&$0) }
-        if let ready { return try ready.get() }
-        return try await withCheckedThrowingContinuation { continuation in
-            let ready = state.withLockedValue { state -> Result<ByteBuffer?, any Error>? in
-                if let ready = take(&state) { return ready }
-                state.reader = continuation
+    /// How the remote program ended: waits until the server has said so or has closed the channel.
+    ///
+    /// A server may say so after the end of the program's output, and a program may go on after it has closed that.
+    ///
+    /// - Returns: nil where the channel was closed without a word, as for a request that is no program.
+    /// - Throws: `TransportError` when the connection ended before that was known; `CancellationError`.
+    public var exitStatus: ExitStatus? {
+        get async throws {
+            let waiter = Waiter<Void>()
+            let isKnown = state.withLockedValue { state in
+                let isKnown = state.exitStatus != nil || state.isClosed
+                if !isKnown { state.statusWaiters.append(waiter) }
+                return isKnown
+            }
+            if !isKnown { try await waiter.wait() }
+            return try state.withLockedValue { state in
+                if let status = state.exitStatus { return status }
+                if let failure = state.failure { throw failure }
                 return nil
             }
-            if let ready { continuation.resume(with: ready) }
         }
+    }
+
+    nonisolated(nonsending) public func read() async throws -> ByteBuffer? {
+        while true {
+            let (ready, waiter) = state.withLockedValue { state -> (Result<ByteBuffer?, any Error>?, Waiter<Void>?) in
+                if let ready = take(&state) { return (ready, nil) }
+                let waiter = Waiter<Void>()
+                state.reader = waiter
+                return (nil, waiter)
+            }
+            if let ready { return try ready.get() }
+            try await waiter?.wait { forget(waiter) }
+        }
+    }
+
+    /// Nobody reads any more: what the peer does not send is not missed.
+    private func forget(_ reader: Waiter<Void>?) {
+        state.withLockedValue { if $0.reader === reader { $0.reader = nil } }
     }
 
     nonisolated(nonsending) public func write(_ bytes: ByteBuffer) async throws {
@@ -96,16 +123,15 @@ public final class SSHChannel: ByteStream {
     ///
     /// - Throws: `TransportError` when the channel is over.
     nonisolated(nonsending) func waitForRoom() async throws {
-        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
-            let ready = state.withLockedValue { state -> Result<Void, any Error>? in
-                if let failure = state.failure { return .failure(failure) }
-                if state.isClosed { return .failure(TransportError.channelClosed) }
-                if state.queued <= Self.bufferLimit { return .success(()) }
-                state.writers.append(continuation)
-                return nil
-            }
-            if let ready { continuation.resume(with: ready) }
+        let waiter = Waiter<Void>()
+        let mustWait = try state.withLockedValue { state throws -> Bool in
+            if let failure = state.failure { throw failure }
+            if state.isClosed { throw TransportError.channelClosed }
+            guard state.queued > Self.bufferLimit else { return false }
+            state.writers.append(waiter)
+            return true
         }
+        if mustWait { try await waiter.wait() }
     }
 
     nonisolated(nonsending) public func finishWriting() async throws {
@@ -154,15 +180,14 @@ public final class SSHChannel: ByteStream {
         if mustWake { transport.drain(self) }
     }
 
-    /// Waits until the channel is closed both ways, or the connection is gone.
+    /// Waits until the channel is closed both ways, the connection is gone, or the task is cancelled.
     public func waitForClose() async {
-        await withCheckedContinuation { continuation in
-            let isClosed = state.withLockedValue { state in
-                if !state.isClosed { state.closeWaiters.append(continuation) }
-                return state.isClosed
-            }
-            if isClosed { continuation.resume() }
+        let waiter = Waiter<Void>()
+        let isClosed = state.withLockedValue { state in
+            if !state.isClosed { state.closeWaiters.append(waiter) }
+            return state.isClosed
         }
+        if !isClosed { try? await waiter.wait() }
     }
 
     /// Asks the peer to run a command in a shell of the user's (RFC 4254 section 6.5).
@@ -176,9 +201,9 @@ public final class SSHChannel: ByteStream {
     public func subsystem(_ name: String) async throws -> Bool { try await request(.subsystem(name: name)) }
 
     package func request(_ kind: ChannelRequestKind) async throws -> Bool {
-        try await withCheckedThrowingContinuation { continuation in
-            transport.request(self, kind, continuation)
-        }
+        let waiter = Waiter<Bool>()
+        transport.onLoop({ [self] in $0.request(self, kind, waiter) }, otherwise: { waiter.resume(throwing: $0) })
+        return try await waiter.wait()
     }
 
     // MARK: For the event loop
@@ -189,7 +214,10 @@ public final class SSHChannel: ByteStream {
             if state.consumed >= transport.consumedBatch, !state.isClosed {
                 let count = state.consumed
                 state.consumed = 0
-                transport.consumed(self, count)
+                transport.onLoop { [self] handler in
+                    guard handler.channels[id] === self else { return }
+                    handler.attempt { () throws(ConnectionError) in try handler.connection.consumed(id, count) }
+                }
             }
             return .success(bytes)
         }
@@ -228,7 +256,7 @@ public final class SSHChannel: ByteStream {
 
     /// The connection still holds `unsent` bytes of this channel.
     func sent(unsent: Int) {
-        let writers = state.withLockedValue { state -> [CheckedContinuation<Void, any Error>] in
+        let writers = state.withLockedValue { state -> [Waiter<Void>] in
             state.queued = unsent + state.outgoing.reduce(0) { $0 + $1.readableBytes }
             guard state.queued <= Self.bufferLimit / 2 else { return [] }
             defer { state.writers = [] }
@@ -238,13 +266,24 @@ public final class SSHChannel: ByteStream {
     }
 
     func received(_ bytes: ByteBuffer) {
-        let reader = state.withLockedValue { state -> (CheckedContinuation<ByteBuffer?, any Error>, ByteBuffer?)? in
+        let reader = state.withLockedValue { state in
             append(bytes, &state.incoming)
-            guard let reader = state.reader, case .success(let bytes)? = take(&state) else { return nil }
-            state.reader = nil
-            return (reader, bytes)
+            return Self.wakeReader(&state)
         }
-        if let (reader, bytes) = reader { reader.resume(returning: bytes) }
+        reader?.resume()
+    }
+
+    private static func wakeReader(_ state: inout State) -> Waiter<Void>? {
+        defer { state.reader = nil }
+        return state.reader
+    }
+
+    /// Whether somebody here waits for the peer.
+    var awaitsPeer: Bool {
+        state.withLockedValue { state in
+            state.reader != nil || !state.replies.isEmpty || !state.statusWaiters.isEmpty || state.queued > 0
+                || !state.closeWaiters.isEmpty
+        }
     }
 
     private func append(_ bytes: ByteBuffer, _ waiting: inout CircularBuffer<ByteBuffer>) {
@@ -263,17 +302,21 @@ public final class SSHChannel: ByteStream {
     func receivedEOF() {
         let reader = state.withLockedValue { state in
             state.sawEOF = true
-            defer { state.reader = nil }
-            return state.reader
+            return Self.wakeReader(&state)
         }
-        reader?.resume(returning: nil)
+        reader?.resume()
     }
 
-    func received(_ status: ExitStatus) { state.withLockedValue { $0.exitStatus = status } }
-
-    func awaitsReply(_ continuation: CheckedContinuation<Bool, any Error>) {
-        state.withLockedValue { $0.replies.append(continuation) }
+    func received(_ status: ExitStatus) {
+        let waiters = state.withLockedValue { state in
+            state.exitStatus = status
+            defer { state.statusWaiters = [] }
+            return state.statusWaiters
+        }
+        for waiter in waiters { waiter.resume() }
     }
+
+    func awaitsReply(_ waiter: Waiter<Bool>) { state.withLockedValue { $0.replies.append(waiter) } }
 
     func receivedReply(_ success: Bool) {
         state.withLockedValue { $0.replies.popFirst() }?.resume(returning: success)
@@ -288,13 +331,14 @@ public final class SSHChannel: ByteStream {
             state.reader = nil
             state.writers = []
             state.replies = CircularBuffer()
+            state.statusWaiters = []
             state.closeWaiters = []
             state.outgoing = CircularBuffer()
             return before
         }
-        if let failure { before.reader?.resume(throwing: failure) } else { before.reader?.resume(returning: nil) }
+        before.reader?.resume()
         for writer in before.writers { writer.resume(throwing: failure ?? .channelClosed) }
         for reply in before.replies { reply.resume(throwing: failure ?? .channelClosed) }
-        for waiter in before.closeWaiters { waiter.resume() }
+        for waiter in before.statusWaiters + before.closeWaiters { waiter.resume() }
     }
 }

@@ -9,18 +9,14 @@ package final class Transport: Sendable {
     private let handler: NIOLockedValueBox<NIOLoopBound<ConnectionHandler>?> = .init(nil)
     private let failureBox = NIOLockedValueBox<TransportError?>(nil)
     /// What concerns no single channel, in order; it ends with the connection.
-    package let events: AsyncStream<ConnectionEvent>
-
-    /// The most events that may wait for their reader; a peer that causes more is cut off.
-    private static let mostEvents = 4096
+    package let events = ConnectionEvents()
 
     /// How much a reader takes before the connection learns of it, in bytes; a wake-up of the event loop each. Well below a window,
     /// which would else never be granted again.
     let consumedBatch: Int
 
-    private init(channel: any NIOCore.Channel, events: AsyncStream<ConnectionEvent>, receiveWindow: Int) {
+    private init(channel: any NIOCore.Channel, receiveWindow: Int) {
         self.channel = channel
-        self.events = events
         consumedBatch = min(128 << 10, receiveWindow / 8)
     }
 
@@ -31,11 +27,9 @@ package final class Transport: Sendable {
         on channel: any NIOCore.Channel, role: Role, configuration: ConnectionConfiguration,
         observer: (any ConnectionObserver)? = nil
     ) throws -> Transport {
-        let (events, continuation) = AsyncStream.makeStream(
-            of: ConnectionEvent.self, bufferingPolicy: .bufferingOldest(mostEvents))
-        let transport = Transport(channel: channel, events: events, receiveWindow: configuration.receiveWindow)
+        let transport = Transport(channel: channel, receiveWindow: configuration.receiveWindow)
         let connection = Connection(role: role, configuration: configuration, observer: observer)
-        let handler = ConnectionHandler(connection, transport: transport, events: continuation)
+        let handler = ConnectionHandler(connection, transport: transport)
         transport.handler.withLockedValue { $0 = NIOLoopBound(handler, eventLoop: channel.eventLoop) }
         try channel.pipeline.syncOperations.addHandler(handler)
         if let seconds = configuration.rekeySeconds {
@@ -59,7 +53,7 @@ package final class Transport: Sendable {
     }
 
     /// Runs `body` on the event loop with the handler; `otherwise` when the connection is over.
-    private func onLoop(
+    func onLoop(
         _ body: @escaping @Sendable (ConnectionHandler) -> Void,
         otherwise: @escaping @Sendable (TransportError) -> Void = { _ in }
     ) {
@@ -114,11 +108,11 @@ package final class Transport: Sendable {
     private func open(
         _ type: ChannelType, requests: [ChannelRequestKind], errorOutput: @escaping @Sendable (ByteBuffer) -> Void
     ) async throws -> SSHChannel? {
-        try await withCheckedThrowingContinuation { continuation in
-            onLoop(
-                { $0.openChannel(type, requests: requests, errorOutput: errorOutput, continuation) },
-                otherwise: { continuation.resume(throwing: $0) })
-        }
+        let waiter = Waiter<SSHChannel?>()
+        onLoop(
+            { $0.openChannel(type, requests: requests, errorOutput: errorOutput, waiter) },
+            otherwise: { waiter.resume(throwing: $0) })
+        return try await waiter.wait { onLoop { $0.abandon(waiter) } }
     }
 
     /// Lets the peer open channels of a type, such as `auth-agent@openssh.com`.
@@ -143,15 +137,27 @@ package final class Transport: Sendable {
     package var eventLoop: any EventLoop { channel.eventLoop }
 
     /// Asks a silent peer every `interval` seconds whether it is there, at most `most` times without an answer.
-    package func keepAlive(interval: Int, most: Int) { onLoop { $0.keepAlive(interval: interval, most: most) } }
+    package func keepAlive(interval: Int, most: Int) {
+        onLoop { $0.time { $0.keepAlive(interval: interval, most: most) } }
+    }
+
+    /// Ends the connection when the peer owes something for too long.
+    package func watch(_ limits: SilenceLimits) { onLoop { $0.time { $0.watch(limits) } } }
 
     /// Ends the connection as unresponsive after `seconds`, unless ``stopDeadline()`` comes first.
-    package func startDeadline(seconds: Int) { onLoop { $0.startDeadline(seconds: seconds) } }
+    package func startDeadline(seconds: Int) { startDeadline(.seconds(Int64(seconds)), limit: seconds) }
+
+    /// - Parameters:
+    ///   - time: what is left of `limit`.
+    ///   - limit: what the error gives as the time limit, in seconds.
+    package func startDeadline(_ time: TimeAmount, limit: Int) {
+        onLoop { $0.time { $0.startDeadline(time, limit: limit) } }
+    }
+
+    package func stopDeadline() { onLoop { $0.time { $0.stopDeadline() } } }
 
     /// Ends the connection when no channel has carried a byte for so many seconds.
-    package func endWhenIdle(seconds: Int) { onLoop { $0.endWhenIdle(seconds: seconds) } }
-
-    package func stopDeadline() { onLoop { $0.stopDeadline() } }
+    package func endWhenIdle(seconds: Int) { onLoop { $0.time { $0.endWhenIdle(seconds: seconds) } } }
 
     /// Says goodbye and closes the socket.
     package func close(_ reason: DisconnectReason = .byApplication, _ text: String = "disconnected by user") async {
@@ -171,10 +177,4 @@ package final class Transport: Sendable {
     func refuse(_ id: ChannelID, _ text: String) { onLoop { $0.refuse(id, text) } }
 
     func drain(_ channel: SSHChannel) { onLoop { $0.drain(channel) } }
-    func consumed(_ channel: SSHChannel, _ count: Int) { onLoop { $0.consumed(channel, count) } }
-    func request(
-        _ channel: SSHChannel, _ kind: ChannelRequestKind, _ continuation: CheckedContinuation<Bool, any Error>
-    ) {
-        onLoop({ $0.request(channel, kind, continuation) }, otherwise: { continuation.resume(throwing: $0) })
-    }
 }

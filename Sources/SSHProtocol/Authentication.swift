@@ -121,8 +121,7 @@ struct ServerAuthentication {
         case (UserAuthRequest.number, .idle), (UserAuthRequest.number, .questioning):
             let request = try UserAuthRequest(decoding: payload)
             guard request.service == "ssh-connection" else {
-                let name = Printable.text(request.service.utf8.prefix(TransportLayer.longestText))
-                throw .violation("authentication for service \(name)")
+                throw .violation("authentication for service \(request.service)")
             }
             state = .judging
             return .authenticationRequested(
@@ -176,7 +175,7 @@ struct ServerAuthentication {
             return .publicKey(
                 ShownKey(key: key, certificate: certificate, algorithm: algorithm, securityKey: flags))
         } catch {
-            return .unusableKey(reason: Printable.text("\(error)".utf8.prefix(TransportLayer.longestText)))
+            return .unusableKey(reason: "\(error)")
         }
     }
 
@@ -185,7 +184,9 @@ struct ServerAuthentication {
         _ blob: ByteBuffer, algorithm: String
     ) throws(KeyError) -> (PublicKey, Certificate?) {
         let plain = Certificate.plainName(of: algorithm)
-        guard let known = SignatureAlgorithm.named(plain ?? algorithm) else { throw .unknownAlgorithm(algorithm) }
+        guard let known = SignatureAlgorithm.named(plain ?? algorithm) else {
+            throw .unknownAlgorithm(PeerText(algorithm))
+        }
         let certificate: Certificate?
         let key: PublicKey
         if plain == nil {
@@ -197,7 +198,7 @@ struct ServerAuthentication {
             key = read.key
         }
         guard known.keyType == key.type else {
-            throw .unsuitableAlgorithm(algorithm: algorithm, keyType: key.type.name)
+            throw .unsuitableAlgorithm(algorithm: PeerText(algorithm), keyType: key.type.name)
         }
         return (key, certificate)
     }

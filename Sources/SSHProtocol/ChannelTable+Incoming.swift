@@ -130,7 +130,7 @@ extension ChannelTable {
             throw .violation("channel \(message.recipientChannel) refused after it was open")
         }
         let reason = ChannelOpenFailureReason(rawValue: message.reason)
-        let text = Printable.text(message.text.readableBytesView.prefix(TransportLayer.longestText))
+        let text = PeerText(message.text.readableBytesView)
         if let ahead, ahead.id == channel.id, !ahead.requests.isEmpty { throw .sessionRefused(reason, text) }
         channels[index].stage = .refused
         try tell(.channelRefused(channel.id, reason, text), of: channel.id)
@@ -157,8 +157,7 @@ extension ChannelTable {
         let index = try peerIndex(message.recipientChannel, ChannelRequest.name)
         let channel = channels[index]
         if channel.stage == .offered, channel.requestsAhead.count < Self.mostRequestsAhead {
-            channels[index].requestsAhead.append((message.kind, message.wantReply))
-            return
+            return try keep(message, index)
         }
         guard channel.stage == .open, !channel.closeReceived else {
             throw .violation("SSH_MSG_CHANNEL_REQUEST out of place")
@@ -167,6 +166,24 @@ extension ChannelTable {
         if message.wantReply && !answers && !channel.closeSent {
             try send(ChannelFailure(recipientChannel: channel.remoteNumber))
         }
+    }
+
+    private mutating func keep(_ message: ChannelRequest, _ index: Int) throws(ConnectionError) {
+        let kind = message.kind.detached()
+        unclaimedBytes += kind.memory
+        guard unclaimedBytes <= MemoryLimits.unclaimedChannels else {
+            throw .violation("requests of more than \(MemoryLimits.unclaimedChannels) bytes ahead of their channels")
+        }
+        channels[index].requestsAhead.append((kind, message.wantReply))
+    }
+
+    /// Takes the requests that were made on a channel before it was accepted.
+    mutating func takeRequestsAhead(_ index: Int) -> [(kind: ChannelRequestKind, wantReply: Bool)] {
+        let requests = channels[index].requestsAhead
+        guard !requests.isEmpty else { return [] }
+        channels[index].requestsAhead = []
+        unclaimedBytes -= requests.reduce(0) { $0 + $1.kind.memory }
+        return requests
     }
 
     private mutating func receivedReply(_ number: UInt32, success: Bool) throws(ConnectionError) {

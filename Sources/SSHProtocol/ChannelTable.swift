@@ -26,7 +26,8 @@ struct ChannelTable {
     private var outgoing = CircularBuffer<ByteBuffer>()
     /// What they take in memory, in bytes.
     private(set) var outgoingBytes = 0
-    private static let messageOverhead = 64
+    /// What the requests take that were made on channels before anybody took these, in bytes.
+    var unclaimedBytes = 0
     /// Holds the first bytes of each data packet; kept to be written anew without an allocation.
     private var dataHead = ByteBuffer()
 
@@ -42,14 +43,14 @@ struct ChannelTable {
     }
     mutating func nextMessage() -> ByteBuffer? {
         guard let message = outgoing.popFirst() else { return nil }
-        outgoingBytes -= message.readableBytes + Self.messageOverhead
+        outgoingBytes -= message.readableBytes + MemoryLimits.overhead
         return message
     }
 
     mutating func send(_ message: some Message) throws(ConnectionError) {
         let payload: ByteBuffer
         do { payload = try message.encoded() } catch { throw .violation("\(error)") }
-        outgoingBytes += payload.readableBytes + Self.messageOverhead
+        outgoingBytes += payload.readableBytes + MemoryLimits.overhead
         outgoing.append(payload)
     }
 
@@ -144,6 +145,7 @@ struct ChannelTable {
 
     private mutating func forget(_ id: ChannelID) {
         guard let index = index(id.number) else { return }
+        _ = takeRequestsAhead(index)
         channels[index] = Channel(id: id, type: "", stage: .unused, receiveWindow: 0)
         count -= 1
     }
@@ -196,8 +198,7 @@ struct ChannelTable {
         message.initialWindowSize = UInt32(configuration.receiveWindow)
         message.maximumPacketSize = maximumPacketSize
         try send(message)
-        let requests = channels[index].requestsAhead
-        channels[index].requestsAhead = []
+        let requests = takeRequestsAhead(index)
         for request in requests { try tell(.channelRequest(id, request.kind, wantReply: request.wantReply), of: id) }
     }
 

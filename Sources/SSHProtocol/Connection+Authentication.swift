@@ -69,7 +69,6 @@ extension Connection {
     package mutating func acceptAuthentication() throws(ConnectionError) {
         try judge { (connection) throws(ConnectionError) in
             connection.serverAuthentication.accepted()
-            connection.transport.replacesKeys = true
             try connection.send(UserAuthSuccess())
             connection.authenticated()
         }
@@ -156,8 +155,7 @@ extension Connection {
         case .client:
             event = try clientAuthentication.receive(payload, number: number)
             switch event {
-            case .authenticated: transport.replacesKeys = true
-            case nil, .banner: break
+            case nil, .banner, .authenticated: break
             default: channels.forgetAhead()
             }
         case .server:

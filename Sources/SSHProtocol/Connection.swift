@@ -26,8 +26,6 @@ package struct Connection {
     static let mostRequestsTooEarly = 64
     /// Bytes of a packet that is not whole yet, or that wait for a decision.
     private var partial = ByteBuffer()
-    /// The most bytes that may wait for a decision.
-    private static let mostWaiting = 1 << 20
     /// How much of a read joins the packet that began before it, at a time.
     private static let pieceSize = 16 * 1024
     package private(set) var failure: ConnectionError?
@@ -96,11 +94,11 @@ package struct Connection {
 
     /// Keeps what is no whole packet yet, or waits for a decision.
     private mutating func keep(_ rest: ByteBuffer) throws(ConnectionError) {
-        guard rest.readableBytes > 0 else { return }
-        partial.writeImmutableBuffer(rest)
-        guard partial.readableBytes <= Self.mostWaiting else {
+        if rest.readableBytes > 0 { partial.writeImmutableBuffer(rest) }
+        guard partial.readableBytes <= transport.memoryLimit else {
             partial = ByteBuffer()
-            let error = ConnectionError.violation("more than \(Self.mostWaiting) bytes sent ahead of an answer")
+            let reason = isPaused ? "sent ahead of an answer" : "of a packet before the user is let in"
+            let error = ConnectionError.violation("more than \(transport.memoryLimit) bytes \(reason)")
             fail(error)
             throw error
         }
@@ -128,6 +126,9 @@ package struct Connection {
     /// wait too; more than a little sent ahead ends the connection.
     package var isPaused: Bool { transport.isPaused || serverAuthentication.isJudging }
 
+    /// Whether an exchange of keys is under way.
+    package var isExchangingKeys: Bool { if case .idle = transport.exchange { false } else { true } }
+
     /// What happened since the last call, oldest first.
     package mutating func nextEvent() -> ConnectionEvent? { transport.nextEvent() ?? channels.nextEvent() }
 
@@ -138,6 +139,16 @@ package struct Connection {
     package var pendingOutput: Int {
         mutating get { transport.outbound.output.readableBytes + channels.outgoingBytes }
     }
+
+    /// Bytes kept for the peer: of a packet that is not whole, of input that waits for a decision, of messages that wait for
+    /// keys or the socket, and of requests on channels that nobody has taken. Whoever drives the connection adds the events
+    /// that it keeps, and ends the connection where that is more than ``memoryLimit``.
+    package var waitingBytes: Int {
+        mutating get { partial.readableBytes + transport.heldBytes + pendingOutput + channels.unclaimedBytes }
+    }
+
+    /// How much may wait now, in bytes.
+    package var memoryLimit: Int { mutating get { transport.memoryLimit } }
 
     /// Takes what is to be written to the peer: all messages, and channel data until there are `limit` bytes.
     package mutating func takeOutput(limit: Int) throws(ConnectionError) -> ByteBuffer? {
@@ -216,9 +227,10 @@ package struct Connection {
         case ServiceRequest.number where role == .server:
             try receivedServiceRequest(payload)
         case ExtensionInfo.number:
-            let info = try ExtensionInfo(decoding: payload)
-            peerExtensions = info
-            transport.emit(.extensions(info))
+            // It is kept as long as the connection, which the packet it came in is not.
+            let event = ConnectionEvent.extensions(try ExtensionInfo(decoding: payload)).detached()
+            if case .extensions(let info) = event { peerExtensions = info }
+            transport.emit(event)
         case ServiceAccept.number, 50...79:
             try receivedAuthentication(payload, number)
         case 80...127:
@@ -239,7 +251,7 @@ package struct Connection {
     private mutating func receivedServiceRequest(_ payload: ByteBuffer) throws(ConnectionError) {
         let request = try ServiceRequest(decoding: payload)
         guard request.service == "ssh-userauth", serverAuthentication.state == .awaitingService else {
-            let name = Printable.text(request.service.utf8.prefix(TransportLayer.longestText))
+            let name = PeerText(request.service)
             disconnect(.serviceNotAvailable, "no service \(name) now")
             throw .violation("service \(name) requested")
         }

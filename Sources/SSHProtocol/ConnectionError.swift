@@ -8,27 +8,27 @@ import SSHWire
 /// Each is found by one side alone; where the peer is at fault it is told with ``disconnectReason`` before the end.
 public enum ConnectionError: Error, Sendable {
     /// The peer's first lines are not those of an SSH server; `line` is the first of them.
-    case notSSH(line: String)
+    case notSSH(line: PeerText)
     /// The peer speaks another version of the protocol.
-    case unsupportedVersion(String)
+    case unsupportedVersion(PeerText)
     /// The two sides share no algorithm of a kind; the text lists both offers.
-    case noCommonAlgorithm(String)
+    case noCommonAlgorithm(PeerText)
     /// A packet could not be decrypted, authenticated or framed.
-    case packetCorrupt(String)
+    case packetCorrupt(PeerText)
     /// A message could not be decoded.
     case malformed(message: String, fault: WireError)
     /// A message came that the protocol does not allow now.
-    case unexpected(message: UInt8, during: String)
+    case unexpected(message: UInt8, during: PeerText)
     /// A message broke another rule of the protocol.
-    case violation(String)
+    case violation(PeerText)
     /// The key exchange's own arithmetic or the host key's signature failed.
-    case keyExchangeFailed(String)
+    case keyExchangeFailed(PeerText)
     /// The peer ended the connection and said why.
-    case disconnected(reason: DisconnectReason, text: String)
+    case disconnected(reason: DisconnectReason, text: PeerText)
     /// The host key was refused on this side.
     case hostKeyRejected
     /// The peer did not open a session on which requests were made ahead, and which are now for a channel that is not there.
-    case sessionRefused(ChannelOpenFailureReason, String)
+    case sessionRefused(ChannelOpenFailureReason, PeerText)
     /// The connection is over; nothing can be done on it any more.
     case closed
 }
@@ -53,7 +53,7 @@ extension ConnectionError: CustomStringConvertible {
         switch self {
         case .notSSH(let line): "not an SSH server: it said \"\(line)\""
         case .unsupportedVersion(let version): "protocol version not supported: \"\(version)\""
-        case .noCommonAlgorithm(let text): text
+        case .noCommonAlgorithm(let text): "\(text)"
         case .packetCorrupt(let text): "corrupted packet: \(text)"
         case .malformed(let message, let fault): "malformed \(message): \(fault)"
         case .unexpected(let message, let phase): "unexpected message \(message) during \(phase)"

@@ -6,7 +6,7 @@ import SSHWire
 /// What a connection has to tell whoever drives it.
 package enum ConnectionEvent: Sendable {
     /// A line a server sent before its identification.
-    case preamble(String)
+    case preamble(PeerText)
     /// The peer's identification.
     case identification(String)
     /// Client: the server proved that it holds this key; `hostCertificate` is what it showed it in. Nothing goes on until
@@ -37,7 +37,7 @@ package enum ConnectionEvent: Sendable {
     case channelOffered(ChannelID, ChannelType)
     case channelOpened(ChannelID)
     /// The number is free again.
-    case channelRefused(ChannelID, ChannelOpenFailureReason, String)
+    case channelRefused(ChannelID, ChannelOpenFailureReason, PeerText)
     /// To be answered by `replyToRequest` where `wantReply` is set.
     case channelRequest(ChannelID, ChannelRequestKind, wantReply: Bool)
     case channelReply(ChannelID, success: Bool)
@@ -52,7 +52,7 @@ package enum ConnectionEvent: Sendable {
     /// The answer to a request of that name; nil for the refusal.
     case globalReply(to: String, ByteBuffer?)
     /// A debug message the peer wants shown.
-    case debug(String)
+    case debug(PeerText)
 }
 
 /// One request of a client to be let in, its signature already verified where it carries one.
@@ -64,7 +64,7 @@ package struct AuthenticationAttempt: Sendable {
         /// The client holds the key: its signature over this session is good.
         case publicKey(ShownKey)
         /// A key or certificate that cannot be read, does not fit its algorithm or signs falsely: nothing is proved.
-        case unusableKey(reason: String)
+        case unusableKey(reason: PeerText)
         case password(ByteBuffer, new: ByteBuffer?)
         case keyboardInteractive
         case other(String)
@@ -83,7 +83,7 @@ extension AuthenticationAttempt.Proof: CustomStringConvertible, CustomDebugStrin
         case .unusableKey(let reason): "publickey, unusable: \(reason)"
         case .password: "password"
         case .keyboardInteractive: "keyboard-interactive"
-        case .other(let name): Printable.text(name.utf8)
+        case .other(let name): "\(PeerText(name))"
         }
     }
     package var debugDescription: String { description }

@@ -15,6 +15,8 @@ struct SessionAhead {
     /// Whether somebody has it now.
     private(set) var isClaimed = false
     private var events: [ConnectionEvent] = []
+    /// What they take, in bytes.
+    private var memory = 0
 
     init(id: ChannelID, packet: UInt32, requests: [ChannelRequestKind]) {
         self.id = id
@@ -35,7 +37,9 @@ struct SessionAhead {
     /// Keeps an event for whoever claims the channel; false where it is for somebody else, or for whom has it.
     mutating func keep(_ event: ConnectionEvent, of channel: ChannelID) throws(ConnectionError) -> Bool {
         guard !isClaimed, channel == id else { return false }
-        guard events.count < Self.mostEvents else {
+        let event = event.detached()
+        memory += event.memory
+        guard events.count < Self.mostEvents, memory <= MemoryLimits.unclaimedChannels else {
             throw .violation("too much on a channel on which nothing was written")
         }
         events.append(event)

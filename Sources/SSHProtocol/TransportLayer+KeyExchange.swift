@@ -45,7 +45,7 @@ extension TransportLayer {
         let theirs = KeyExchangeState.KexInitPayload(message: try KexInit(decoding: payload), payload: payload)
         if case .idle = exchange { try sendKexInit() }
         guard case .initSent(let ours) = exchange else {
-            throw .unexpected(message: KexInit.number, during: exchange.name)
+            throw .unexpected(message: KexInit.number, during: PeerText(exchange.name))
         }
         observer?.note(1, "SSH2_MSG_KEXINIT received")
         let (client, server) = role == .client ? (ours, theirs) : (theirs, ours)
@@ -60,8 +60,7 @@ extension TransportLayer {
             choice = try AlgorithmNegotiation.negotiate(
                 client: client.message.proposal, server: server.message.proposal)
         } catch {
-            // A hostile list of names may fill a whole packet.
-            throw .noCommonAlgorithm(String("\(error)".prefix(Self.longestText)))
+            throw .noCommonAlgorithm("\(error)")
         }
         for name in [choice.clientToServer.compression, choice.serverToClient.compression]
         where CompressionAlgorithm.named(name) == nil {
@@ -116,7 +115,7 @@ extension TransportLayer {
     mutating func receivedMethodMessage(_ payload: ByteBuffer) throws(ConnectionError) {
         guard case .running(var running) = exchange else {
             let number = payload.getInteger(at: payload.readerIndex, as: UInt8.self) ?? 0
-            throw .unexpected(message: number, during: exchange.name)
+            throw .unexpected(message: number, during: PeerText(exchange.name))
         }
         if running.dropsNextPacket {
             running.dropsNextPacket = false
@@ -263,7 +262,7 @@ extension TransportLayer {
 
     mutating func receivedNewKeys() throws(ConnectionError) {
         guard case .newKeysSent(let fresh) = exchange else {
-            throw .unexpected(message: NewKeys.number, during: exchange.name)
+            throw .unexpected(message: NewKeys.number, during: PeerText(exchange.name))
         }
         observer?.note(1, "SSH2_MSG_NEWKEYS received")
         let direction = try fresh.direction(clientToServer: role == .server)

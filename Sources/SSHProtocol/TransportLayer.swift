@@ -44,15 +44,13 @@ struct TransportLayer {
     /// Readings of the clock: when the keys in use came into use, and the last one; nil before there was one.
     var keysSince: Int64?
     var now: Int64?
-    /// Whether keys are replaced by volume and time: not before the user is let in, as peers exist that mind it.
-    var replacesKeys = false
+    /// Whether the user is let in. Not before that keys are replaced by volume and time, as peers exist that mind it.
+    var isLoggedIn = false
+    /// How much may wait here now, in bytes.
+    var memoryLimit: Int { isLoggedIn ? MemoryLimits.afterLogin : MemoryLimits.beforeLogin }
     /// Payloads of upper layers that wait for our NEWKEYS.
     var held = CircularBuffer<ByteBuffer>()
     var heldBytes = 0
-    /// The most bytes that may wait so. A peer that asks for answers and gives none to our KEXINIT meets it.
-    private static let mostHeld = 8 << 20
-    /// The longest text of a peer's that goes into an error, in characters.
-    static let longestText = 1024
 
     init(role: Role, configuration: ConnectionConfiguration) {
         self.role = role
@@ -78,8 +76,9 @@ struct TransportLayer {
 
     mutating func nextEvent() -> ConnectionEvent? { events.popFirst() }
 
-    /// Compression that waited for this begins.
+    /// The user is let in: compression that waited for this begins.
     mutating func authenticated() {
+        isLoggedIn = true
         outbound.authenticated()
         inbound.authenticated()
     }
@@ -110,8 +109,9 @@ struct TransportLayer {
         guard maySend else {
             var whole = payload
             if let body { whole.writeImmutableBuffer(body) }
-            heldBytes += whole.readableBytes + 64
-            guard heldBytes <= Self.mostHeld else {
+            heldBytes += whole.readableBytes + MemoryLimits.overhead
+            // A peer that asks for answers and gives none to our KEXINIT meets it.
+            guard heldBytes <= memoryLimit else {
                 throw .violation("the key exchange is not answered, and \(held.count) messages wait for it")
             }
             held.append(whole)
@@ -167,7 +167,7 @@ struct TransportLayer {
             self.now = now
             if keysSince == nil, sessionID != nil { keysSince = now }
         }
-        guard replacesKeys, case .idle = exchange, sessionID != nil else { return }
+        guard isLoggedIn, case .idle = exchange, sessionID != nil else { return }
         let mostPackets: UInt64 = 1 << 31
         let isOld: Bool
         if let limit = configuration.rekeySeconds, let now = self.now, let keysSince {
@@ -194,7 +194,7 @@ struct TransportLayer {
         switch number {
         case Disconnect.number:
             let message = try Disconnect(decoding: payload)
-            let text = Printable.text(message.text.readableBytesView.prefix(Self.longestText), keepingNewlines: true)
+            let text = PeerText(message.text.readableBytesView, keepingNewlines: true)
             throw .disconnected(reason: DisconnectReason(rawValue: message.reason), text: text)
         case Ignore.number:
             return true
@@ -205,7 +205,7 @@ struct TransportLayer {
         case Debug.number:
             let message = try Debug(decoding: payload)
             // Made printable only where somebody looks: a peer may send as many of these as it likes.
-            var text: String { Printable.text(message.text.readableBytesView.prefix(Self.longestText)) }
+            var text: PeerText { PeerText(message.text.readableBytesView) }
             if message.alwaysDisplay, role == .client {
                 events.append(.debug(text))
             } else {
@@ -231,7 +231,7 @@ struct TransportLayer {
         default:
             // RFC 4253 section 7.1: whoever has sent KEXINIT sends nothing of upper layers until NEWKEYS.
             guard sessionID != nil, exchange.passesUpperLayers else {
-                throw .unexpected(message: number, during: exchange.name)
+                throw .unexpected(message: number, during: PeerText(exchange.name))
             }
             return false
         }

@@ -19,7 +19,7 @@ struct VersionExchange {
     /// What the next complete line of the peer's was.
     enum Step: Equatable {
         /// A line a server may send before its identification.
-        case preamble(String)
+        case preamble(PeerText)
         /// The identification, without its line end.
         case identification(String)
     }
@@ -33,20 +33,20 @@ struct VersionExchange {
         let isIdentification = view.prefix(4).elementsEqual("SSH-".utf8.prefix(view.count)) && !view.isEmpty
         let limit = isIdentification ? Self.longestLine : Self.longestPreambleLine
         guard let end = view.prefix(limit).firstIndex(of: UInt8(ascii: "\n")) else {
-            guard view.count < limit else { throw .notSSH(line: Printable.text(view.prefix(80))) }
+            guard view.count < limit else { throw .notSSH(line: PeerText(view.prefix(80))) }
             if role == .server && !isIdentification && !view.isEmpty {
-                throw .notSSH(line: Printable.text(view.prefix(80)))
+                throw .notSSH(line: PeerText(view.prefix(80)))
             }
             return nil
         }
         var line = view[view.startIndex..<end]
         if line.last == UInt8(ascii: "\r") { line = line.dropLast() }
-        let text = Printable.text(line)
+        let text = PeerText(line)
         input.moveReaderIndex(forwardBy: end - view.startIndex + 1)
         guard line.prefix(4).elementsEqual("SSH-".utf8) else {
-            guard role == .client else { throw .notSSH(line: Printable.text(line.prefix(80))) }
+            guard role == .client else { throw .notSSH(line: PeerText(line.prefix(80))) }
             preambleLines += 1
-            guard preambleLines <= Self.mostPreambleLines else { throw .notSSH(line: Printable.text(line.prefix(80))) }
+            guard preambleLines <= Self.mostPreambleLines else { throw .notSSH(line: PeerText(line.prefix(80))) }
             return .preamble(text)
         }
         let version = line.dropFirst(4)

@@ -72,7 +72,7 @@ extension ByteBuffer {
     /// Reads a `byte`.
     public mutating func readByte(_ field: String) throws(WireError) -> UInt8 {
         guard let value = readInteger(as: UInt8.self) else {
-            throw .truncated(field: field, needed: 1, available: readableBytes)
+            throw .truncated(field: PeerText(field), needed: 1, available: readableBytes)
         }
         return value
     }
@@ -85,7 +85,7 @@ extension ByteBuffer {
     /// Reads a `uint32`.
     public mutating func readUInt32(_ field: String) throws(WireError) -> UInt32 {
         guard let value = readInteger(as: UInt32.self) else {
-            throw .truncated(field: field, needed: 4, available: readableBytes)
+            throw .truncated(field: PeerText(field), needed: 4, available: readableBytes)
         }
         return value
     }
@@ -93,7 +93,7 @@ extension ByteBuffer {
     /// Reads a `uint64`.
     public mutating func readUInt64(_ field: String) throws(WireError) -> UInt64 {
         guard let value = readInteger(as: UInt64.self) else {
-            throw .truncated(field: field, needed: 8, available: readableBytes)
+            throw .truncated(field: PeerText(field), needed: 8, available: readableBytes)
         }
         return value
     }
@@ -101,7 +101,7 @@ extension ByteBuffer {
     /// Reads `count` bytes.
     public mutating func readBytes(_ count: Int, _ field: String) throws(WireError) -> ByteBuffer {
         guard count >= 0, let slice = readSlice(length: count) else {
-            throw .truncated(field: field, needed: count, available: readableBytes)
+            throw .truncated(field: PeerText(field), needed: count, available: readableBytes)
         }
         return slice
     }
@@ -110,7 +110,7 @@ extension ByteBuffer {
     public mutating func readSSHString(_ field: String) throws(WireError) -> ByteBuffer {
         let length = Int(try readUInt32(field))
         guard let slice = readSlice(length: length) else {
-            throw .truncated(field: field, needed: length, available: readableBytes)
+            throw .truncated(field: PeerText(field), needed: length, available: readableBytes)
         }
         return slice
     }
@@ -119,7 +119,7 @@ extension ByteBuffer {
     public mutating func readSSHText(_ field: String) throws(WireError) -> String {
         let bytes = try readSSHString(field)
         guard let text = String(validating: bytes.readableBytesView, as: UTF8.self) else {
-            throw .invalid(field: field, reason: "not UTF-8")
+            throw .invalid(field: PeerText(field), reason: "not UTF-8")
         }
         return text
     }
@@ -128,7 +128,7 @@ extension ByteBuffer {
     public mutating func readMPInt(_ field: String) throws(WireError) -> MPInt {
         let bytes = try readSSHString(field)
         if let first = bytes.readableBytesView.first, first & 0x80 != 0 {
-            throw .invalid(field: field, reason: "negative mpint")
+            throw .invalid(field: PeerText(field), reason: "negative mpint")
         }
         return MPInt(bigEndian: bytes.readableBytesView)
     }
@@ -138,7 +138,7 @@ extension ByteBuffer {
         let bytes = try readSSHString(field)
         if bytes.readableBytes == 0 { return [] }
         guard bytes.readableBytesView.allSatisfy({ $0 > 0x20 && $0 < 0x7f }) else {
-            throw .invalid(field: field, reason: "a name-list holds printable US-ASCII only")
+            throw .invalid(field: PeerText(field), reason: "a name-list holds printable US-ASCII only")
         }
         return bytes.readableBytesView.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: true)
             .map { String(decoding: $0, as: UTF8.self) }

@@ -46,7 +46,7 @@ package struct FieldEncoder: FieldCoder {
     package mutating func mpint(_ name: String, _ value: inout MPInt) { buffer.writeMPInt(value) }
     package mutating func bytes(_ name: String, count: Int, _ value: inout ByteBuffer) throws(WireError) {
         guard value.readableBytes == count else {
-            throw .invalid(field: name, reason: "\(count) bytes wanted, \(value.readableBytes) given")
+            throw .invalid(field: PeerText(name), reason: "\(count) bytes wanted, \(value.readableBytes) given")
         }
         buffer.writeImmutableBuffer(value)
     }

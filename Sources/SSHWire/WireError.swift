@@ -1,9 +1,9 @@
 /// What was wrong with bytes that should have been an RFC 4251 data type or a message, and in which field.
 public enum WireError: Error, Equatable, Sendable {
     /// A field claims or needs more bytes than there are.
-    case truncated(field: String, needed: Int, available: Int)
+    case truncated(field: PeerText, needed: Int, available: Int)
     /// A field holds a value its type or its message forbids.
-    case invalid(field: String, reason: String)
+    case invalid(field: PeerText, reason: PeerText)
     /// A message goes on after its last field.
     case trailingBytes(message: String, count: Int)
     /// A payload starts with another number than the message that was to be decoded.

@@ -190,7 +190,7 @@ struct FairnessTests {
                 return channel != nil
             }
             await channel?.waitForClose()
-            #expect(channel?.exitStatus == .status(1))
+            #expect(try await channel?.exitStatus == .status(1))
         }
         await client.close()
         await server.stop()

@@ -46,7 +46,7 @@ struct RetryPolicyTests {
         ]
         for error in passing { #expect(RetryPolicy.mayPass(error), "\(error)") }
         let lasting: [ClientError] = [
-            .hostKeyRejected(reason: "x"), .permissionDenied(user: "u", host: "h", methods: []),
+            .hostKeyRejected(.changed, reason: "x"), .permissionDenied(user: "u", host: "h", methods: []),
             .badOption(name: "o", reason: "x"), .lost(host: "h", port: 1, reason: .connection(.violation("x"))),
         ]
         for error in lasting { #expect(!RetryPolicy.mayPass(error), "\(error)") }

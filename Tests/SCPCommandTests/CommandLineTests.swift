@@ -254,7 +254,7 @@ struct ExitStatusTests {
         let connection: [any Error] = [
             CopyOptions.Fault.fatal("x"), ConfigurationError.name(reason: "x"),
             ClientError.permissionDenied(user: "u", host: "h", methods: []),
-            ClientError.badOption(name: "x", reason: "y"), ClientError.hostKeyRejected(reason: "x"),
+            ClientError.badOption(name: "x", reason: "y"), ClientError.hostKeyRejected(.unknown, reason: "x"),
         ]
         let copy: [any Error] = [
             CopyOptions.Fault.usage, CopyOptions.Fault.message("x"), ClientError.requestRefused("x"),

@@ -69,7 +69,7 @@ struct AgentTests {
         answers += stride(from: 0, to: whole.count, by: 7).map { framed(Array(whole.prefix($0))) }
         for answer in answers {
             let agent = try await FakeAgent(answer)
-            let client = try AgentClient(path: agent.path)
+            let client = try await AgentClient.connected(to: agent.path)
             await #expect(throws: AgentClient.Fault.self, "\(answer ?? [])") { try await client.identities() }
         }
     }
@@ -155,7 +155,7 @@ struct AgentTests {
         body.writeInteger(14 as UInt8)
         body.writeSSHString(signature)
         let agent = try await FakeAgent(framed(Array(body.readableBytesView)))
-        let client = try AgentClient(path: agent.path)
+        let client = try await AgentClient.connected(to: agent.path)
         await #expect(throws: AgentClient.Fault.self) {
             try await client.sign(ByteBuffer(), key: ByteBuffer(), algorithm: "rsa-sha2-512")
         }

@@ -54,7 +54,7 @@ struct HostTrustTests {
         await #expect(sourceLocation: sourceLocation) {
             try await verifier.verify(key, certificate: certificate, address: address)
         } throws: { error in
-            guard case ClientError.hostKeyRejected(let reason) = error else { return false }
+            guard case ClientError.hostKeyRejected(_, let reason) = error else { return false }
             return reason.contains(text)
         }
     }

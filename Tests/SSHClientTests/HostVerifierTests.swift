@@ -64,7 +64,7 @@ struct HostVerifierTests {
         await #expect(sourceLocation: sourceLocation) {
             try await verifier.verify(key, address: "192.0.2.1")
         } throws: { error in
-            guard case ClientError.hostKeyRejected(let reason) = error else { return false }
+            guard case ClientError.hostKeyRejected(_, let reason) = error else { return false }
             return reason.contains(text)
         }
     }

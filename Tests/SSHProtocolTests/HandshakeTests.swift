@@ -187,7 +187,7 @@ struct HandshakeTests {
                 Issue.record("\(String(describing: end.failure))")
                 continue
             }
-            #expect(text.contains("foo@example.org"))
+            #expect(text.description.contains("foo@example.org"))
         }
     }
 
@@ -212,6 +212,6 @@ struct HandshakeTests {
             Issue.record("\(String(describing: pair.server.failure).prefix(200))")
             return
         }
-        #expect(text.utf8.count < 2000)
+        #expect(text.description.utf8.count < 2000)
     }
 }

@@ -63,7 +63,7 @@ struct HostilePeerTests {
     }
 
     private func expectAlive(_ end: Endpoint, _ comment: Comment) {
-        if case .violation(let text) = end.failure, text.hasPrefix("not a ConnectionError") {
+        if case .violation(let text) = end.failure, text.description.hasPrefix("not a ConnectionError") {
             Issue.record(comment)
         }
         // Whatever came, the connection can still be asked everything.

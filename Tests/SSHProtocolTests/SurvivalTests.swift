@@ -46,7 +46,7 @@ struct SurvivalTests {
             for (_, data) in end.data where data != Self.message {
                 Issue.record("\(comment()): altered data was delivered")
             }
-            if case .violation(let text) = end.failure, text.hasPrefix("not a ConnectionError") {
+            if case .violation(let text) = end.failure, text.description.hasPrefix("not a ConnectionError") {
                 Issue.record("\(comment()): \(text)")
             }
         }

@@ -45,7 +45,7 @@ struct VersionTests {
             Issue.record("\(String(describing: end.failure))")
             return
         }
-        #expect(text + "\n" == line)
+        #expect(text.description + "\n" == line)
     }
 
     @Test("Lines before a server's identification are passed on, made printable", arguments: [false, true])
@@ -81,7 +81,7 @@ struct VersionTests {
                 Issue.record("\(text.prefix(10)): \(String(describing: end.failure))")
                 continue
             }
-            #expect(line.utf8.count <= 400)
+            #expect(line.description.utf8.count <= 400)
         }
         #expect(feed(String(repeating: "a\n", count: 1024), oneByOne: oneByOne).failure == nil)
     }

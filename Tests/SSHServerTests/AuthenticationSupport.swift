@@ -189,7 +189,7 @@ struct RawClient {
     }
 
     let transport: Transport
-    private var events: AsyncStream<ConnectionEvent>.Iterator
+    private var events: ConnectionEvents.Iterator
     private(set) var banners: [String] = []
     private let sessionID: [UInt8]
     private let hostKey: ByteBuffer
@@ -291,7 +291,7 @@ struct RawClient {
             }
         }
         guard case .connection(.disconnected(let reason, let text)) = transport.failure else { return .lost }
-        return .disconnected(reason.rawValue, text)
+        return .disconnected(reason.rawValue, text.description)
     }
 }
 

@@ -82,6 +82,13 @@ package final class AgentClient: Sendable {
         setsockopt(descriptor, SOL_SOCKET, direction, &time, socklen_t(MemoryLayout<timeval>.size))
     }
 
+    /// Connects to the agent at a path on a thread that may wait.
+    ///
+    /// - Throws: ``Fault/unreachable(_:)``; `CancellationError`.
+    static func connected(to path: String, limit: Int = 60) async throws -> AgentClient {
+        try await BlockingCall.run { try AgentClient(path: path, limit: limit) }
+    }
+
     deinit { close(descriptor) }
 
     /// The keys the agent holds.
@@ -131,11 +138,14 @@ package final class AgentClient: Sendable {
 
     private func ask(_ request: AgentRequest, isLimited: Bool = false) async throws -> AgentAnswer {
         let message = try request.encoded()
-        return try await NIOThreadPool.singleton.runIfActive { [self] in
+        return try await BlockingCall.run { [self] in
             try turn.withLock { _ in
                 Self.limit(SO_RCVTIMEO, on: descriptor, seconds: isLimited ? limit : 0)
                 return try exchange(message)
             }
+        } onCancel: {
+            // Whoever is cancelled needs no answer any more, and the thread that waits for it is to end.
+            shutdown(descriptor, CInt(SHUT_RDWR))
         }
     }
 

@@ -21,15 +21,15 @@ struct AgentForwarding: Sendable {
     private static let longestAnswer = 256 * 1024
 
     /// The forwarding that the options ask for; nil for none, and where no agent can be reached.
-    init?(_ options: ClientOptions, binding: AgentBinding, log: ClientLog) {
+    init?(_ options: ClientOptions, binding: AgentBinding, log: ClientLog) async {
         let path: String
         switch (options.forwardAgent, options.agentSocket) {
         case (.no, _), (.yes, nil): return nil
         case (.socket(let own), _): path = own
         case (.yes, let usual?): path = usual
         }
-        do throws(AgentClient.Fault) {
-            _ = try AgentClient(path: path)
+        do {
+            _ = try await AgentClient.connected(to: path)
         } catch {
             log.note(1, "no agent to forward: \(error)")
             return nil

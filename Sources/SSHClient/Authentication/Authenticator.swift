@@ -20,19 +20,26 @@ struct Authenticator {
     /// What the server said may go on; nil before it said anything.
     private var methods: [String]?
     private var requests = 0
+    /// Partial successes and rounds of questions so far.
+    private var steps = 0
+    /// No login takes more: a server that always wants another is left.
+    private static let mostSteps = 32
+    /// What banners may add up to, in bytes.
+    private static let mostBanner = 64 << 10
+    private var bannerBytes = 0
     private var hasOpenedAhead = false
 
     init(
-        options: ClientOptions, interface: any UserInterface, log: ClientLog, patience: Patience, facts: SessionFacts,
+        options: ClientOptions, interface: any UserInterface, log: ClientLog, time: TimeLimit, facts: SessionFacts,
         publicKeyAlgorithms: [String], session: [ChannelRequestKind]?
     ) {
         self.session = session
         self.options = options
         self.interface = interface
         self.log = log
-        transport = patience.transport
+        transport = time.transport
         keys = PublicKeyOffers(
-            options: options, interface: interface, log: log, patience: patience, session: facts,
+            options: options, interface: interface, log: log, time: time, session: facts,
             algorithms: publicKeyAlgorithms)
         passwords = PasswordPrompts(options: options, interface: interface)
         questions = KeyboardInteractive(options: options, interface: interface)
@@ -44,12 +51,15 @@ struct Authenticator {
     /// key is welcome, no request just to learn the methods.
     ///
     /// - Throws: `ClientError.permissionDenied`, or what ended the connection.
-    mutating func run(_ events: inout AsyncStream<ConnectionEvent>.Iterator) async throws {
+    mutating func run(_ events: inout ConnectionEvents.Iterator) async throws {
         while true {
-            guard let method = try await nextMethod() else {
+            let method = try await nextMethod()
+            try Task.checkCancellation()
+            guard let method else {
                 for remark in options.missedAtLogin { interface.tell(remark) }
                 throw ClientError.permissionDenied(
-                    user: options.user, host: options.host, methods: methods ?? [])
+                    user: options.user, host: options.host, methods: methods ?? [],
+                    missingKeyFiles: IdentityList.missingFiles(options))
             }
             log.note(1, "Next authentication method: \(method.name)")
             try await send(method)
@@ -71,18 +81,19 @@ struct Authenticator {
 
     /// Whether the connection ended because the server minded a session asked for before the user was let in, as far as one
     /// can see.
-    func mayHaveMindedSession(_ error: TransportError) -> Bool {
+    func mayHaveRefusedSessionAhead(_ error: TransportError) -> Bool {
         // Its end comes with its first refusal; by then the next request may have been sent.
         guard hasOpenedAhead, requests <= 2 else { return false }
         switch error {
         case .closedByPeer, .broken: return true
-        case .connection(.disconnected(.protocolError, let text)): return !text.contains("authentication failures")
+        case .connection(.disconnected(.protocolError, let text)):
+            return !text.description.contains("authentication failures")
         default: return false
         }
     }
 
     /// Waits for the verdict on the request under way, answering questions on the way to it.
-    private mutating func isAccepted(_ events: inout AsyncStream<ConnectionEvent>.Iterator) async throws -> Bool {
+    private mutating func isAccepted(_ events: inout ConnectionEvents.Iterator) async throws -> Bool {
         while let event = await events.next() {
             switch event {
             case .authenticated:
@@ -90,6 +101,7 @@ struct Authenticator {
                 return true
             case .authenticationFailed(let names, let isPartial):
                 if isPartial {
+                    try countStep()
                     log.note(1, "Authenticated using one method; more are wanted.")
                     await keys.succeeded(isPartial: true)
                 } else {
@@ -103,6 +115,7 @@ struct Authenticator {
                 guard let method = await keys.signed() else { return false }
                 try await send(method)
             case .informationRequested(let request):
+                try countStep()
                 let answers = await questions.answers(to: request)
                 try await transport.perform { (connection) throws(ConnectionError) in try connection.answer(answers) }
             case .passwordChangeRequested(let demand):
@@ -116,11 +129,20 @@ struct Authenticator {
                 break
             }
         }
+        try Task.checkCancellation()
         throw transport.failure ?? .closedByPeer
     }
 
-    private func show(_ banner: ByteBuffer) {
-        guard !options.isQuiet, banner.readableBytes > 0 else { return }
+    private mutating func countStep() throws(ClientError) {
+        steps += 1
+        guard steps <= Self.mostSteps else {
+            throw .endlessLogin(user: options.user, host: options.host, steps: Self.mostSteps)
+        }
+    }
+
+    private mutating func show(_ banner: ByteBuffer) {
+        bannerBytes += banner.readableBytes
+        guard !options.isQuiet, banner.readableBytes > 0, bannerBytes <= Self.mostBanner else { return }
         interface.tell(Printable.text(banner.readableBytesView, keepingNewlines: true).withoutLineEnd)
     }
 

@@ -58,6 +58,18 @@ struct IdentityList {
 
     // MARK: Files
 
+    /// The key files that the user named and that are not there.
+    static func missingFiles(_ options: ClientOptions) -> [String] {
+        (options.identityFiles ?? []).filter { path in
+            do throws(TextFile.Failure) {
+                _ = try TextFile.read(path)
+                return false
+            } catch {
+                return error.isMissing
+            }
+        }
+    }
+
     /// A key file, once with the certificate beside it where there is one and once without.
     private func load(_ path: String) -> [Identity] {
         do {
@@ -167,7 +179,7 @@ struct IdentityList {
         guard let path = options.agentSocket else { return [] }
         do {
             let limit = options.connectTimeout ?? Self.agentLimit
-            let agent = try AgentClient(path: path, limit: limit)
+            let agent = try await AgentClient.connected(to: path, limit: limit)
             if let binding {
                 let isBound = try await agent.bind(binding)
                 log.note(1, isBound ? "bound agent to hostkey" : "the agent knows of no binding to host keys")

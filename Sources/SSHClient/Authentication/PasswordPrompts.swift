@@ -7,6 +7,8 @@ struct PasswordPrompts {
     let options: ClientOptions
     let interface: any UserInterface
     private var count = 0
+    /// So often a new password is asked for.
+    private static let mostQuestions = 8
 
     init(options: ClientOptions, interface: any UserInterface) {
         self.options = options
@@ -43,7 +45,7 @@ struct PasswordPrompts {
             return nil
         }
         defer { wipe(&old) }
-        while true {
+        for _ in 0..<Self.mostQuestions {
             guard var new = await interface.askSecret("Enter \(account)'s new password: ") else { break }
             defer { wipe(&new) }
             guard var again = await interface.askSecret("Retype \(account)'s new password: ") else { break }

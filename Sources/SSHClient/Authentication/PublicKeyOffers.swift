@@ -36,7 +36,7 @@ struct PublicKeyOffers {
     let options: ClientOptions
     let interface: any UserInterface
     let log: ClientLog
-    let patience: Patience
+    let time: TimeLimit
     /// What keys may be used with, by the user's choice.
     let algorithms: [String]
 
@@ -52,13 +52,13 @@ struct PublicKeyOffers {
     private var session: SessionFacts
 
     init(
-        options: ClientOptions, interface: any UserInterface, log: ClientLog, patience: Patience, session: SessionFacts,
+        options: ClientOptions, interface: any UserInterface, log: ClientLog, time: TimeLimit, session: SessionFacts,
         algorithms: [String]
     ) {
         self.options = options
         self.interface = interface
         self.log = log
-        self.patience = patience
+        self.time = time
         self.session = session
         self.algorithms = algorithms
     }
@@ -82,7 +82,7 @@ struct PublicKeyOffers {
             let binding = AgentBinding(sessionID: facts.sessionID, proof: facts.proof)
             let list = IdentityList(options: options, interface: interface, log: log, binding: binding)
             // The wait for an agent has a limit of its own.
-            rest = await patience.wait { await list.load() }
+            rest = await time.pause { await list.load() }
             all = rest
         }
         if let again = reconsideredOffer() { rest.insert(again, at: 0) }
@@ -122,7 +122,7 @@ struct PublicKeyOffers {
         let signer = identity
         do {
             // An agent may ask its owner, or have a token touched.
-            let signature = try await patience.wait { try await signer.sign(data, algorithm: algorithm) }
+            let signature = try await time.pause { try await signer.sign(data, algorithm: algorithm) }
             fileKey = nil
             if case .key(let key) = identity.signer, !identity.isInAgent { fileKey = (key, identity.name) }
             return request(algorithm, blob, signature: signature)
@@ -221,7 +221,7 @@ struct PublicKeyOffers {
             else { return log.note(1, "user denied adding this key") }
         }
         do {
-            try await AgentClient(path: path).add(key, lifetime: lifetime, confirm: confirm)
+            try await AgentClient.connected(to: path).add(key, lifetime: lifetime, confirm: confirm)
             log.note(1, "identity added to agent: \(name)")
         } catch {
             log.note(1, "could not add identity to agent: \(name) (\(error))")

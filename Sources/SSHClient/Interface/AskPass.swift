@@ -31,12 +31,14 @@ struct AskPass {
     /// Blocks the calling thread until the program has ended.
     ///
     /// - Parameter hint: what kind of question it is; nil for one that wants a secret.
-    func ask(_ prompt: String, hint: String? = nil) -> [UInt8]? {
+    func ask(_ prompt: String, hint: String? = nil, cancellation: ChildProcess.Cancellation? = nil) -> [UInt8]? {
         var command = ChildProcess.Command(program, [prompt])
         command.isSearched = true
         command.environment = ["SSH_ASKPASS_PROMPT": hint]
         command.input = .inherited
-        guard let (answer, status) = try? ChildProcess.output(of: command, limit: Self.longestAnswer), status.isSuccess
+        guard
+            let (answer, status) = try? ChildProcess.output(
+                of: command, limit: Self.longestAnswer, cancellation: cancellation), status.isSuccess
         else { return nil }
         return Array(answer.prefix { $0 != 0x0a && $0 != 0x0d })
     }

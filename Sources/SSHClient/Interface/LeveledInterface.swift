@@ -1,6 +1,8 @@
 import SSHConfig
+import SSHWire
 
-/// The one place that asks whether a message is shown: `LogLevel` decides, as it does for ssh(1). Questions are always put.
+/// The one place that asks whether a message is shown: `LogLevel` decides, as it does for ssh(1). It is also
+/// the one door to a terminal: whatever of a peer's words is in a message leaves it printable. Questions are always put.
 struct LeveledInterface: UserInterface {
     let base: any UserInterface
     let threshold: LogLevel
@@ -15,6 +17,6 @@ struct LeveledInterface: UserInterface {
     func tell(_ text: String) { tell(text, at: .info) }
 
     func tell(_ text: String, at level: LogLevel) {
-        if level <= threshold { base.tell(text, at: level) }
+        if level <= threshold { base.tell(Printable.text(text.utf8, keepingNewlines: true), at: level) }
     }
 }

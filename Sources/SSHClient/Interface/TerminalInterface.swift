@@ -1,6 +1,7 @@
 import NIOPosix
 import Platform
 import SSHConfig
+import Synchronization
 
 /// Asks at the terminal that controls this process, whatever its standard streams are, or through the program that
 /// `SSH_ASKPASS` names; tells on standard error.
@@ -8,32 +9,52 @@ public struct TerminalInterface: UserInterface {
     public init() {}
 
     public func ask(_ question: String) async -> String? {
-        await onThread { Self.ask(question, echo: true) }.map { String(decoding: $0, as: UTF8.self) }
+        await onThread { Self.ask(question, echo: true, $0) }.map { String(decoding: $0, as: UTF8.self) }
     }
 
-    public func askSecret(_ prompt: String) async -> [UInt8]? { await onThread { Self.ask(prompt, echo: false) } }
+    public func askSecret(_ prompt: String) async -> [UInt8]? { await onThread { Self.ask(prompt, echo: false, $0) } }
 
     /// Only the program that `SSH_ASKPASS` names is asked: a terminal's line might be typed in advance.
     public func confirm(_ question: String) async -> Bool {
-        let answer = await onThread {
-            AskPass(environment: LocalAccount.environment)?.ask(question, hint: "confirm")
+        let answer = await onThread { given in
+            AskPass(environment: LocalAccount.environment)?.ask(
+                question, hint: "confirm", cancellation: given.program)
         }
         guard let answer else { return false }
         return answer.isEmpty || String(decoding: answer, as: UTF8.self).lowercased() == "yes"
     }
 
-    private static func ask(_ prompt: String, echo: Bool) -> [UInt8]? {
+    private static func ask(_ prompt: String, echo: Bool, _ given: GivenUp) -> [UInt8]? {
         let program = AskPass(environment: LocalAccount.environment)
-        if let program, program.isPreferred { return program.ask(prompt) }
-        guard let terminal = Terminal.open() else { return program?.ask(prompt) }
-        return terminal.read(prompt: "\r" + prompt, echo: echo)
+        if let program, program.isPreferred { return program.ask(prompt, cancellation: given.program) }
+        guard let terminal = Terminal.open() else { return program?.ask(prompt, cancellation: given.program) }
+        return terminal.read(prompt: "\r" + prompt, echo: echo, given)
+    }
+
+    /// Whether a question was given up: nobody waits for its answer any more.
+    fileprivate final class GivenUp: Sendable {
+        let program = ChildProcess.Cancellation()
+        private let isSet = Atomic(false)
+
+        var isGivenUp: Bool { isSet.load(ordering: .relaxed) }
+
+        func set() {
+            isSet.store(true, ordering: .relaxed)
+            program.cancel()
+        }
     }
 
     public func tell(_ text: String) { StandardError.write(text + "\n") }
 
     /// Typing takes its time: it must not hold up a thread that others need.
-    private func onThread(_ body: @escaping @Sendable () -> [UInt8]?) async -> [UInt8]? {
-        (try? await NIOThreadPool.singleton.runIfActive(body)) ?? nil
+    private func onThread(_ body: @escaping @Sendable (GivenUp) -> [UInt8]?) async -> [UInt8]? {
+        let given = GivenUp()
+        // Not left before the terminal is itself again.
+        return await withTaskCancellationHandler {
+            (try? await NIOThreadPool.singleton.runIfActive { body(given) }) ?? nil
+        } onCancel: {
+            given.set()
+        }
     }
 }
 
@@ -69,7 +90,7 @@ private struct Terminal: ~Copyable {
 
     /// Reads one line. The line is edited here and signals are raised here, so that the terminal is itself again
     /// before an interrupt ends the process.
-    func read(prompt: String, echo: Bool) -> [UInt8]? {
+    func read(prompt: String, echo: Bool, _ given: TerminalInterface.GivenUp) -> [UInt8]? {
         var saved = termios()
         let isTerminal = tcgetattr(descriptor, &saved) == 0
         if isTerminal {
@@ -82,7 +103,7 @@ private struct Terminal: ~Copyable {
         var line: [UInt8] = []
         line.reserveCapacity(1024)
         while true {
-            guard let byte = nextByte() else { return line.isEmpty ? nil : line }
+            guard let byte = nextByte(given) else { return line.isEmpty || given.isGivenUp ? nil : line }
             switch byte {
             case 0x0a, 0x0d:
                 write("\n")
@@ -112,13 +133,20 @@ private struct Terminal: ~Copyable {
         }
     }
 
-    private func nextByte() -> UInt8? {
+    /// How often it is looked whether the question was given up, in milliseconds.
+    private static let glance: CInt = 100
+
+    private func nextByte(_ given: TerminalInterface.GivenUp) -> UInt8? {
         var byte: UInt8 = 0
-        while true {
+        while !given.isGivenUp {
+            var state = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            let ready = poll(&state, 1, Self.glance)
+            if ready == 0 || ready < 0 && errno == EINTR { continue }
             let count = withUnsafeMutableBytes(of: &byte) { SystemCall.read(descriptor, $0) }
             if count == 1 { return byte }
             if count < 0 && errno == EINTR { continue }
             return nil
         }
+        return nil
     }
 }

@@ -1,6 +1,7 @@
 import NIOCore
 import Platform
 import SSHNIO
+import Synchronization
 
 /// A Unix domain socket that messages with a length in front are exchanged on, and descriptors are passed through. Its
 /// functions block the calling thread.
@@ -30,9 +31,9 @@ struct ControlSocket: ~Copyable {
 
     /// Connects to whoever listens at a path.
     ///
-    /// - Parameter patience: seconds that an answer may take; nil for ever.
+    /// - Parameter timeLimit: seconds that an answer may take; nil for ever.
     /// - Throws: ``Failure``.
-    init(path: String, patience: Int?) throws(Failure) {
+    init(path: String, timeLimit: Int?) throws(Failure) {
         var address = sockaddr_un()
         let limit = MemoryLayout.size(ofValue: address.sun_path) - 1
         guard path.utf8.count <= limit else { throw .pathTooLong(limit: limit) }
@@ -42,10 +43,12 @@ struct ControlSocket: ~Copyable {
         guard descriptor >= 0 else { throw .system("socket", errno) }
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
         SystemCall.suppressSignal(of: descriptor)
-        if let patience {
+        if let timeLimit {
             var limit = timeval()
-            limit.tv_sec = numericCast(patience)
-            setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout.size(ofValue: limit)))
+            limit.tv_sec = numericCast(timeLimit)
+            for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
+                setsockopt(descriptor, SOL_SOCKET, option, &limit, socklen_t(MemoryLayout.size(ofValue: limit)))
+            }
         }
         let connected = withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
@@ -66,6 +69,36 @@ struct ControlSocket: ~Copyable {
     func waitForEver() {
         var limit = timeval()
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout.size(ofValue: limit)))
+    }
+
+    /// Has ``Cancellation/cancel()`` end both directions.
+    func arm(_ cancellation: Cancellation) { cancellation.arm(dup(descriptor)) }
+
+    /// Ends the waiting of a thread for a message.
+    final class Cancellation: Sendable {
+        private struct State {
+            var descriptor: CInt = -1
+            var isCancelled = false
+        }
+        private let state = Mutex(State())
+
+        deinit { state.withLock { if $0.descriptor >= 0 { close($0.descriptor) } } }
+
+        fileprivate func arm(_ descriptor: CInt) {
+            let isCancelled = state.withLock { state in
+                state.descriptor = descriptor
+                return state.isCancelled
+            }
+            _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+            if isCancelled { cancel() }
+        }
+
+        func cancel() {
+            state.withLock { state in
+                state.isCancelled = true
+                if state.descriptor >= 0 { shutdown(state.descriptor, CInt(SHUT_RDWR)) }
+            }
+        }
     }
 
     /// Ends both directions, so that whoever waits for a message waits no longer.

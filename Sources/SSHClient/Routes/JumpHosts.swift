@@ -38,7 +38,7 @@ extension Dialer {
             await client.close()
             var reason = "\(error)"
             if case TransportError.channelRefused(let code, let text) = error {
-                reason = text.isEmpty ? "refused (\(code.rawValue))" : Printable.text(text.utf8)
+                reason = text.isEmpty ? "refused (\(code.rawValue))" : "\(text)"
             }
             throw ClientError.unreachableThrough(
                 jump: hop.originalHost, host: options.host, port: options.port, reason: reason)

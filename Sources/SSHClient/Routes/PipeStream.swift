@@ -16,7 +16,7 @@ final class PipeStream: ByteStream {
 
     private struct Outgoing {
         var queued = 0
-        var writers: [CheckedContinuation<Void, any Error>] = []
+        var writers: [Waiter<Void>] = []
         var failure: TransportError?
     }
 
@@ -55,15 +55,14 @@ final class PipeStream: ByteStream {
         }
         output.writeAndFlush(bytes).whenComplete { [self] result in written(count, result) }
         guard mustWait else { return }
-        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
-            let ready = outgoing.withLockedValue { state -> Result<Void, any Error>? in
-                if let failure = state.failure { return .failure(failure) }
-                if state.queued <= Self.bufferLimit { return .success(()) }
-                state.writers.append(continuation)
-                return nil
-            }
-            if let ready { continuation.resume(with: ready) }
+        let waiter = Waiter<Void>()
+        let isFull = try outgoing.withLockedValue { state throws -> Bool in
+            if let failure = state.failure { throw failure }
+            guard state.queued > Self.bufferLimit else { return false }
+            state.writers.append(waiter)
+            return true
         }
+        if isFull { try await waiter.wait() }
     }
 
     private func written(_ count: Int, _ result: Result<Void, any Error>) {
@@ -71,7 +70,7 @@ final class PipeStream: ByteStream {
             state.queued -= count
             if case .failure(let error) = result, state.failure == nil { state.failure = Self.failure(error) }
             guard state.failure != nil || state.queued <= Self.bufferLimit / 2 else {
-                return ([CheckedContinuation<Void, any Error>](), state.failure)
+                return ([Waiter<Void>](), state.failure)
             }
             defer { state.writers = [] }
             return (state.writers, state.failure)
@@ -104,7 +103,7 @@ final class IncomingPipe: Sendable {
     private struct State {
         var buffers = CircularBuffer<ByteBuffer>()
         var count = 0
-        var reader: CheckedContinuation<ByteBuffer?, any Error>?
+        var reader: Waiter<Void>?
         var isPaused = false
         var isOver = false
         var failure: TransportError?
@@ -145,18 +144,20 @@ final class IncomingPipe: Sendable {
     }
 
     func read() async throws -> ByteBuffer? {
-        try await withCheckedThrowingContinuation { continuation in
+        while true {
+            let waiter = Waiter<Void>()
             let (ready, resumed) = state.withLockedValue { state in
                 let ready = Self.take(&state)
-                if ready == nil { state.reader = continuation }
+                if ready == nil { state.reader = waiter }
                 guard state.isPaused, state.count <= Self.bufferLimit / 2 else {
                     return (ready, (any NIOCore.Channel)?.none)
                 }
                 state.isPaused = false
                 return (ready, state.channel)
             }
-            if let ready { continuation.resume(with: ready) }
             resumed?.read()
+            if let ready { return try ready.get() }
+            try await waiter.wait()
         }
     }
 
@@ -170,16 +171,13 @@ final class IncomingPipe: Sendable {
     }
 
     private func received(_ bytes: ByteBuffer) {
-        let reader = state.withLockedValue { state -> CheckedContinuation<ByteBuffer?, any Error>? in
-            if let reader = state.reader {
-                state.reader = nil
-                return reader
-            }
+        let reader = state.withLockedValue { state in
             state.count += bytes.readableBytes
             state.buffers.append(bytes)
-            return nil
+            defer { state.reader = nil }
+            return state.reader
         }
-        reader?.resume(returning: bytes)
+        reader?.resume()
     }
 
     private var wantsMore: Bool {
@@ -198,7 +196,7 @@ final class IncomingPipe: Sendable {
             defer { state.reader = nil }
             return state.reader
         }
-        if let failure { reader?.resume(throwing: failure) } else { reader?.resume(returning: nil) }
+        reader?.resume()
     }
 
     final class Handler: ChannelInboundHandler {

@@ -29,7 +29,7 @@ package final class ProgramStream: ByteStream {
             let pipes = try await PipeStream.open(input: input, output: output, on: SSHClient.group)
             return ProgramStream(pipes: pipes, child: child)
         } catch {
-            _ = await child.end(patience: .zero, signal: SIGTERM)
+            _ = await child.end(timeLimit: .zero, signal: SIGTERM)
             throw ClientError.program(program, reason: "\(error)")
         }
     }
@@ -46,14 +46,14 @@ package final class ProgramStream: ByteStream {
             if let ending { return ending }
             let started = Task { [pipes, child] in
                 try? await pipes.finishWriting()
-                let status = await child.end(patience: .seconds(10), signal: SIGTERM)
+                let status = await child.end(timeLimit: .seconds(10), signal: SIGTERM)
                 await pipes.close()
                 return status
             }
             ending = started
             return started
         }
-        return await task.value.isSuccess
+        return await task.valueUnlessCancelled()?.isSuccess ?? false
     }
 }
 
@@ -89,11 +89,11 @@ extension ChildProcess {
         }
     }
 
-    /// Waits for the end of the child. One that takes longer than `patience` gets a signal, and at last SIGKILL.
-    func end(patience: Duration, signal: CInt) async -> Status {
+    /// Waits for the end of the child. One that takes longer than `timeLimit` gets a signal, and at last SIGKILL.
+    func end(timeLimit: Duration, signal: CInt) async -> Status {
         let begin = ContinuousClock.now
         var pause = Duration.milliseconds(1)
-        var signals: [(after: Duration, CInt)] = [(patience, signal), (patience + .seconds(5), SIGKILL)]
+        var signals: [(after: Duration, CInt)] = [(timeLimit, signal), (timeLimit + .seconds(5), SIGKILL)]
         while true {
             var status: CInt = 0
             let result = waitpid(processID, &status, WNOHANG)

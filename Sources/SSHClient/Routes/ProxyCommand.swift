@@ -19,7 +19,7 @@ extension Dialer {
         log.note(1, "Executing proxy command: exec \(text)")
         let shell = LocalAccount.environment("SHELL").flatMap { $0.isEmpty ? nil : $0 } ?? "/bin/sh"
         let (child, reading, writing) = try ChildProcess.connected(.init(shell, ["-c", "exec \(text)"]))
-        let end: @Sendable () async -> Void = { _ = await child.end(patience: .zero, signal: SIGHUP) }
+        let end: @Sendable () async -> Void = { _ = await child.end(timeLimit: .zero, signal: SIGHUP) }
         do {
             let observer = log.observer
             let transport = try await NIOPipeBootstrap(group: group)

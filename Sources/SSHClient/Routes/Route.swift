@@ -13,6 +13,12 @@ struct Route: Sendable {
     /// Ends the connection and what carries it.
     func close(_ reason: DisconnectReason = .byApplication, _ text: String = "disconnected by user") async {
         await transport.close(reason, text)
-        await end()
+        await release()
+    }
+
+    /// Ends what carries the connection. A task that is cancelled does not wait for it.
+    func release() async {
+        let end = end
+        _ = await Task { await end() }.valueUnlessCancelled()
     }
 }

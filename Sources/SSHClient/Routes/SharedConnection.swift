@@ -45,7 +45,7 @@ package struct SharedConnection: Sendable {
         guard let path = options.controlPath else { return nil }
         let shared = SharedConnection(path: path, options: options)
         do {
-            let master = try await shared.onThread { try shared.check() }
+            let master = try await shared.onThread { try shared.check($0) }
             log.note(1, "Sharing the connection of process \(master) at \(path).")
             return shared
         } catch {
@@ -54,9 +54,16 @@ package struct SharedConnection: Sendable {
         }
     }
 
-    private func onThread<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+    private func onThread<Value: Sendable>(
+        _ body: @escaping @Sendable (ControlSocket.Cancellation) throws -> Value
+    ) async throws -> Value {
+        let cancellation = ControlSocket.Cancellation()
         do {
-            return try await NIOThreadPool.singleton.runIfActive(body)
+            return try await BlockingCall.run {
+                try body(cancellation)
+            } onCancel: {
+                cancellation.cancel()
+            }
         } catch let error as ControlSocket.Failure {
             throw Refusal.broken("\(error)")
         } catch let error as WireError {
@@ -65,8 +72,9 @@ package struct SharedConnection: Sendable {
     }
 
     /// Connects and exchanges greetings.
-    private func connect() throws -> ControlSocket {
-        let socket = try ControlSocket(path: path, patience: options.connectTimeout ?? 30)
+    private func connect(_ cancellation: ControlSocket.Cancellation) throws -> ControlSocket {
+        let socket = try ControlSocket(path: path, timeLimit: options.connectTimeout ?? 30)
+        socket.arm(cancellation)
         var hello = ByteBuffer(integer: Number.hello)
         hello.writeInteger(Self.version)
         try socket.send(hello)
@@ -78,8 +86,8 @@ package struct SharedConnection: Sendable {
     }
 
     /// - Returns: the number of the process that keeps the connection.
-    private func check() throws -> UInt32 {
-        let socket = try connect()
+    private func check(_ cancellation: ControlSocket.Cancellation) throws -> UInt32 {
+        let socket = try connect(cancellation)
         var request = ByteBuffer(integer: Number.aliveCheck)
         request.writeInteger(UInt32(0))
         try socket.send(request)
@@ -101,8 +109,8 @@ package struct SharedConnection: Sendable {
         let request = request(command, isSubsystem: isSubsystem)
         let control: SharedSession.Control
         do {
-            control = try await onThread {
-                let socket = try connect()
+            control = try await onThread { cancellation in
+                let socket = try connect(cancellation)
                 try socket.send(request)
                 for descriptor in pipes.theirs { try socket.pass(descriptor) }
                 // The person there may be asked, and takes the time it takes.
@@ -234,8 +242,12 @@ package final class SharedSession: ByteStream {
     /// - Returns: the exit status; nil where there is none.
     package func waitForEnd() async -> UInt32? {
         let control = control
-        let status = try? await NIOThreadPool.singleton.runIfActive { try control.wait() }
-        await errors.value
+        let status = try? await BlockingCall.run {
+            try control.wait()
+        } onCancel: {
+            control.shutDown()
+        }
+        _ = await errors.valueUnlessCancelled()
         return status
     }
 

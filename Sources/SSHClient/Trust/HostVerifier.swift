@@ -101,7 +101,8 @@ struct HostVerifier {
         let hosts = try await hosts(.hostname, name: shown, key: key, certificate)
         if let certificate, try trusts(certificate, address: address, hosts) { return .indirect }
         guard try accepts(key.type) else {
-            throw .hostKeyRejected(reason: "host key \(key.type.name) not permitted by HostKeyAlgorithms")
+            throw .hostKeyRejected(
+                .unacceptable, reason: "host key \(key.type.name) not permitted by HostKeyAlgorithms")
         }
         var onAddress: AddressCheck?
         if options.checkHostIP, !isLocal, !address.isEmpty, address != options.host.asciiLowercased {
@@ -145,11 +146,12 @@ struct HostVerifier {
             return isUsersOwn(entry) && !isGlobal(onAddress) && entry.covers(shown) ? .direct : .indirect
         case .revoked(let entry):
             throw .hostKeyRejected(
+                .revoked,
                 reason: "the \(key.type.shortName) key of \(options.host) is revoked by \(entry.file):\(entry.line)")
         case .changed(let entries):
             warnOfChange(of: key, entries, onAddress)
             guard options.strictHostKeyChecking == .no else {
-                throw .hostKeyRejected(reason: "the host key of \(options.host) has changed")
+                throw .hostKeyRejected(.changed, reason: "the host key of \(options.host) has changed")
             }
             return .changed
         case .unknown(let sameKey):
@@ -178,6 +180,7 @@ struct HostVerifier {
     private func checkSize(_ key: PublicKey) throws(ClientError) {
         guard !key.isTooShort(options) else {
             throw .hostKeyRejected(
+                .unacceptable,
                 reason:
                     "the server's RSA key has \(key.bitCount) bits, and RequiredRSASize is \(options.requiredRSASize)")
         }
@@ -191,6 +194,7 @@ struct HostVerifier {
                 let revoked = try RevokedKeys(try TextFile.read(path).bytes)
                 guard let reason = revoked.revocation(of: key, certificate: certificate) else { continue }
                 throw ClientError.hostKeyRejected(
+                    .revoked,
                     reason: "Host key \(key.type.shortName) \(fingerprint(key)) revoked by file \(path): \(reason)")
             } catch let error as ClientError {
                 throw error
@@ -200,7 +204,7 @@ struct HostVerifier {
                 fault = "\(error)"
             }
             throw .hostKeyRejected(
-                reason: "cannot check host key \(fingerprint(key)) in revoked keys file \(path): \(fault)")
+                .revoked, reason: "cannot check host key \(fingerprint(key)) in revoked keys file \(path): \(fault)")
         }
     }
 
@@ -231,7 +235,7 @@ struct HostVerifier {
         switch verdict {
         case .revoked(let entry):
             throw .hostKeyRejected(
-                reason: "the certificate of \(options.host) is revoked by \(entry.file):\(entry.line)")
+                .revoked, reason: "the certificate of \(options.host) is revoked by \(entry.file):\(entry.line)")
         case .known(let entry):
             log.note(1, "Found CA key in \(entry.file):\(entry.line)")
             let authorities = try AlgorithmKind.signature.names(
@@ -301,13 +305,16 @@ struct HostVerifier {
         switch options.strictHostKeyChecking {
         case .yes:
             throw .hostKeyRejected(
+                .unknown,
                 reason: "no \(key.type.shortName) host key is known for \(shown) and StrictHostKeyChecking is yes")
         case .ask:
             guard !options.batchMode else {
-                throw .hostKeyRejected(reason: "no host key is known for \(shown), and nobody may be asked (BatchMode)")
+                throw .hostKeyRejected(
+                    .unknown, reason: "no host key is known for \(shown), and nobody may be asked (BatchMode)")
             }
             guard await userAgrees(key, address: address, sameKey: sameKey) else {
-                throw .hostKeyRejected(reason: "the key of \(shown) was not accepted")
+                throw .hostKeyRejected(
+                    .unknown, reason: "the key of \(shown) was not accepted")
             }
             return true
         case .no, .acceptNew:
@@ -333,9 +340,13 @@ struct HostVerifier {
             """, fingerprint: fingerprint(key))
     }
 
+    /// So often a person, or whatever answers for one, is asked the same.
+    private static let mostQuestions = 8
+
     private func confirm(_ question: String, fingerprint: String?) async -> Bool {
         var question = question
-        while let answer = await interface.ask(question) {
+        for _ in 0..<Self.mostQuestions {
+            guard let answer = await interface.ask(question) else { return false }
             switch answer.lowercased() {
             case "yes": return true
             case "no": return false
@@ -380,7 +391,7 @@ struct HostVerifier {
         if let offending { text += "\nOffending key for IP in \(offending.file):\(offending.line)" }
         if let entry { text += "\nMatching host key in \(entry.file):\(entry.line)" }
         let refusal = ClientError.hostKeyRejected(
-            reason: "the key of \(shown) is not the one known for its address \(check.name)")
+            .changed, reason: "the key of \(shown) is not the one known for its address \(check.name)")
         switch options.strictHostKeyChecking {
         case .no: interface.tell(text)
         case .ask where !options.batchMode:

@@ -47,8 +47,11 @@ struct KnownHostsCommand: Sendable {
         let command = ChildProcess.Command(program, arguments)
         let result: (bytes: [UInt8], status: ChildProcess.Status)
         do {
-            result = try await NIOThreadPool.singleton.runIfActive {
-                try ChildProcess.output(of: command, limit: Self.mostOutput + 1)
+            let cancellation = ChildProcess.Cancellation()
+            result = try await BlockingCall.run {
+                try ChildProcess.output(of: command, limit: Self.mostOutput + 1, cancellation: cancellation)
+            } onCancel: {
+                cancellation.cancel()
             }
         } catch {
             throw failed(reason, program, "\(error)")
@@ -63,7 +66,7 @@ struct KnownHostsCommand: Sendable {
     }
 
     private func failed(_ reason: Reason, _ program: String, _ why: String) -> ClientError {
-        .hostKeyRejected(reason: "\(reason.fileName) \(program): \(why)")
+        .hostKeyRejected(.unacceptable, reason: "\(reason.fileName) \(program): \(why)")
     }
 
     private func bad(_ reason: String) -> ClientError { .badOption(name: Self.label, reason: reason) }

@@ -113,8 +113,12 @@ package struct ChildProcess: Sendable {
 
     /// Runs a program to its end for what it writes to its standard output. Blocks.
     ///
-    /// - Parameter limit: after how many bytes nothing more is read, in bytes; a program that writes on gets SIGPIPE.
-    package static func output(of command: Command, limit: Int) throws(Failure) -> (bytes: [UInt8], status: Status) {
+    /// - Parameters:
+    ///   - limit: after how many bytes nothing more is read, in bytes; a program that writes on gets SIGPIPE.
+    ///   - cancellation: ends the program.
+    package static func output(
+        of command: Command, limit: Int, cancellation: Cancellation? = nil
+    ) throws(Failure) -> (bytes: [UInt8], status: Status) {
         let ends = try pipe()
         var command = command
         command.output = .descriptor(ends.writing)
@@ -127,6 +131,7 @@ package struct ChildProcess: Sendable {
             throw error
         }
         close(ends.writing)
+        cancellation?.started(child)
         var bytes: [UInt8] = []
         var block = [UInt8](repeating: 0, count: 16 * 1024)
         while bytes.count < limit {
@@ -136,7 +141,44 @@ package struct ChildProcess: Sendable {
             bytes += block[..<count]
         }
         close(ends.reading)
+        child.waitUnreaped()
+        cancellation?.ended()
         return (bytes, try child.wait())
+    }
+
+    /// Waits until the child has ended, and leaves its number taken until ``wait()``. Blocks.
+    private func waitUnreaped() {
+        var info = siginfo_t()
+        while waitid(P_PID, id_t(processID), &info, WEXITED | WNOWAIT) < 0, errno == EINTR {}
+    }
+
+    /// Ends a program that another thread waits for.
+    package final class Cancellation: Sendable {
+        private struct State {
+            var child: ChildProcess?
+            var isCancelled = false
+        }
+        private let state = Mutex(State())
+
+        package init() {}
+
+        /// Sends SIGTERM to the program, or to one that is started later.
+        package func cancel() {
+            state.withLock { state in
+                state.isCancelled = true
+                if let child = state.child { kill(child.processID, SIGTERM) }
+            }
+        }
+
+        fileprivate func started(_ child: ChildProcess) {
+            state.withLock { state in
+                state.child = child
+                if state.isCancelled { kill(child.processID, SIGTERM) }
+            }
+        }
+
+        /// The child's number may soon be another process's.
+        fileprivate func ended() { state.withLock { $0.child = nil } }
     }
 
     /// A pipe whose ends exec closes, so that a child gets only the end that is named in its command. No end is a

@@ -52,7 +52,7 @@ package struct LoginConversation: Sendable {
     /// - Throws: `LoginError` where the client was sent away, `TransportError` when the connection ends,
     ///   `CancellationError`.
     package func run(
-        transport: Transport, events: inout AsyncStream<ConnectionEvent>.Iterator
+        transport: Transport, events: inout ConnectionEvents.Iterator
     ) async throws -> Login {
         var door = LoginDoor(conversation: self, transport: transport)
         while let event = await events.next() {

@@ -119,7 +119,7 @@ struct LoginDoor {
         switch proof {
         case .publicKeyOffered(let shown): return try await consider(shown, isProved: false, attempt)
         case .publicKey(let shown): return try await consider(shown, isProved: true, attempt)
-        case .unusableKey(let reason): return .refused(reason)
+        case .unusableKey(let reason): return .refused("\(reason)")
         case .password(let password, let new):
             let secret = LoginSecret(password)
             guard let new else { return try await take(await policy.check(password: secret, of: attempt)) }
