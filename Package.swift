@@ -23,6 +23,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioLocks: Target.Dependency = .product(name: "NIOConcurrencyHelpers", package: "swift-nio")
+let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
@@ -54,7 +55,7 @@ let package = Package(
     targets: [
         .target(name: "CSystemCalls"),
         module("Platform", ["CSystemCalls"]),
-        module("SSHWire", [nioCore]),
+        module("SSHWire", ["Platform", nioCore]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         module("SSHCrypto", ["Platform", "SSHWire", "CZlib", nioCore, crypto, cryptoExtras]),
         module("SSHKeys", ["Platform", "SSHWire", "SSHCrypto", nioCore, crypto, cryptoExtras]),
@@ -108,8 +109,9 @@ let package = Package(
         .executableTarget(
             name: "LinkEmulator", dependencies: ["TestSupport"], path: "Benchmarks/LinkEmulator",
             swiftSettings: settings),
+        tests("PlatformTests", ["Platform", "CSystemCalls", "TestSupport"]),
         tests("SSHWireTests", ["SSHWire", nioCore]),
-        tests("CommandOptionsTests", ["CommandOptions"]),
+        tests("CommandOptionsTests", ["CommandOptions", "SSHWire"]),
         tests("SSHCryptoTests", ["SSHCrypto", "SSHWire", nioCore, crypto]),
         tests("SSHKeysTests", ["SSHKeys", "SSHWire", nioCore, crypto]),
         tests("SSHProtocolTests", ["SSHProtocol", "SSHCrypto", "SSHKeys", "SSHWire", nioCore]),
@@ -124,7 +126,7 @@ let package = Package(
             "SSHServerTests",
             [
                 "SSHServer", "SSHClient", "SSHConfig", "SSHNIO", "SSHProtocol", "SSHCrypto", "SSHKeys", "SSHWire",
-                "TestSupport", nioCore, nioPosix, nioLocks, crypto, logging,
+                "TestSupport", nioCore, nioEmbedded, nioPosix, nioLocks, crypto, logging,
             ]),
         tests("SCPTests", ["SCP", nioCore]),
         tests("FilesTests", ["Files", "TestSupport", nioCore]),
@@ -140,12 +142,18 @@ let package = Package(
             ]),
         tests(
             "SCPCommandTests",
-            ["CommandOptions", "SCPCommand", "RemoteHosts", "Files", "SSHClient", "SSHConfig", "SSHNIO", "TestSupport"]),
+            [
+                "CommandOptions", "Platform", "SCPCommand", "RemoteHosts", "Files", "SSHClient", "SSHConfig", "SSHNIO",
+                "TestSupport",
+            ]),
         tests("RemoteHostsTests", ["RemoteHosts", "SFTP", "SSHClient", "SSHNIO", "SSHProtocol", "SSHWire"]),
         tests("SCPDCommandTests", ["CommandOptions", "SCPDCommand", "SSHServer", "TestSupport", logging]),
         tests(
             "InteropTests",
-            ["SSHClient", "SSHConfig", "SSHNIO", "SSHCrypto", "SSHKeys", "SFTP", "TestSupport", nioCore]),
+            [
+                "CSystemCalls", "SSHClient", "SSHConfig", "SSHNIO", "SSHCrypto", "SSHKeys", "SFTP", "TestSupport",
+                nioCore,
+            ]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -64,15 +64,14 @@ public enum Printable {
         isName(word) ? "\"\(word)\"" : "a word of \(word.utf8.count) bytes"
     }
 
-    /// Whether a word looks like a name and not like a part of something secret.
+    /// Whether a word looks like a name and not like a part of something secret, of which letters alone may be a piece, too.
     package static func isName(_ word: some StringProtocol) -> Bool {
         let bytes = Array(word.utf8)
-        let letters = bytes.allSatisfy { isLetter($0) }
         let parts = bytes.allSatisfy { isLetter($0) || (0x30...0x39).contains($0) || nameMarks.contains($0) }
         // Base64 has none of these marks, and a line of it more than so many characters, even where a mark got into it.
         let runs = bytes.split(whereSeparator: nameMarks.contains)
         let isName =
-            bytes.count <= (letters ? 32 : 8)
+            bytes.count <= (bytes.allSatisfy(isLetter) ? longestRun : 8)
             || (bytes.count <= 64 && runs.allSatisfy { $0.count <= longestRun }
                 && bytes.contains(where: nameMarks.contains))
         // The label of an armoured file, such as DSA PRIVATE KEY.

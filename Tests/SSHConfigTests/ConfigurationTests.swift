@@ -204,6 +204,21 @@ struct ConfigurationTests {
         }
     }
 
+    @Test(
+        "An unknown keyword is shown where it is a name or nearly a keyword; anything else may be a piece of a key",
+        arguments: [
+            ("Fancy", "Fancy"), ("PubkeyAceptedAlgorithm", "PubkeyAceptedAlgorithm"),
+            ("WxccRtpvKHakFATpsOhydT", "a word of 22 bytes"), ("WxccRtpvKHak", "a word of 12 bytes"),
+            ("b3BlbnNzaC1rZXktdjEAAAAABG5vbmU", "a word of 31 bytes"),
+        ])
+    func unknownKeyword(word: String, shown: String) {
+        #expect {
+            try here.options("\(word) 1\n")
+        } throws: {
+            "\($0)".contains("Bad configuration option: \(shown)\n")
+        }
+    }
+
     @Test("IgnoreUnknown passes unknown keywords over from its line on")
     func ignoreUnknown() throws {
         #expect(try here.options("IgnoreUnknown Fancy*,other\nFancyThing a b c\nOther\tx\nPort 1").port == 1)

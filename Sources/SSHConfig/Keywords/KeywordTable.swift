@@ -1,3 +1,5 @@
+import SSHWire
+
 /// Every keyword of ssh_config(5), one row each: what it is called, what becomes of it, how it is read, and how `-G` shows it.
 ///
 /// The rows stand in the order of `ssh -G`.
@@ -51,6 +53,13 @@ package enum KeywordTable {
     static func name(_ spelling: String) -> String {
         let name = spelling.lowercased()
         return formerNames[name] ?? name
+    }
+
+    /// Whether a word is a misspelled keyword, and so may be shown however long it is (``Printable/isName(_:)``).
+    static func isMisspelled(_ word: String) -> Bool {
+        guard word.utf8.count <= 40 else { return false }
+        let word = word.lowercased()
+        return byName.keys.contains { EditDistance.between(word, $0) <= word.count / 4 }
     }
 
     /// Former names, and what they are called now.

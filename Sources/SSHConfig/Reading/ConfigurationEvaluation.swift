@@ -223,8 +223,9 @@ extension Settings {
             if let ignored = value("ignoreunknown"), Wildcard.covers(line.keyword, list: ignored.asciiLowercased) {
                 return
             }
-            let name = Printable.isName(line.spelling) ? line.spelling : Printable.name(line.spelling)
-            throw Keyword.Fault(reason: "Bad configuration option: \(name)")
+            let isName = Printable.isName(line.spelling) || KeywordTable.isMisspelled(line.spelling)
+            let shown = isName ? line.spelling : Printable.name(line.spelling)
+            throw Keyword.Fault(reason: "Bad configuration option: \(shown)")
         }
         let arguments = try keyword.arguments(of: line)
         // Lines that do not apply are checked all the same.
