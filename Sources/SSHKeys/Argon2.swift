@@ -1,3 +1,5 @@
+import Platform
+
 /// Argon2 (RFC 9106), version 0x13: the key derivation of PuTTY's files.
 struct Argon2 {
     /// Which blocks a new one may hang on: those the password chooses, or not, or not at first (section 3.4.1).

@@ -1,3 +1,5 @@
+import Platform
+
 /// BLAKE2b without a key (RFC 7693), which Argon2 is made with.
 struct BLAKE2b {
     static let blockSize = 128

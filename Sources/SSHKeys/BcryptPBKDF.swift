@@ -1,4 +1,5 @@
 import Crypto
+import Platform
 import SSHWire
 
 /// The key derivation of OpenSSH's private key files: PBKDF2's shape around a bcrypt made for it, whose output bytes are

@@ -1,3 +1,5 @@
+import Platform
+
 /// The state of the Blowfish cipher under the costly key schedule of bcrypt (Provos and Mazières, "A Future-Adaptable
 /// Password Scheme", 1999). It is made for key derivation alone, and wiped when it goes.
 final class Blowfish {

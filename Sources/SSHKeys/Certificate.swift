@@ -42,12 +42,20 @@ public struct Certificate: Hashable, Sendable {
     public let authority: PublicKey
     /// The algorithm of the authority's signature.
     public let signatureAlgorithm: String
+    /// How many bytes of the blob the signature covers; behind them it stands.
+    private let signedLength: Int
 
     /// Reads a certificate and verifies its authority's signature. Whether the authority is trusted, and the certificate
     /// is for this use, name and time, is for ``check(role:principal:at:knownOptions:signatureAlgorithms:)`` and the caller.
     ///
     /// - Throws: `KeyError.unsupportedKeyType`, `.malformed`, `.unknownAlgorithm` or `.badSignature`.
     public init(blob: ByteBuffer) throws(KeyError) {
+        try self.init(unverified: blob)
+        try verifySignature()
+    }
+
+    /// Reads a certificate and believes nothing of it: ``verifySignature()`` is yet to be called.
+    package init(unverified blob: ByteBuffer) throws(KeyError) {
         let what = "certificate"
         var reader = blob
         let name = try reading(what) { () throws(WireError) in try reader.readSSHText("certificate type") }
@@ -67,16 +75,23 @@ public struct Certificate: Hashable, Sendable {
         criticalOptions = body.criticalOptions
         extensions = body.extensions
         authority = try PublicKey(blob: body.authority)
-        let signed = blob.readableBytesView.prefix(blob.readableBytes - reader.readableBytes)
+        signedLength = blob.readableBytes - reader.readableBytes
         let signature = try reading(what) { () throws(WireError) in try reader.readSSHString("signature") }
         guard reader.readableBytes == 0 else {
             throw .malformed(what: what, reason: "\(reader.readableBytes) bytes after its end")
         }
         var peek = signature
-        let algorithm = try reading(what) { () throws(WireError) in try peek.readSSHText("algorithm") }
-        signatureAlgorithm = algorithm
+        signatureAlgorithm = try reading(what) { () throws(WireError) in try peek.readSSHText("algorithm") }
         blobBytes = Array(blob.readableBytesView)
-        try authority.verify(signature: signature, of: signed, algorithm: signatureAlgorithm)
+    }
+
+    /// Verifies the authority's signature, which may take milliseconds.
+    ///
+    /// - Throws: `KeyError.unknownAlgorithm`, `.malformed` or `.badSignature`.
+    package func verifySignature() throws(KeyError) {
+        var rest = ByteBuffer(bytes: blobBytes.dropFirst(signedLength))
+        let signature = try reading("certificate") { () throws(WireError) in try rest.readSSHString("signature") }
+        try authority.verify(signature: signature, of: blobBytes.prefix(signedLength), algorithm: signatureAlgorithm)
     }
 
     /// Reads a line `type base64 [comment]`, the content of a `-cert.pub` file.

@@ -1,5 +1,6 @@
 import Crypto
 import NIOCore
+import Platform
 import SSHWire
 
 /// A file of OpenSSH's own format (OpenSSH's PROTOCOL.key), its envelope read and its secret part still closed.
@@ -13,7 +14,7 @@ struct OpenSSHKeyFile {
     private let cipherName: String
     private let salt: [UInt8]
     private let rounds: Int
-    private let secret: [UInt8]
+    private var secret: [UInt8]
     private let tag: [UInt8]
 
     var isEncrypted: Bool { cipherName != "none" }
@@ -32,12 +33,16 @@ struct OpenSSHKeyFile {
         publicKey = try PublicKey(blob: blob)
         let body = try reading(what) { () throws(WireError) in try reader.readSSHString("private key") }
         secret = Array(body.readableBytesView)
+        body.wipeForAll()
         tag = Array(reader.readableBytesView)
         let wantedTag = isEncrypted ? try KeyFileCipher.named(cipherName).tagSize : 0
         guard tag.count == wantedTag else {
             throw .malformed(what: what, reason: "\(tag.count) bytes after the private key, not \(wantedTag)")
         }
     }
+
+    /// Overwrites the secret part, which is one also in a file without a passphrase.
+    mutating func wipe() { Platform.wipe(&secret) }
 
     private static func readProtection(
         _ reader: inout ByteBuffer, _ what: String
@@ -65,9 +70,11 @@ struct OpenSSHKeyFile {
     /// - Throws: `KeyError.passphraseNeeded`, `.wrongPassphrase`, or what is malformed.
     func privateKey(passphrase: [UInt8]?) throws(KeyError) -> PrivateKey {
         var plain = try decrypted(passphrase)
-        defer { wipe(&plain) }
+        defer { Platform.wipe(&plain) }
         let what = "OpenSSH key file"
-        var reader = ByteBuffer(bytes: plain)
+        let whole = ByteBuffer(bytes: plain)
+        defer { whole.wipeForAll() }
+        var reader = whole
         let first = try reading(what) { () throws(WireError) in try reader.readUInt32("check number") }
         let second = try reading(what) { () throws(WireError) in try reader.readUInt32("check number") }
         guard first == second else {
@@ -93,12 +100,14 @@ struct OpenSSHKeyFile {
             throw .malformed(
                 what: "OpenSSH key file", reason: "\(secret.count) bytes of private key are not whole blocks")
         }
-        guard let cipher else { return secret }
+        // Memory of its own, which the caller overwrites.
+        guard let cipher else { return secret.withUnsafeBytes { Array($0) } }
         guard let passphrase, !passphrase.isEmpty else { throw .passphraseNeeded }
         var keyAndIV = try BcryptPBKDF.derive(
             passphrase: passphrase, salt: salt, rounds: rounds, count: cipher.keySize + cipher.ivSize)
-        defer { wipe(&keyAndIV) }
-        let key = Array(keyAndIV.prefix(cipher.keySize))
+        defer { Platform.wipe(&keyAndIV) }
+        var key = Array(keyAndIV.prefix(cipher.keySize))
+        defer { Platform.wipe(&key) }
         let iv = Array(keyAndIV.suffix(cipher.ivSize))
         guard let plain = cipher.decrypt(secret, tag: tag, key: key, iv: iv) else { throw .wrongPassphrase }
         return plain

@@ -13,8 +13,7 @@ struct PEM {
     /// block is read all the same.
     ///
     /// - Throws: `KeyError.malformed` for a block without an end, or whose content is not base64.
-    init?(privateKeyIn text: String) throws(KeyError) {
-        let bytes = Array(text.utf8)
+    init?(privateKeyIn bytes: [UInt8]) throws(KeyError) {
         guard let begin = Self.marker("BEGIN", in: bytes[...]) else { return nil }
         label = String(decoding: begin.label, as: UTF8.self)
         let rest = bytes[begin.range.upperBound...]
@@ -32,7 +31,7 @@ struct PEM {
     }
 
     /// Takes the first armoured private key out of a text that must hold one.
-    init(requiredIn text: String) throws(KeyError) {
+    init(requiredIn text: [UInt8]) throws(KeyError) {
         guard let pem = try PEM(privateKeyIn: text) else {
             throw .malformed(what: "key file", reason: PeerText(Self.complaint(text)))
         }
@@ -40,8 +39,8 @@ struct PEM {
     }
 
     /// What a text without a private key is in place of one.
-    private static func complaint(_ text: String) -> String {
-        let bytes = text.utf8
+    private static func complaint(_ bytes: [UInt8]) -> String {
+        let text = String(decoding: bytes, as: UTF8.self)
         if bytes.allSatisfy({ isBlank($0) }) { return "it is empty" }
         if bytes.contains(0) { return "no private key in it; is it UTF-16 text? It must be ASCII" }
         if (try? PublicKey(openSSHLine: text)) != nil { return "it holds a public key, not the private one" }

@@ -1,3 +1,5 @@
+import Platform
+
 /// What stands between the first and the last line of an armoured key: headers (RFC 1421 section 4.6), then base64.
 struct PEMBody {
     private(set) var headers: [(name: String, value: String)] = []
@@ -9,6 +11,8 @@ struct PEMBody {
         let text = Self.restoringLineEnds(text)
         // The first and the last line end belong to the lines around.
         let inner = text.drop { isBlank($0) }
+        // Once for all: what an array grows out of is not overwritten.
+        base64.reserveCapacity(inner.count)
         hasLines = inner.contains { $0 == 0x0a || $0 == 0x0d }
         if hasLines {
             readLines(inner)
@@ -42,7 +46,7 @@ struct PEMBody {
         }
     }
 
-    mutating func wipe() { SSHKeys.wipe(&base64) }
+    mutating func wipe() { Platform.wipe(&base64) }
 
     /// Makes line ends of `\n` and `\r` that are written as two characters each, as in JSON.
     static func restoringLineEnds(_ text: ArraySlice<UInt8>) -> ArraySlice<UInt8> {

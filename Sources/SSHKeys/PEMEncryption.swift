@@ -1,5 +1,6 @@
 import Crypto
 import CryptoExtras
+import Platform
 import SSHCrypto
 import SSHWire
 

@@ -1,3 +1,4 @@
+import Platform
 import SSHWire
 
 extension PrivateKey {
@@ -10,9 +11,11 @@ extension PrivateKey {
     public init(file bytes: [UInt8], passphrase: [UInt8]? = nil) throws(KeyError) {
         if let file = DropbearKeyFile(bytes) {
             self = try file.privateKey()
+        } else if PuTTYKeyFile.isText(bytes) {
+            try self.init(
+                text: String(decoding: ByteOrderMark.skipped(in: bytes), as: UTF8.self), passphrase: passphrase)
         } else {
-            let text = String(decoding: ByteOrderMark.skipped(in: bytes), as: UTF8.self)
-            try self.init(text: text, passphrase: passphrase)
+            try self.init(pem: PEM(requiredIn: bytes), passphrase: passphrase)
         }
     }
 
@@ -27,10 +30,18 @@ extension PrivateKey {
             self = try file.privateKey(passphrase: passphrase)
             return
         }
-        var pem = try PEM(requiredIn: text)
+        var bytes = Array(text.utf8)
+        defer { wipe(&bytes) }
+        try self.init(pem: PEM(requiredIn: bytes), passphrase: passphrase)
+    }
+
+    private init(pem: consuming PEM, passphrase: [UInt8]?) throws(KeyError) {
+        var pem = pem
         defer { wipe(&pem.bytes) }
         if pem.label == OpenSSHKeyFile.label {
-            self = try OpenSSHKeyFile(bytes: pem.bytes).privateKey(passphrase: passphrase)
+            var file = try OpenSSHKeyFile(bytes: pem.bytes)
+            defer { file.wipe() }
+            self = try file.privateKey(passphrase: passphrase)
             return
         }
         if pem.label == "ENCRYPTED PRIVATE KEY" {
@@ -98,7 +109,7 @@ extension PublicKey {
             self = file.publicKey
             return
         }
-        let pem = try PEM(requiredIn: text)
+        let pem = try PEM(requiredIn: Array(text.utf8))
         guard pem.label == OpenSSHKeyFile.label else { return nil }
         self = try OpenSSHKeyFile(bytes: pem.bytes).publicKey
     }

@@ -1,5 +1,6 @@
 import Crypto
 import NIOCore
+import Platform
 import SSHWire
 
 /// A `.ppk` file of PuTTY, versions 2 and 3 (PuTTY manual, appendix C).
@@ -139,8 +140,8 @@ struct PuTTYKeyFile {
         var mac: [UInt8] = []
 
         mutating func wipe() {
-            SSHKeys.wipe(&encryption)
-            SSHKeys.wipe(&mac)
+            Platform.wipe(&encryption)
+            Platform.wipe(&mac)
         }
     }
 
@@ -158,7 +159,7 @@ struct PuTTYKeyFile {
         }
         var bytes = try Argon2.derive(
             derivation.variant, passphrase: passphrase, salt: derivation.salt, cost: derivation.cost, length: 80)
-        defer { SSHKeys.wipe(&bytes) }
+        defer { Platform.wipe(&bytes) }
         return Keys(encryption: Array(bytes[..<32]), iv: Array(bytes[32..<48]), mac: Array(bytes[48...]))
     }
 

@@ -163,17 +163,11 @@ struct ServerAuthentication {
     ) -> AuthenticationAttempt.Proof {
         do throws(KeyError) {
             let (key, certificate) = try read(blob, algorithm: algorithm)
-            guard let signature else {
-                return .publicKeyOffered(
-                    ShownKey(key: key, certificate: certificate, algorithm: algorithm, securityKey: nil))
-            }
+            let shown = ShownKey(key: key, certificate: certificate, algorithm: algorithm, securityKey: nil)
+            guard let signature else { return .publicKeyOffered(shown) }
             let data = AuthenticationSignature.signedData(
                 sessionID: sessionID, user: user, algorithm: algorithm, key: blob, hostKey: bound)
-            let flags = try key.verifyWithFlags(
-                signature: signature, of: data.readableBytesView,
-                algorithm: Certificate.plainName(of: algorithm) ?? algorithm)
-            return .publicKey(
-                ShownKey(key: key, certificate: certificate, algorithm: algorithm, securityKey: flags))
+            return .publicKey(SignedKey(shown: shown, signature: signature, data: data))
         } catch {
             return .unusableKey(reason: "\(error)")
         }
@@ -193,7 +187,7 @@ struct ServerAuthentication {
             certificate = nil
             key = try PublicKey(blob: blob)
         } else {
-            let read = try Certificate(blob: blob)
+            let read = try Certificate(unverified: blob)
             certificate = read
             key = read.key
         }

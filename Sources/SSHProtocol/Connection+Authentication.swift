@@ -28,9 +28,9 @@ extension Connection {
             throw .violation("an authentication request out of turn")
         }
         try guarded { (connection) throws(ConnectionError) in
-            try connection.send(UserAuthRequest(user: user, method: method))
-            connection.clientAuthentication.sent(method)
-            connection.transport.describeAuthentication(method)
+            connection.transport.describeAuthentication(method.withoutSecrets)
+            try connection.sendSecret(UserAuthRequest(user: user, method: method))
+            connection.clientAuthentication.sent(method.withoutSecrets)
             if let session, method.isSigned { try connection.openAhead(session) }
         }
     }
@@ -59,7 +59,7 @@ extension Connection {
         guard prompts == answers.count else { throw .violation("\(answers.count) answers to \(prompts) questions") }
         clientAuthentication.answered()
         try guarded { (connection) throws(ConnectionError) in
-            try connection.send(UserAuthInfoResponse(answers: answers))
+            try connection.sendSecret(UserAuthInfoResponse(answers: answers))
         }
     }
 
@@ -161,7 +161,7 @@ extension Connection {
         case .server:
             guard let sessionID = transport.sessionID, let hostKey = hostKeyBlob else { return }
             if transport.observer != nil, let request = try? UserAuthRequest(payload: payload) {
-                transport.describeAuthentication(request.method)
+                transport.describeAuthentication(request.method.withoutSecrets)
             }
             event = try serverAuthentication.receive(
                 payload, number: number, sessionID: sessionID, hostKey: hostKey)

@@ -219,6 +219,14 @@ package struct Connection {
         try transport.send(payload)
     }
 
+    /// Sends a message with a password in it, of which nothing is left here.
+    mutating func sendSecret(_ message: some Message) throws(ConnectionError) {
+        var payload: ByteBuffer
+        do { payload = try message.encoded() } catch { throw .violation("\(error)") }
+        defer { payload.wipe() }
+        try transport.send(payload)
+    }
+
     // MARK: Incoming messages
 
     private mutating func dispatch(_ payload: ByteBuffer) throws(ConnectionError) {

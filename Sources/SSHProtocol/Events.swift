@@ -55,15 +55,16 @@ package enum ConnectionEvent: Sendable {
     case debug(PeerText)
 }
 
-/// One request of a client to be let in, its signature already verified where it carries one.
+/// One request of a client to be let in. Signatures in it are not verified: that takes its time, and is due only for a key
+/// that would be let in.
 package struct AuthenticationAttempt: Sendable {
     package enum Proof: Sendable {
         case none
         /// The key would be used; nothing is proved.
         case publicKeyOffered(ShownKey)
-        /// The client holds the key: its signature over this session is good.
-        case publicKey(ShownKey)
-        /// A key or certificate that cannot be read, does not fit its algorithm or signs falsely: nothing is proved.
+        /// The client shows that it holds the key, if the signature is good.
+        case publicKey(SignedKey)
+        /// A key or certificate that cannot be read or does not fit its algorithm: nothing is proved.
         case unusableKey(reason: PeerText)
         case password(ByteBuffer, new: ByteBuffer?)
         case keyboardInteractive
@@ -79,7 +80,7 @@ extension AuthenticationAttempt.Proof: CustomStringConvertible, CustomDebugStrin
         switch self {
         case .none: "none"
         case .publicKeyOffered(let shown): "publickey, offered, \(shown.algorithm)"
-        case .publicKey(let shown): "publickey, proved, \(shown.algorithm)"
+        case .publicKey(let signed): "publickey, signed, \(signed.shown.algorithm)"
         case .unusableKey(let reason): "publickey, unusable: \(reason)"
         case .password: "password"
         case .keyboardInteractive: "keyboard-interactive"
@@ -93,7 +94,7 @@ extension AuthenticationAttempt.Proof: CustomStringConvertible, CustomDebugStrin
 /// The key of an authentication request, and the certificate it is shown in.
 package struct ShownKey: Sendable {
     package let key: PublicKey
-    /// Its authority's signature is good; whether the authority is trusted, and the certificate holds, is not looked at.
+    /// Not looked at beyond its form, its authority's signature neither.
     package let certificate: Certificate?
     /// The algorithm as the request names it.
     package let algorithm: String
@@ -104,6 +105,24 @@ package struct ShownKey: Sendable {
     package var blob: ByteBuffer { certificate?.blob ?? key.blob }
     /// The algorithm of the signature itself, which never names a certificate.
     package var signatureAlgorithm: String { Certificate.plainName(of: algorithm) ?? algorithm }
+}
+
+/// A key with what a client signed with it (RFC 4252 section 7).
+package struct SignedKey: Sendable {
+    /// What is shown, without a security key's word on its owner, which is part of the signature.
+    package let shown: ShownKey
+    let signature: ByteBuffer
+    let data: ByteBuffer
+
+    /// Verifies the signature, which may take milliseconds: not for an event loop's thread.
+    ///
+    /// - Returns: the key, with what a security key says of its owner.
+    package func verified() throws(KeyError) -> ShownKey {
+        let flags = try shown.key.verifyWithFlags(
+            signature: signature, of: data.readableBytesView, algorithm: shown.signatureAlgorithm)
+        return ShownKey(
+            key: shown.key, certificate: shown.certificate, algorithm: shown.algorithm, securityKey: flags)
+    }
 }
 
 /// What binds a connection to a host key: an agent can check it (OpenSSH's PROTOCOL.agent section 1).

@@ -66,7 +66,7 @@ struct OpenSSHKeyFileTests {
     func unknownCipher() throws {
         let key = try PrivateKey.generate(.ed25519)
         let text = try key.openSSHFile(passphrase: [1], cipher: "aes256-ctr", rounds: 1)
-        let pem = try #require(try PEM(privateKeyIn: text))
+        let pem = try #require(try PEM(privateKeyIn: Array(text.utf8)))
         var strange = pem.bytes
         let name = Array("aes256-ctr".utf8)
         let start = try #require(strange.indices.first { strange[$0...].starts(with: name) })
@@ -124,7 +124,7 @@ struct OpenSSHKeyFileTests {
     @Test("every truncation is refused, and flipped bits never trap", arguments: signingTypes)
     func damage(type: KeyType, arguments: [String]) throws {
         let key = try PrivateKey.generate(type, bits: 1024, comment: "c")
-        let pem = try #require(try PEM(privateKeyIn: try key.openSSHFile()))
+        let pem = try #require(try PEM(privateKeyIn: Array(try key.openSSHFile().utf8)))
         for count in pem.bytes.indices {
             #expect(throws: KeyError.self) {
                 try OpenSSHKeyFile(bytes: Array(pem.bytes.prefix(count))).privateKey(passphrase: nil)

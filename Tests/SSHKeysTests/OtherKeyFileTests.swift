@@ -196,7 +196,7 @@ struct OtherKeyFileTests {
                 damaged[Int.random(in: damaged.indices, using: &random)] = UInt8.random(in: 0...255, using: &random)
                 _ = try? PrivateKey(text: String(decoding: damaged, as: UTF8.self), passphrase: [1])
             }
-            guard let pem = try PEM(privateKeyIn: text) else { continue }
+            guard let pem = try PEM(privateKeyIn: Array(text.utf8)) else { continue }
             for count in pem.bytes.indices {
                 let cut = PEM.text(label: pem.label, bytes: Array(pem.bytes.prefix(count)), width: 64)
                 #expect(throws: KeyError.self) { try PrivateKey(text: cut) }

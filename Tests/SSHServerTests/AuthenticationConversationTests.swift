@@ -5,10 +5,26 @@ import SSHKeys
 import SSHNIO
 import SSHProtocol
 import SSHWire
+import Synchronization
 import TestSupport
 import Testing
 
 @testable import SSHServer
+
+/// Lets in one key and the certificates of one authority, and notes whether it was asked about proved keys.
+private final class Lists: LoginPolicy {
+    let key: PublicKey
+    let authority: PublicKey
+    let asked = Mutex<[Bool]>([])
+
+    init(key: PublicKey, authority: PublicKey) { (self.key, self.authority) = (key, authority) }
+
+    func check(key offered: OfferedKey, of attempt: LoginAttempt) async -> KeyVerdict {
+        asked.withLock { $0.append(offered.isProved) }
+        let isListed = offered.certificate.map { $0.authority == authority } ?? (offered.key == key)
+        return isListed ? .accepted() : .refused("on no list")
+    }
+}
 
 @Suite("The door: how a client is let in", .timeLimit(.minutes(hangMinutes)))
 struct AuthenticationConversationTests {
@@ -106,7 +122,7 @@ struct AuthenticationConversationTests {
         }
         #expect(false1.isFailure)
         #expect(try await client.sign(rsa, algorithm: "ssh-rsa").isFailure)
-        #expect(server.reasons == ["the \"ssh-ed25519\" signature is wrong", "signatures by ssh-rsa are not taken"])
+        #expect(server.reasons == [#"the "ssh-ed25519" signature is wrong"#, "signatures by ssh-rsa are not taken"])
         #expect(try await client.sign(rsa, algorithm: "rsa-sha2-256") == .success)
         await client.transport.close()
         var other = try await RawClient(server)
@@ -157,6 +173,35 @@ struct AuthenticationConversationTests {
         #expect(try await client.password("y") == .disconnected(2, "Too many authentication failures"))
         await #expect(throws: LoginError.tooManyFailures(most)) { _ = try await server.outcome() }
         #expect(server.events.last?.outcome == .disconnected(reason: "Too many authentication failures"))
+        await finish(server, client)
+    }
+
+    @Test("A signature is verified only for a key that some list names, and what is listed must be signed well")
+    func verification() async throws {
+        let (key, stranger) = (try PrivateKey.generate(.ed25519), try PrivateKey.generate(.ed25519))
+        let (authority, forger) = (try PrivateKey.generate(.ed25519), try PrivateKey.generate(.ed25519))
+        let policy = Lists(key: key.publicKey, authority: authority.publicKey)
+        var (server, client) = try await connected(policy) { $0.maxAttempts = 20 }
+        let wrong = try key.sign(Array("something else".utf8), algorithm: "ssh-ed25519")
+        #expect(try await client.prove(stranger.publicKey.blob, "ssh-ed25519") { _ in wrong }.isFailure)
+        #expect(server.reasons.last == "on no list")
+        #expect(try await client.prove(key.publicKey.blob, "ssh-ed25519") { _ in wrong }.isFailure)
+        #expect(server.reasons.last?.contains("signature") == true)
+        // A certificate that names an authority which has not signed it, offered and used.
+        let real = try CertificateContent().certificate(for: key.publicKey, by: authority)
+        var bytes = real.blobBytes
+        bytes[bytes.count - 1] ^= 1
+        let spoilt = try Certificate(unverified: ByteBuffer(bytes: bytes))
+        #expect(try await client.offer(key.publicKey, spoilt).isFailure)
+        #expect(try await client.sign(key, spoilt).isFailure)
+        #expect(server.reasons.last?.contains("signature") == true)
+        let others = try CertificateContent().certificate(for: key.publicKey, by: forger)
+        #expect(try await client.sign(key, others).isFailure)
+        #expect(server.reasons.last == "on no list")
+        #expect(policy.asked.withLock { $0 } == [Bool](repeating: false, count: 5))
+        #expect(try await client.offer(key.publicKey, real) == .keyAcceptable)
+        #expect(try await client.sign(key, real) == .success)
+        #expect(policy.asked.withLock { $0.last } == true)
         await finish(server, client)
     }
 

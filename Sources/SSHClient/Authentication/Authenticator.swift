@@ -73,6 +73,7 @@ struct Authenticator {
     private mutating func send(_ method: AuthenticationMethod) async throws {
         let (user, session) = (options.user, session)
         requests += 1
+        defer { method.wipeSecretsForAll() }
         hasOpenedAhead = try await transport.perform { (connection) throws(ConnectionError) in
             try connection.authenticate(user: user, method, session: session)
             return connection.hasOpenedAhead

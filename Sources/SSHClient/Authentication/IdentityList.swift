@@ -73,8 +73,9 @@ struct IdentityList {
     /// A key file, once with the certificate beside it where there is one and once without.
     private func load(_ path: String) -> [Identity] {
         do {
-            let content = try TextFile.read(path)
-            if let key = try? PublicKey(openSSHLine: content.text) {
+            var content = try TextFile.read(path)
+            defer { content.wipe() }
+            if !PrivateKey.isIn(content.bytes), let key = try? PublicKey(openSSHLine: content.text) {
                 return withCertificate(Identity(name: path, publicKey: key, signer: .nobody))
             }
             if let mode = tooOpen(content) {

@@ -1,4 +1,5 @@
 import NIOCore
+import Platform
 import SSHConfig
 import SSHKeys
 import SSHNIO
@@ -237,9 +238,4 @@ extension Identity {
         opened.isInAgent = isInAgent
         return opened
     }
-}
-
-/// Overwrites a secret that is no longer needed.
-func wipe(_ secret: inout [UInt8]) {
-    _ = secret.withUnsafeMutableBytes { $0.initializeMemory(as: UInt8.self, repeating: 0) }
 }

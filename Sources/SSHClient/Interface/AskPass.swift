@@ -1,3 +1,4 @@
+import Platform
 import SSHConfig
 
 /// A program that asks in place of a terminal (ssh(1): `SSH_ASKPASS`, `SSH_ASKPASS_REQUIRE`,
@@ -37,9 +38,11 @@ struct AskPass {
         command.environment = ["SSH_ASKPASS_PROMPT": hint]
         command.input = .inherited
         guard
-            let (answer, status) = try? ChildProcess.output(
-                of: command, limit: Self.longestAnswer, cancellation: cancellation), status.isSuccess
+            case (var answer, let status)? = try? ChildProcess.output(
+                of: command, limit: Self.longestAnswer, cancellation: cancellation)
         else { return nil }
+        defer { wipe(&answer) }
+        guard status.isSuccess else { return nil }
         return Array(answer.prefix { $0 != 0x0a && $0 != 0x0d })
     }
 }

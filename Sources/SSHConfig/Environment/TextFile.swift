@@ -5,11 +5,14 @@ import SSHKeys
 package enum TextFile {
     /// What a file holds, and who may read it.
     package struct Content {
-        package let bytes: [UInt8]
+        package private(set) var bytes: [UInt8]
         package let mode: UInt32
         package let owner: UInt32
         package let group: UInt32
         package var text: String { String(decoding: ByteOrderMark.skipped(in: bytes), as: UTF8.self) }
+
+        /// Overwrites the content of a file that holds a secret.
+        package mutating func wipe() { Platform.wipe(&bytes) }
     }
 
     /// The most such a file may hold, in bytes.
@@ -31,6 +34,7 @@ package enum TextFile {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(Int(min(max(status.st_size, 0), off_t(largest))) + 1)
         var block = [UInt8](repeating: 0, count: 64 * 1024)
+        defer { wipe(&block) }
         while bytes.count < largest {
             let count = Self.read(descriptor, &block)
             if count < 0 && errno == EINTR { continue }

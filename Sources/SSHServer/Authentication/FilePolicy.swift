@@ -34,6 +34,13 @@ public final class FilePolicy: LoginPolicy {
             self.servingUser = servingUser
             authorizedKeys = ["\(home)/.ssh/authorized_keys"]
         }
+
+        /// - Throws: ``FilePolicyError`` for a path that is no template.
+        public func check() throws(FilePolicyError) {
+            for template in authorizedKeys where PathTemplate.path(template, user: "u") == nil {
+                throw .badTemplate(template)
+            }
+        }
     }
 
     private let options: Options
@@ -54,9 +61,7 @@ public final class FilePolicy: LoginPolicy {
     public init(
         _ options: Options, logger: Logger, now: @escaping @Sendable () -> UInt64 = { UInt64(max(0, time(nil))) }
     ) throws(FilePolicyError) {
-        for template in options.authorizedKeys where PathTemplate.path(template, user: "u") == nil {
-            throw .badTemplate(template)
-        }
+        try options.check()
         self.options = options
         self.logger = logger
         self.now = now
@@ -86,6 +91,14 @@ public final class FilePolicy: LoginPolicy {
             logger.warning("\(Printable.text(path.utf8)): line \(entry.line): options have no place here")
             return nil
         }
+    }
+
+    /// Reads every file again when it is next needed, changed or not.
+    public func forgetFiles() {
+        keyFiles.forget()
+        passwordFiles.forget()
+        authorityFiles.forget()
+        revocationFiles.forget()
     }
 
     public func steps(for attempt: LoginAttempt) async -> [[LoginMethod]] {

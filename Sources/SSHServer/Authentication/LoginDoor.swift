@@ -1,4 +1,5 @@
 import NIOCore
+import NIOPosix
 import SSHKeys
 import SSHNIO
 import SSHProtocol
@@ -71,7 +72,7 @@ struct LoginDoor {
             return try await conclude(
                 .refused("\(answers.count) answers to \(awaitedAnswers) questions"), attempt)
         }
-        return try await conclude(try await proceed(open, answers.map { LoginSecret($0) }), attempt)
+        return try await conclude(try await proceed(open, answers.map { LoginSecret(taking: $0) }), attempt)
     }
 
     private mutating func begin(_ proof: AuthenticationAttempt.Proof) {
@@ -111,19 +112,19 @@ struct LoginDoor {
     ) async throws -> Verdict {
         // Whatever becomes of the request, the log names the key.
         if case .publicKeyOffered(let shown) = proof { key = OfferedKey(shown, isProved: false).text }
-        if case .publicKey(let shown) = proof { key = OfferedKey(shown, isProved: true).text }
+        if case .publicKey(let signed) = proof { key = OfferedKey(signed.shown, isProved: true).text }
         guard let wanted = LoginMethod(rawValue: method), steps.next.contains(wanted) else {
             return .refused("not a method that may be used now")
         }
         guard hasSoundName else { return .refused("not a user's name") }
         switch proof {
-        case .publicKeyOffered(let shown): return try await consider(shown, isProved: false, attempt)
-        case .publicKey(let shown): return try await consider(shown, isProved: true, attempt)
+        case .publicKeyOffered(let shown): return try await consider(shown, signed: nil, attempt)
+        case .publicKey(let signed): return try await consider(signed.shown, signed: signed, attempt)
         case .unusableKey(let reason): return .refused("\(reason)")
         case .password(let password, let new):
-            let secret = LoginSecret(password)
+            let secret = LoginSecret(taking: password)
             guard let new else { return try await take(await policy.check(password: secret, of: attempt)) }
-            return try await take(await policy.change(password: secret, to: LoginSecret(new), of: attempt))
+            return try await take(await policy.change(password: secret, to: LoginSecret(taking: new), of: attempt))
         case .keyboardInteractive:
             return try await proceed(await policy.keyboardInteractive(for: attempt), [])
         case .none, .other: return .refused("not a method that is known")
@@ -132,31 +133,56 @@ struct LoginDoor {
 
     // MARK: Keys
 
+    /// Judges a key by the policy, and verifies what is signed of it only if it would be let in: a stranger cannot have us
+    /// compute for a key of his own.
     private mutating func consider(
-        _ shown: ShownKey, isProved: Bool, _ attempt: LoginAttempt
+        _ shown: ShownKey, signed: SignedKey?, _ attempt: LoginAttempt
     ) async throws -> Verdict {
         guard options.signatureAlgorithms.contains(shown.signatureAlgorithm) else {
             return .refused("signatures by \(shown.algorithm) are not taken")
         }
         guard !usedKeys.contains(shown.key) else { return .refused("the key has done an earlier step") }
-        switch await policy.check(key: OfferedKey(shown, isProved: isProved), of: attempt) {
+        switch await policy.check(key: OfferedKey(shown, isProved: false), of: attempt) {
         case .refused(let reason): return .refused(reason)
-        case .accepted(let permissions, let presence):
+        case .accepted(_, let presence):
             if presence == .verified, !shown.key.type.isSecurityKey {
                 return .refused("its owner is to be verified, which only a security key can do")
             }
-            guard isProved else {
-                try await transport.perform { (connection) throws(ConnectionError) in
-                    try connection.acknowledge(shown)
-                }
-                return .answered
-            }
-            if shown.key.type.isSecurityKey, let fault = Self.fault(shown.securityKey, presence) {
+        }
+        let proved: ShownKey?
+        do throws(KeyError) {
+            proved = try await Self.verify(shown, signed)
+        } catch {
+            return .refused("\(error)")
+        }
+        guard let proved else {
+            try await transport.perform { (connection) throws(ConnectionError) in try connection.acknowledge(shown) }
+            return .answered
+        }
+        switch await policy.check(key: OfferedKey(proved, isProved: true), of: attempt) {
+        case .refused(let reason): return .refused(reason)
+        case .accepted(let permissions, let presence):
+            if proved.key.type.isSecurityKey, let fault = Self.fault(proved.securityKey, presence) {
                 return .refused(fault)
             }
-            usedKeys.insert(shown.key)
+            usedKeys.insert(proved.key)
             return .accepted(permissions)
         }
+    }
+
+    /// Verifies the certificate's signature, and the client's if there is one, on a thread that may take its time.
+    ///
+    /// - Returns: the key as it is proved; nil where the client signed nothing.
+    private static func verify(_ shown: ShownKey, _ signed: SignedKey?) async throws(KeyError) -> ShownKey? {
+        let result: Result<ShownKey?, KeyError>? = try? await NIOThreadPool.singleton.runIfActive {
+            Result { () throws(KeyError) in
+                try shown.certificate?.verifySignature()
+                return try signed?.verified()
+            }
+        }
+        // The threads of the process are there as long as it is.
+        guard let result else { throw .badSignature(algorithm: shown.algorithm) }
+        return try result.get()
     }
 
     /// What a security key's owner has not done.
@@ -239,7 +265,7 @@ struct LoginDoor {
     /// Counts a failure; the last one ends the connection.
     private mutating func count(failure reason: String) async throws {
         failures += 1
-        tell(.failed(reason: Printable.text(reason.utf8)))
+        tell(.failed(reason: Printable.text(reason.utf8.prefix(512))))
         guard failures < options.maxAttempts else {
             if let attempt { try await pause(attempt) }
             throw try await end(.tooManyFailures(failures))

@@ -28,9 +28,11 @@ public enum LoginMethod: String, Hashable, Sendable, CaseIterable {
 /// A key that a client shows, to ask whether it would do or with the proof that it holds it.
 public struct OfferedKey: Sendable {
     public let key: PublicKey
-    /// What the key is shown in; its authority's signature is good, and all else of it is yet to be checked.
+    /// What the key is shown in. Its authority's signature is verified once the policy has named that authority's
+    /// certificates welcome, as the client's own is; all else of it is the policy's to check.
     public let certificate: Certificate?
-    /// Whether the client has signed with it. A key that is only asked about is judged the same way.
+    /// Whether the client's signature with it, and the certificate's authority's, have been verified. A key is judged first
+    /// without that, as signatures are verified only for keys that would be let in, and the same way again with it.
     public let isProved: Bool
 
     public init(key: PublicKey, certificate: Certificate? = nil, isProved: Bool) {

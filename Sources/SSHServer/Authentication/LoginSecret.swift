@@ -1,8 +1,10 @@
 import NIOConcurrencyHelpers
 import NIOCore
+import Platform
 import SSHKeys
+import SSHWire
 
-/// A password or an answer, overwritten when nobody holds it any more. The packet it came in is not reached.
+/// A password or an answer, overwritten when nobody holds it any more.
 public final class LoginSecret: Sendable {
     private let box: NIOLockedValueBox<[UInt8]>
 
@@ -10,7 +12,11 @@ public final class LoginSecret: Sendable {
 
     public convenience init(_ text: String) { self.init(text.utf8) }
 
-    convenience init(_ buffer: ByteBuffer) { self.init(buffer.readableBytesView) }
+    /// Takes a secret out of a message, in which it is overwritten.
+    convenience init(taking field: ByteBuffer) {
+        self.init(field.readableBytesView)
+        field.wipeForAll()
+    }
 
     deinit { box.withLockedValue { wipe(&$0) } }
 

@@ -1,4 +1,5 @@
 import NIOPosix
+import Platform
 import SSHKeys
 import SSHWire
 

@@ -154,6 +154,8 @@ final class PolicyFileCache<Value: Sendable>: Sendable {
         self.parse = parse
     }
 
+    func forget() { known.withLockedValue { $0 = [:] } }
+
     /// The value of a file as it is now. It blocks on the disk.
     ///
     /// - Throws: `PolicyFileError`, or what `parse` throws.

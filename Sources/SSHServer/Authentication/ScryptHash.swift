@@ -1,5 +1,6 @@
 import Crypto
 import CryptoExtras
+import Platform
 import SSHKeys
 
 /// A password's hash by scrypt (RFC 7914) in the PHC string format: `$scrypt$ln=15,r=8,p=1$salt$hash`, salt and hash in
