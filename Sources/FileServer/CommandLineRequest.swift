@@ -9,6 +9,21 @@ public enum RemoteCommand: Equatable, Sendable {
     /// A program that speaks SFTP.
     case sftp(SFTPServerRequest)
 
+    /// Which protocol is spoken, and by which end of it.
+    public enum Kind: String, Equatable, Sendable {
+        case scpSink = "scp -t"
+        case scpSource = "scp -f"
+        case sftp = "SFTP"
+    }
+
+    public var kind: Kind {
+        switch self {
+        case .scpSink: .scpSink
+        case .scpSource: .scpSource
+        case .sftp: .sftp
+        }
+    }
+
     /// The longest command line that is taken, in bytes.
     public static let longestLine = 64 * 1024
 }
@@ -76,6 +91,8 @@ public enum RemoteCommandError: Error, Equatable, Sendable {
     /// Too much is to be looked at to find what patterns match.
     case tooMuchToExpand(limit: Int)
     case tooLong(limit: Int)
+    /// The client wants to speak another protocol than the command that is forced on it.
+    case notForced(RemoteCommand.Kind, asked: RemoteCommand.Kind)
 }
 
 extension RemoteCommandError: CustomStringConvertible {
@@ -97,6 +114,7 @@ extension RemoteCommandError: CustomStringConvertible {
         case .tooManyBraces: "too many braces"
         case .tooMuchToExpand(let limit): "the patterns ask for more than \(limit) names to be looked at"
         case .tooLong(let limit): "command longer than \(limit) bytes"
+        case .notForced(let forced, let asked): "only \(forced.rawValue) is served to this key, not \(asked.rawValue)"
         }
     }
 }

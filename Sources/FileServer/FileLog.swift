@@ -92,11 +92,24 @@ extension FileLog: ServedTransferObserver {
                 "path": "\(shown(transfer.path))", "read": "\(transfer.bytesRead)",
                 "written": "\(transfer.bytesWritten)", "seconds": "\(Self.seconds(transfer.duration))",
                 "outcome": "\(outcome)",
-            ])
+            ].merging(Self.fields(transfer.attributes)) { $1 }
+                .merging(transfer.bytesHashed > 0 ? ["hashed": "\(transfer.bytesHashed)"] : [:]) { $1 })
     }
 
-    func changed(_ operation: String, _ path: [UInt8]) {
-        log(.info, "change", ["operation": "\(operation)", "path": "\(shown(path))"])
+    func changed(_ change: ServedChange) {
+        var fields: Logger.Metadata = ["path": "\(shown(change.path))"]
+        if let new = change.newPath { fields["to"] = "\(shown(new))" }
+        if let text = change.linkText { fields["target"] = "\(Printable.text(text))" }
+        log(.info, "\(change.operation)", fields.merging(Self.fields(change.attributes)) { $1 })
+    }
+
+    private static func fields(_ changes: FileChanges) -> Logger.Metadata {
+        var fields: Logger.Metadata = [:]
+        if let size = changes.size { fields["size"] = "\(size)" }
+        if let mode = changes.mode { fields["mode"] = "\(String(mode, radix: 8))" }
+        if let owner = changes.owner { fields["owner"] = "\(owner.user):\(owner.group)" }
+        if let times = changes.times { fields["modified"] = "\(times.modified.seconds)" }
+        return fields
     }
 
     func refused(_ refusal: ServedRefusal) {

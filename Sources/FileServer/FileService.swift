@@ -55,11 +55,14 @@ public struct FileService: SessionHandler {
     }
 
     public func accepts(_ request: SessionRequest, from login: Login) -> Bool {
-        switch request {
-        case .subsystem(let name): name == "sftp"
-        // What is wrong with a command is told in the session, where the user sees it.
-        case .exec, .shell: true
+        guard case .subsystem(let name) = request else {
+            // What is wrong with a command is told in the session, where the user sees it.
+            return true
         }
+        guard let forced = login.permissions.forcedCommand else { return name == "sftp" }
+        // A client that speaks SFTP to scp waits for ever, and so does scp for the client.
+        let command = try? RemoteCommandLine.parse(Array(forced.readableBytesView))
+        return name != "sftp" || command == nil || command?.kind == .sftp
     }
 
     /// The threads of all sessions, which may block on the disk.
@@ -72,7 +75,7 @@ public struct FileService: SessionHandler {
     private func serveOnDisk(_ session: ServedSession) async -> UInt32 {
         let log = FileLog(logger: logger, counters: counters, login: session.login)
         do {
-            let command = try Self.command(session.request)
+            let command = try Self.command(of: session)
             var share = try share(session.login)
             if session.login.permissions.isReadOnly { share.isReadOnly = true }
             return try await serve(command, share, session)
@@ -87,6 +90,15 @@ public struct FileService: SessionHandler {
             log.ended(error)
             return 1
         }
+    }
+
+    /// What is to be served. Another of the protocols than the client asked for is not, as the two would wait for each other.
+    private static func command(of session: ServedSession) throws(RemoteCommandError) -> RemoteCommand {
+        let served = try command(session.request)
+        if session.asked != session.request, let asked = try? command(session.asked), asked.kind != served.kind {
+            throw .notForced(served.kind, asked: asked.kind)
+        }
+        return served
     }
 
     private static func command(_ request: SessionRequest) throws(RemoteCommandError) -> RemoteCommand {

@@ -82,7 +82,7 @@ final class ServedTreeWriter: SCPTargetWriter {
     private func makeDirectory(_ path: BytePath, mode: UInt16) throws(FileError.Cause) -> Bool {
         do throws(FileError.Cause) {
             try places.files.makeDirectory(places.absolute(path.trimmed), mode: mode)
-            places.observer.changed("mkdir", places.absolute(path.trimmed))
+            places.observer.changed(ServedChange("mkdir", places.absolute(path.trimmed)))
             return true
         } catch {
             guard error == .system(EEXIST) else { throw error }
@@ -103,6 +103,8 @@ final class ServedTreeWriter: SCPTargetWriter {
         guard changes != FileChanges() else { return }
         do throws(FileError.Cause) {
             try places.files.change(places.absolute(level.path), changes, followingLinks: true)
+            guard level.newMode == nil else { return }
+            places.observer.changed(ServedChange("setstat", places.absolute(level.path), attributes: changes))
         } catch {
             throw FileError(
                 path: level.path, operation: changes.mode == nil ? .setTimes : .setMode, cause: error)

@@ -19,7 +19,7 @@ extension SFTPServing {
             let attributes = try SFTPAttributes(fields: &fields)
             // A link has no size of its own.
             guard attributes.size == nil else { throw SFTPStatus(.badMessage) }
-            try files.change(absolute(path), FileChanges(attributes), followingLinks: false)
+            try setAttributes(of: path, attributes, followingLinks: false)
             session.sendStatus(id, .ok)
         case .statvfs: send(id, try files.volume(of: absolute(try fields.readSSHString("path"))))
         case .fstatvfs: send(id, try file(try fields.readSSHString("handle")).file.volume())
@@ -39,15 +39,14 @@ extension SFTPServing {
     }
 
     private mutating func link(_ id: UInt32, _ known: SFTPExtension, _ fields: inout ByteBuffer) throws {
-        let old = try fields.readSSHString("oldpath")
+        let old = try absolute(try fields.readSSHString("oldpath"))
         let new = try absolute(try fields.readSSHString("newpath"))
-        try changing(known == .hardlink ? "hardlink" : "posix-rename", old) { old throws(FileError.Cause) in
-            if known == .hardlink {
-                try files.makeHardLink(new, to: old)
-            } else {
-                try files.rename(old, to: new, replacing: true)
-            }
+        if known == .hardlink {
+            try files.makeHardLink(new, to: old)
+        } else {
+            try files.rename(old, to: new, replacing: true)
         }
+        observer.changed(ServedChange(known == .hardlink ? "hardlink" : "posix-rename", old, newPath: new))
         session.sendStatus(id, .ok)
     }
 

@@ -41,9 +41,12 @@ extension SFTPServing {
         if byName {
             let path = try absolute(subject)
             file = SFTPOpenFile(try files.open(path, OpenOptions(.read, SFTPAttributes())), path: path)
+            observer.opened(path, forWriting: false)
         } else {
             file = try self.file(subject)
         }
+        var isComplete = false
+        defer { if byName { observer.closed(file.transfer(isInterrupted: !isComplete)) } }
         let size = UInt64(clamping: try file.file.status().size)
         let range = try checkRange(start, length, block, of: size, hash)
         var reply = ByteBuffer()
@@ -55,6 +58,7 @@ extension SFTPServing {
         case .sha512: try await write(SHA512.self, of: file, range, to: &reply)
         case .sha1: try await write(Insecure.SHA1.self, of: file, range, to: &reply)
         }
+        isComplete = true
         session.send(id, .extended(fields: reply))
     }
 
@@ -96,7 +100,7 @@ extension SFTPServing {
             try await pause()
             scratch.clear()
             let piece = Int(min(count - done, Int64(Self.pieceSize)))
-            let got = try file.file.read(into: &scratch, count: piece, at: start + done)
+            let got = try file.readToHash(into: &scratch, count: piece, at: start + done)
             guard got > 0 else { throw SFTPStatus(.failure, message: "the file shrank while it was read") }
             scratch.withUnsafeReadableBytes { hasher.update(bufferPointer: $0) }
             done += Int64(got)

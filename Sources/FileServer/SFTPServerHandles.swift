@@ -12,6 +12,8 @@ final class SFTPOpenFile {
     private let opened = ContinuousClock.now
     private var bytesRead: UInt64 = 0
     private var bytesWritten: UInt64 = 0
+    private var bytesHashed: UInt64 = 0
+    private var attributes = FileChanges()
     private var failure: FileError.Cause?
 
     init(_ file: any OpenFile, path: [UInt8]) {
@@ -40,6 +42,18 @@ final class SFTPOpenFile {
         }
     }
 
+    /// Reads for a hash of it.
+    func readToHash(into buffer: inout ByteBuffer, count: Int, at offset: Int64) throws(FileError.Cause) -> Int {
+        let got = try file.read(into: &buffer, count: count, at: offset)
+        bytesHashed += UInt64(clamping: got)
+        return got
+    }
+
+    func change(_ changes: FileChanges) throws(FileError.Cause) {
+        try file.change(changes)
+        attributes.merge(changes)
+    }
+
     func close() throws(FileError.Cause) {
         do throws(FileError.Cause) {
             try file.close()
@@ -52,8 +66,11 @@ final class SFTPOpenFile {
     func transfer(isInterrupted: Bool) -> ServedTransfer {
         let outcome: ServedTransfer.Outcome =
             if let failure { .failed(failure.description) } else { isInterrupted ? .interrupted : .complete }
-        return ServedTransfer(
+        var transfer = ServedTransfer(
             path: path, bytesRead: bytesRead, bytesWritten: bytesWritten, duration: .now - opened, outcome: outcome)
+        transfer.bytesHashed = bytesHashed
+        transfer.attributes = attributes
+        return transfer
     }
 }
 

@@ -17,7 +17,7 @@ extension SFTPServing {
         case .lstat(let path): try sendStatus(id, of: path, followingLinks: false)
         case .fstat(let handle): session.send(id, .attributes(SFTPAttributes(try file(handle).file.status())))
         case .fsetstat(let handle, let attributes):
-            try file(handle).file.change(FileChanges(attributes))
+            try file(handle).change(FileChanges(attributes))
             session.sendStatus(id, .ok)
         case .realpath(let path): sendName(id, try files.realPath(absolute(path, orHome: true)))
         case .readlink(let path): sendName(id, try files.readLink(absolute(path)))
@@ -32,35 +32,36 @@ extension SFTPServing {
     private func change(_ request: SFTPRequest) throws {
         switch request {
         case .setstat(let path, let attributes):
-            try files.change(absolute(path), FileChanges(attributes), followingLinks: true)
+            try setAttributes(of: path, attributes, followingLinks: true)
         case .mkdir(let path, let attributes):
             let mode = attributes.permissions.map { UInt16($0 & 0o7777) } ?? 0o777
-            try changing("mkdir", path) { path throws(FileError.Cause) in try files.makeDirectory(path, mode: mode) }
+            let path = try absolute(path)
+            try files.makeDirectory(path, mode: mode)
+            observer.changed(ServedChange("mkdir", path))
         case .remove(let path):
-            try changing("remove", path) { path throws(FileError.Cause) in try files.remove(path) }
+            let path = try absolute(path)
+            try files.remove(path)
+            observer.changed(ServedChange("remove", path))
         case .rmdir(let path):
-            try changing("rmdir", path) { path throws(FileError.Cause) in try files.removeDirectory(path) }
+            let path = try absolute(path)
+            try files.removeDirectory(path)
+            observer.changed(ServedChange("rmdir", path))
         case .rename(let old, let new):
-            let new = try absolute(new)
-            try changing("rename", old) { old throws(FileError.Cause) in
-                try files.rename(old, to: new, replacing: false)
-            }
+            let (old, new) = (try absolute(old), try absolute(new))
+            try files.rename(old, to: new, replacing: false)
+            observer.changed(ServedChange("rename", old, newPath: new))
         case .symlink(let target, let path):
-            let text = Array(target.readableBytesView)
-            try changing("symlink", path) { path throws(FileError.Cause) in
-                try files.makeSymbolicLink(path, holding: text)
-            }
+            let (text, path) = (Array(target.readableBytesView), try absolute(path))
+            try files.makeSymbolicLink(path, holding: text)
+            observer.changed(ServedChange("symlink", path, linkText: text))
         default: throw SFTPStatus(.unsupported)
         }
     }
 
-    /// Runs a change and tells the observer of it.
-    func changing(
-        _ operation: String, _ path: ByteBuffer, _ body: ([UInt8]) throws(FileError.Cause) -> Void
-    ) throws {
-        let path = try absolute(path)
-        try body(path)
-        observer.changed(operation, path)
+    func setAttributes(of path: ByteBuffer, _ attributes: SFTPAttributes, followingLinks: Bool) throws {
+        let (path, changes) = (try absolute(path), try FileChanges(attributes))
+        try files.change(path, changes, followingLinks: followingLinks)
+        observer.changed(ServedChange(followingLinks ? "setstat" : "lsetstat", path, attributes: changes))
     }
 
     // MARK: Paths

@@ -1,10 +1,12 @@
+import Files
+
 /// Is told what a server's client does with files, for a log: once for each file, not for each block.
 public protocol ServedTransferObserver: Sendable {
     /// A file was opened; ``closed(_:)`` follows.
     func opened(_ path: [UInt8], forWriting: Bool)
     func closed(_ transfer: ServedTransfer)
-    /// Something else was changed: a directory made, a file removed or renamed.
-    func changed(_ operation: String, _ path: [UInt8])
+    /// Something else was changed: a directory made, a file removed or renamed, attributes set.
+    func changed(_ change: ServedChange)
     /// Something was refused for what it is, not for what was missing.
     func refused(_ refusal: ServedRefusal)
 }
@@ -12,7 +14,7 @@ public protocol ServedTransferObserver: Sendable {
 extension ServedTransferObserver {
     public func opened(_ path: [UInt8], forWriting: Bool) {}
     public func closed(_ transfer: ServedTransfer) {}
-    public func changed(_ operation: String, _ path: [UInt8]) {}
+    public func changed(_ change: ServedChange) {}
     public func refused(_ refusal: ServedRefusal) {}
 }
 
@@ -35,6 +37,10 @@ public struct ServedTransfer: Equatable, Sendable {
     public var path: [UInt8]
     public var bytesRead: UInt64
     public var bytesWritten: UInt64
+    /// Bytes of it that were hashed for the client.
+    public var bytesHashed: UInt64 = 0
+    /// What was set of its attributes.
+    public var attributes = FileChanges()
     /// From the opening to the end.
     public var duration: Duration
     public var outcome: Outcome
@@ -45,6 +51,31 @@ public struct ServedTransfer: Equatable, Sendable {
         self.bytesWritten = bytesWritten
         self.duration = duration
         self.outcome = outcome
+    }
+}
+
+/// Something that was changed by its name.
+public struct ServedChange: Equatable, Sendable {
+    /// `mkdir`, `rename`, `setstat`, …
+    public var operation: String
+    /// From the root that the client is shown, as all paths here.
+    public var path: [UInt8]
+    /// The new name of what was renamed or linked.
+    public var newPath: [UInt8]?
+    /// What a new symbolic link holds.
+    public var linkText: [UInt8]?
+    /// What was set of its attributes.
+    public var attributes: FileChanges
+
+    public init(
+        _ operation: String, _ path: [UInt8], newPath: [UInt8]? = nil, linkText: [UInt8]? = nil,
+        attributes: FileChanges = FileChanges()
+    ) {
+        self.operation = operation
+        self.path = path
+        self.newPath = newPath
+        self.linkText = linkText
+        self.attributes = attributes
     }
 }
 

@@ -12,6 +12,14 @@ public struct FileChanges: Equatable, Sendable {
         (self.size, self.mode, self.times) = (size, mode, times)
     }
 
+    /// Takes over what later changes set.
+    package mutating func merge(_ later: FileChanges) {
+        size = later.size ?? size
+        mode = later.mode ?? mode
+        owner = later.owner ?? owner
+        times = later.times ?? times
+    }
+
     public static func == (left: Self, right: Self) -> Bool {
         left.size == right.size && left.mode == right.mode && left.owner?.user == right.owner?.user
             && left.owner?.group == right.owner?.group && left.times?.accessed == right.times?.accessed

@@ -75,6 +75,9 @@ public enum SFTPReply: Equatable, Sendable {
             self = .status(status)
         case .handle(var handle):
             try coder.string("handle", &handle)
+            guard handle.readableBytes <= SFTPRequest.longestHandle else {
+                throw .invalid(field: "handle", reason: "more than \(SFTPRequest.longestHandle) bytes")
+            }
             self = .handle(handle)
         case .data(var data):
             try coder.data("data", &data)

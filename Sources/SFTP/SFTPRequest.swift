@@ -185,9 +185,15 @@ public enum SFTPRequest: Equatable, Sendable {
         return path
     }
 
+    /// What a handle may have in bytes (draft section 6.3).
+    static let longestHandle = 256
+
     private static func handle(_ handle: ByteBuffer, _ coder: inout some FieldCoder) throws(WireError) -> ByteBuffer {
         var handle = handle
         try coder.string("handle", &handle)
+        guard handle.readableBytes <= Self.longestHandle else {
+            throw .invalid(field: "handle", reason: "more than \(Self.longestHandle) bytes")
+        }
         return handle
     }
 }

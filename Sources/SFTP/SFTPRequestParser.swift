@@ -72,9 +72,6 @@ struct SFTPRequestParser {
         return type == Self.initializeType ? .initialize(version: id) : .whole(type: type, id: id, fields: fields)
     }
 
-    /// What a handle may have in bytes (draft section 6.3).
-    private static let longestHandle = 256
-
     private mutating func beginWrite(_ length: Int) -> Packet? {
         let start = bytes.readerIndex
         // The bytes of the packet after its length that are here.
@@ -83,7 +80,7 @@ struct SFTPRequestParser {
         guard length >= 9 else { return refuseWrite(id, length) }
         guard here >= 9, let handleLength = bytes.getInteger(at: start + 9, as: UInt32.self) else { return nil }
         let fields = 9 + Int(handleLength) + 12
-        guard handleLength <= Self.longestHandle, fields <= length else { return refuseWrite(id, length) }
+        guard handleLength <= SFTPRequest.longestHandle, fields <= length else { return refuseWrite(id, length) }
         guard here >= fields,
             let handle = bytes.getSlice(at: start + 13, length: Int(handleLength)),
             let offset = bytes.getInteger(at: start + 4 + fields - 12, as: UInt64.self),

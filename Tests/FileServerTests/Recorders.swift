@@ -34,7 +34,7 @@ final class ServerRecorder: ServedTransferObserver {
         add("close \(text(transfer.path)) \(transfer.outcome)")
         kept.withLock { $0.transfers.append(transfer) }
     }
-    func changed(_ operation: String, _ path: [UInt8]) { add("\(operation) \(text(path))") }
+    func changed(_ change: ServedChange) { add("\(change.operation) \(text(change.path))") }
     func refused(_ refusal: ServedRefusal) { add("refused \(refusal.operation) \(text(refusal.path))") }
 }
 

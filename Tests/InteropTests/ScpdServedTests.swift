@@ -176,14 +176,22 @@ struct ScpdServedTests {
         guard symlink("/etc/passwd", "\(home.root)/leak") == 0 else { throw SystemError("symlink") }
         guard symlink("../../outside", "\(home.root)/out") == 0 else { throw SystemError("symlink") }
         let server = try await home.start()
-        let batch = try home.write("batch", "mkdir made\nrename a made/b\nrm made/b\nrmdir made\n")
+        let batch = try home.write(
+            "batch", "mkdir made\nrename a made/b\nln made/b c\nln -s made/b d\nchmod 640 c\nrm made/b\nrmdir made\n")
         let sftp = try await run("sftp", ["-b", batch] + server.client() + ["\(home.user)@127.0.0.1"])
         #expect(sftp.succeeded, "\(sftp)")
         try await server.waitForLines("connection ended", 1)
-        let changes = server.lines("change").map(fields)
-        #expect(
-            changes.count == 4 && changes.allSatisfy { $0["path"]?.hasPrefix("/") == true && $0["user"] == home.user },
-            "\(server.log)")
+        let expected: [(operation: String, fields: [String: String])] = [
+            ("mkdir", ["path": "/made"]), ("posix-rename", ["path": "/a", "to": "/made/b"]),
+            ("hardlink", ["path": "/made/b", "to": "/c"]), ("symlink", ["path": "/d", "target": "made/b"]),
+            ("setstat", ["path": "/c", "mode": "640"]), ("remove", ["path": "/made/b"]), ("rmdir", ["path": "/made"]),
+        ]
+        for (operation, wanted) in expected {
+            let lines = server.lines(operation)
+            let found = fields(lines.first)
+            #expect(lines.count == 1 && found["user"] == home.user, "\(operation): \(server.log)")
+            #expect(wanted.allSatisfy { found[$0.key] == $0.value }, "\(operation): \(found)")
+        }
         for command in [["id"], [], ["rm -rf /"], ["scp -t /; id"]] {
             let finished = try await run("ssh", server.client() + ["\(home.user)@127.0.0.1"] + command)
             #expect(!finished.succeeded && !finished.outputText.contains("uid="), "\(finished)")

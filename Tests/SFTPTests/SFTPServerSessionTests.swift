@@ -164,6 +164,27 @@ struct SFTPServerSessionTests {
         }
     }
 
+    @Test("a handle has 256 bytes at most, in every request and in answers")
+    func longHandles() throws {
+        let (longest, longer) = (
+            ByteBuffer(repeating: 1, count: 256), ByteBuffer(repeating: 1, count: 257)
+        )
+        for type: UInt8 in [4, 5, 8, 10, 12] {
+            for handle in [longest, longer] {
+                var session = try startedSession()
+                session.receive(
+                    packet(type, id: 9) {
+                        $0.writeSSHString(handle)
+                        // Enough for whatever follows.
+                        $0.writeRepeatingByte(0, count: 12)
+                    })
+                let event = try session.next()
+                #expect((event == nil) == (handle == longer), "type \(type)")
+                if handle == longer { #expect(try codes(session.output) == [5], "type \(type)") }
+            }
+        }
+    }
+
     @Test("bytes behind the last field are passed over")
     func trailing() throws {
         var session = try startedSession()
