@@ -37,6 +37,8 @@ struct DaemonOptions {
     var macs: [String]?
     var stopSeconds = 30
     var isVerbose = false
+    /// Whether the process gives up what it does not need.
+    var isConfined = true
 
     init(_ arguments: [String]) throws(OptionFault) {
         let parsed = try CommandArguments(arguments.map { Array($0.utf8) }, Self.table)
@@ -206,6 +208,9 @@ struct DaemonOptions {
     ]
 
     private static let other: [CommandOption<DaemonOptions>] = [
+        .init("no-confinement", help: "keep rights that serving does not need (Linux: Landlock)") {
+            (options, _) throws(OptionFault) in options.isConfined = false
+        },
         .init("verbose", help: "log the steps of each connection too") {
             (options, _) throws(OptionFault) in options.isVerbose = true
         },

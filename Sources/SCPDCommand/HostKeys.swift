@@ -1,3 +1,4 @@
+import Platform
 import SSHKeys
 
 /// The keys that the server is known by.
@@ -33,26 +34,34 @@ enum HostKeys {
     }
 
     private static func read(_ file: String) throws(StartFailure) -> PrivateKey {
-        let bytes = try SmallFile.read(file)
-        guard !SmallFile.isExposed(file) else {
-            throw StartFailure("\(file): others than its owner may read it; `chmod 600` mends that")
-        }
+        var bytes = try SmallFile.readSecret(file)
+        defer { wipe(&bytes) }
         do { return try PrivateKey(file: bytes) } catch { throw StartFailure("\(file): \(error)") }
     }
 
-    /// Where this user's host key is kept, by the XDG base directory specification; it is made where there is none.
-    private static func usualFile() throws(StartFailure) -> String {
+    /// The files that ``load(_:)`` reads.
+    static func files(_ named: [String]) -> [String] { named.isEmpty ? [usualPath().file] : named }
+
+    /// Where this user's host key is kept, by the XDG base directory specification.
+    private static func usualPath() -> (directory: String, file: String) {
         let account = Account.current
         // systemd names several directories with colons between.
         let given = Account.environment("STATE_DIRECTORY")?.split(separator: ":").first.map(String.init)
         let state = given ?? Account.environment("XDG_STATE_HOME").map { $0 + "/scpd" }
         let directory = state ?? account.home + "/.local/state/scpd"
-        let file = directory + "/ssh_host_ed25519_key"
+        return (directory, directory + "/ssh_host_ed25519_key")
+    }
+
+    /// The same, once it is there: it is made where there is none.
+    private static func usualFile() throws(StartFailure) -> String {
+        let (directory, file) = usualPath()
         guard !SmallFile.exists(file) else { return file }
         try SmallFile.makeDirectories(directory)
         do {
             let key = try PrivateKey.generate(.ed25519)
-            _ = try SmallFile.create(file, Array(try key.openSSHFile().utf8))
+            var text = Array(try key.openSSHFile().utf8)
+            defer { wipe(&text) }
+            _ = try SmallFile.create(file, text)
         } catch let error as StartFailure {
             throw error
         } catch {

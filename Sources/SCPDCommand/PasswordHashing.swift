@@ -5,14 +5,22 @@ import SSHServer
 enum PasswordHashing {
     static func run(user: String) throws {
         let isTerminal = isatty(STDIN_FILENO) == 1
-        let password = try withoutEcho(isTerminal) {
-            // Asked once nothing is shown any more, as what was typed before that is thrown away.
-            if isTerminal { SCPDMain.write("Password for \(user): ") }
-            return readLine(strippingNewline: true)
-        }
+        let password = try ask("Password for \(user): ", isTerminal)
         guard let password, !password.isEmpty else { throw StartFailure("no password was given") }
+        // What nobody sees is easily mistyped.
+        if isTerminal, try ask("Once more: ", isTerminal) != password {
+            throw StartFailure("the two are not the same")
+        }
         do { print(try PasswordFile.line(user: user, password: LoginSecret(password))) } catch {
             throw StartFailure("\(error)")
+        }
+    }
+
+    private static func ask(_ question: String, _ isTerminal: Bool) throws -> String? {
+        try withoutEcho(isTerminal) {
+            // Asked once nothing is shown any more, as what was typed before that is thrown away.
+            if isTerminal { SCPDMain.write(question) }
+            return readLine(strippingNewline: true)
         }
     }
 

@@ -1,22 +1,56 @@
 import CommandOptions
+import Dispatch
 import Logging
 import Platform
 
 @main
 enum SCPDMain {
-    static func main() async {
+    /// Not async: what is prepared here is prepared before there is a second thread.
+    static func main() {
         // A client that goes away, or a file that may not grow, is an error to report and not an end without a word.
         signal(SIGPIPE, SIG_IGN)
         signal(SIGXFSZ, SIG_IGN)
         ProcessMemory.keepFreedBlocks()
-        do {
+        ending {
             let options = try DaemonOptions(Array(CommandLine.arguments.dropFirst()))
             switch options.task {
-            case .hashPassword(let user): try PasswordHashing.run(user: user)
-            case .sftp: try await StandardSFTP.run(options)
-            case .serve: try await serve(options)
+            case .hashPassword(let user):
+                try PasswordHashing.run(user: user)
+                exit(0)
+            case .sftp: run(try StandardSFTP.prepare(options))
+            case .serve: run(try serving(options))
             }
-            exit(0)
+        }
+    }
+
+    private static func serving(_ options: DaemonOptions) throws -> @Sendable () async throws -> Void {
+        OpenFilesLimit.raise()
+        var lines = LogLines()
+        lines.logLevel = options.isVerbose ? .debug : .info
+        let handler = lines
+        let logger = Logger(label: "scpd") { _ in handler }
+        let preparation = try Preparation(options, logger: logger)
+        logger.debug("\(preparation.confine())")
+        return { try await Daemon(preparation, logger: logger).run() }
+    }
+
+    /// Runs what takes threads, and ends with it.
+    private static func run(_ body: @escaping @Sendable () async throws -> Void) -> Never {
+        Task {
+            do {
+                try await body()
+                exit(0)
+            } catch {
+                ending { throw error }
+            }
+        }
+        dispatchMain()
+    }
+
+    /// Runs a body that does not return; what it throws ends the process with words and a status.
+    private static func ending(_ body: () throws -> Void) {
+        do {
+            try body()
         } catch let fault as OptionFault where fault.kind == .answer {
             print(fault.text)
             exit(fflush(nil) == 0 ? 0 : 1)
@@ -27,16 +61,6 @@ enum SCPDMain {
             tell("\(error)")
             exit(1)
         }
-    }
-
-    private static func serve(_ options: DaemonOptions) async throws {
-        let signals = StopSignals()
-        OpenFilesLimit.raise()
-        var lines = LogLines()
-        lines.logLevel = options.isVerbose ? .debug : .info
-        let handler = lines
-        let logger = Logger(label: "scpd") { _ in handler }
-        try await Daemon(options: options, logger: logger).run(signals)
     }
 
     static func tell(_ text: String) { write("scpd: \(text)\n") }

@@ -5,7 +5,9 @@ import Platform
 /// One SFTP session on standard input and output, for a program that has made the connection: `sftp -D`, or an SSH daemon.
 enum StandardSFTP {
     /// Serves the whole machine, relative paths from the working directory; with `--root`, that directory alone.
-    static func run(_ options: DaemonOptions) async throws {
+    ///
+    /// - Returns: what serves it, once all is open and there is one thread still.
+    static func prepare(_ options: DaemonOptions) throws -> @Sendable () async throws -> Void {
         let root: DirectoryRoot
         do {
             root = try DirectoryRoot(
@@ -14,10 +16,15 @@ enum StandardSFTP {
         } catch {
             throw StartFailure("\(options.root ?? "/"): \(error)")
         }
+        // Before there is a second thread.
+        if options.isConfined { _ = Preparation.confinement(serving: options, root: "/").apply() }
         let home = options.root == nil ? workingDirectory() : [UInt8(ascii: "/")]
         let server = SFTPServer(files: root, home: home, options: .init(isReadOnly: options.isReadOnly))
-        try await DiskExecutor.run {
-            try await server.serve(DescriptorStream(input: STDIN_FILENO, output: STDOUT_FILENO, closesOutput: false))
+        return {
+            try await DiskExecutor.run {
+                try await server.serve(
+                    DescriptorStream(input: STDIN_FILENO, output: STDOUT_FILENO, closesOutput: false))
+            }
         }
     }
 

@@ -12,6 +12,20 @@ public enum ListenAddress: Equatable, Sendable {
 }
 
 extension ListenAddress {
+    /// Listens on addresses already, as a program does that gives up the right to before it starts a server: clients wait until
+    /// then. Those with port 0 get the same one.
+    ///
+    /// It starts no thread, and blocks on the resolution of names.
+    ///
+    /// - Returns: the sockets, for ``SSHServer/start(on:configuration:policy:handler:logger:metrics:group:)``.
+    /// - Throws: ``ServerError/cannotListen(address:port:reason:)``; nothing is listened on then.
+    public static func listen(on addresses: [ListenAddress]) throws(ServerError) -> [ListenAddress] {
+        try bindAll(
+            addresses, bind: { (address) throws(ListenFailure) in try address.listen() }, port: Self.port,
+            close: { _ = closeSocket($0) }
+        ).map { .socket($0) }
+    }
+
     /// How many ports are tried that the system says are free.
     static let attempts = 8
 
@@ -19,24 +33,24 @@ extension ListenAddress {
     /// few times.
     ///
     /// - Throws: ``ServerError/cannotListen(address:port:reason:)``; what was bound is closed again.
-    static func bindAll(
-        _ addresses: [ListenAddress], _ bind: (ListenAddress) async throws -> any Channel
-    ) async throws(ServerError) -> [any Channel] {
+    static func bindAll<Socket>(
+        _ addresses: [ListenAddress], bind: (ListenAddress) throws(ListenFailure) -> Socket, port: (Socket) -> Int?,
+        close: (Socket) -> Void
+    ) throws(ServerError) -> [Socket] {
         var attempt = 1
         while true {
-            var bound: [any Channel] = []
-            var port = 0
+            var bound: [Socket] = []
+            var free = 0
             for address in addresses {
-                let (place, isChosen) = address.with(port: port)
-                do {
-                    let channel = try await bind(place)
-                    bound.append(channel)
-                    if case .address(_, port: 0) = address { port = channel.localAddress?.port ?? port }
+                let (place, isChosen) = address.with(port: free)
+                do throws(ListenFailure) {
+                    let socket = try bind(place)
+                    bound.append(socket)
+                    if case .address(_, port: 0) = address { free = port(socket) ?? free }
                 } catch {
-                    for channel in bound { try? await channel.close() }
+                    for socket in bound { close(socket) }
                     bound = []
-                    let isTaken = (error as? IOError)?.errnoCode == EADDRINUSE
-                    guard isChosen, isTaken, attempt < attempts else { throw place.failure(error) }
+                    guard isChosen, error.number == EADDRINUSE, attempt < attempts else { throw place.failure(error) }
                     break
                 }
             }
@@ -51,34 +65,82 @@ extension ListenAddress {
         return (.address(host, port: port), true)
     }
 
-    func bind(_ bootstrap: ServerBootstrap) async throws -> any Channel {
+    /// A socket that listens, and is its caller's to close.
+    func listen() throws(ListenFailure) -> Int32 {
         switch self {
-        case .socket(let descriptor): return try await bootstrap.withBoundSocket(descriptor).get()
+        case .socket(let descriptor): return descriptor
         case .address(let host, let port):
-            let address = try SocketAddress.makeAddressResolvingHost(host, port: port)
-            var bootstrap = bootstrap
-            // `::` and `0.0.0.0` are two addresses here, as they are to sshd.
-            if case .v6 = address {
-                bootstrap = bootstrap.serverChannelOption(Self.onlyIPv6, value: 1)
+            let address: SocketAddress
+            do { address = try SocketAddress.makeAddressResolvingHost(host, port: port) } catch {
+                throw ListenFailure(number: 0, reason: "\(error)")
             }
-            return try await bootstrap.bind(to: address).get()
+            let descriptor = makeSocket(address.protocol.rawValue)
+            guard descriptor >= 0 else { throw .last() }
+            do throws(ListenFailure) {
+                try Self.listen(descriptor, on: address)
+                return descriptor
+            } catch {
+                _ = closeSocket(descriptor)
+                throw error
+            }
         }
     }
 
-    private func failure(_ error: any Error) -> ServerError {
+    /// Clients that may wait to be accepted.
+    static let backlog: Int32 = 1024
+
+    private static func listen(_ descriptor: Int32, on address: SocketAddress) throws(ListenFailure) {
+        func set(_ level: Int32, _ name: Int32) throws(ListenFailure) {
+            var on: Int32 = 1
+            guard setsockopt(descriptor, level, name, &on, socklen_t(MemoryLayout<Int32>.size)) == 0 else {
+                throw .last()
+            }
+        }
+        guard fcntl(descriptor, F_SETFD, FD_CLOEXEC) == 0 else { throw .last() }
+        try set(SOL_SOCKET, SO_REUSEADDR)
+        // `::` and `0.0.0.0` are two addresses here, as they are to sshd.
+        if case .v6 = address { try set(Int32(IPPROTO_IPV6), IPV6_V6ONLY) }
+        guard address.withSockAddr({ bindSocket(descriptor, $0, socklen_t($1)) }) == 0 else { throw .last() }
+        guard listenOnSocket(descriptor, backlog) == 0 else { throw .last() }
+    }
+
+    private static func port(_ descriptor: Int32) -> Int? {
+        var storage = sockaddr_storage()
+        var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        let result = withUnsafeMutableBytes(of: &storage) { bytes in
+            bytes.baseAddress.map { getsockname(descriptor, $0.assumingMemoryBound(to: sockaddr.self), &size) } ?? -1
+        }
+        guard result == 0 else { return nil }
+        // The port stands at the same place for both families, most significant byte first.
+        return withUnsafeBytes(of: storage) { Int($0[2]) << 8 | Int($0[3]) }
+    }
+
+    private func failure(_ error: ListenFailure) -> ServerError {
         switch self {
         case .socket(let descriptor):
-            .cannotListen(address: "descriptor \(descriptor)", port: 0, reason: Self.reason(error))
-        case .address(let host, let port): .cannotListen(address: host, port: port, reason: Self.reason(error))
+            .cannotListen(address: "descriptor \(descriptor)", port: 0, reason: error.reason)
+        case .address(let host, let port): .cannotListen(address: host, port: port, reason: error.reason)
         }
     }
+}
 
-    private static let onlyIPv6 = ChannelOptions.Types.SocketOption(level: .ipv6, name: .ipv6_v6only)
+/// What a call on the way to a listening socket met.
+struct ListenFailure: Error {
+    let number: Int32
+    let reason: String
 
-    private static func reason(_ error: any Error) -> String {
-        switch error {
-        case let error as IOError: SystemError.text(error.errnoCode)
-        default: "\(error)"
-        }
+    init(number: Int32, reason: String? = nil) {
+        self.number = number
+        self.reason = reason ?? SystemError.text(number)
     }
+
+    static func last() -> ListenFailure { ListenFailure(number: errno) }
+}
+
+// By other names, as members of the type above have theirs.
+private func makeSocket(_ family: Int32) -> Int32 { socket(family, SystemCall.streamSocket, 0) }
+private func closeSocket(_ descriptor: Int32) -> Int32 { close(descriptor) }
+private func listenOnSocket(_ descriptor: Int32, _ backlog: Int32) -> Int32 { listen(descriptor, backlog) }
+private func bindSocket(_ descriptor: Int32, _ address: UnsafePointer<sockaddr>, _ size: socklen_t) -> Int32 {
+    bind(descriptor, address, size)
 }

@@ -44,8 +44,8 @@ public final class SSHServer: Sendable {
 
     private let state = Mutex(State())
     private let admission: Mutex<Admission>
-    private let configuration: ServerConfiguration
-    private let connectionConfiguration: ConnectionConfiguration
+    /// For connections that come from now on.
+    private let setup: Mutex<(server: ServerConfiguration, connection: ConnectionConfiguration)>
     private let policy: any LoginPolicy
     private let handler: any SessionHandler
     private let log: ServerLog
@@ -55,8 +55,7 @@ public final class SSHServer: Sendable {
         _ configuration: ServerConfiguration, policy: any LoginPolicy, handler: any SessionHandler, log: ServerLog,
         observer: (any ConnectionObserver)?
     ) throws(ServerError) {
-        self.configuration = configuration
-        connectionConfiguration = try configuration.connection()
+        setup = Mutex((configuration, try configuration.connection()))
         admission = Mutex(Admission(limits: configuration.limits))
         self.policy = policy
         self.handler = handler
@@ -90,8 +89,11 @@ public final class SSHServer: Sendable {
             configuration, policy: policy, handler: handler, log: ServerLog(logger, metrics: metrics),
             observer: observer)
         do {
-            let listeners = try await ListenAddress.bindAll(addresses) { try await $0.bind(server.bootstrap(group)) }
-            server.state.withLock { $0.listeners = listeners }
+            for place in try ListenAddress.listen(on: addresses) {
+                guard case .socket(let descriptor) = place else { continue }
+                let listener = try await server.bootstrap(group).withBoundSocket(descriptor).get()
+                server.state.withLock { $0.listeners.append(listener) }
+            }
         } catch {
             await server.stop(patience: .zero)
             throw error
@@ -110,12 +112,26 @@ public final class SSHServer: Sendable {
     /// How many connections there are.
     public var connectionCount: Int { state.withLock { $0.connections.count } }
 
+    /// Presents itself by another configuration to whoever connects from now on. The bounds on the number of connections stay
+    /// as they are.
+    ///
+    /// - Throws: ``ServerError`` where it makes no sense; all stays as it is then.
+    public func replace(_ configuration: ServerConfiguration) throws(ServerError) {
+        let connection = try configuration.connection()
+        setup.withLock { $0 = (configuration, connection) }
+    }
+
     // MARK: Connections
 
     private func bootstrap(_ group: any EventLoopGroup) -> ServerBootstrap {
         ServerBootstrap(group: group)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .serverChannelOption(.backlog, value: 1024)
+            .serverChannelOption(.backlog, value: ListenAddress.backlog)
+            .serverChannelInitializer { [log] channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(
+                        AcceptPause { [eventLoop = channel.eventLoop] in log.accepting(failedFor: $0, on: eventLoop) })
+                }
+            }
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelOption(.socketOption(.so_keepalive), value: 1)
             .childChannelOption(.writeBufferWaterMark, value: .init(low: 256 << 10, high: 1 << 20))
@@ -131,9 +147,10 @@ public final class SSHServer: Sendable {
             $0.admit(address, now: Self.now, random: Int.random(in: 0..<100))
         }
         if let refusal {
-            log.refused(address, refusal)
+            log.refused(address, refusal, on: channel.eventLoop)
             return try channel.pipeline.syncOperations.addHandler(Rejection())
         }
+        let (configuration, connectionConfiguration) = setup.withLock { $0 }
         let transport = try Transport.start(
             on: channel, role: .server, configuration: connectionConfiguration, observer: observer)
         let connection = ServedConnection(
@@ -209,6 +226,7 @@ public final class SSHServer: Sendable {
             if isEmpty { continuation.resume() }
         }
         impatience.cancel()
+        log.tellRepeated()
     }
 
     /// Waits for no connection any longer.

@@ -107,20 +107,22 @@ final class ServedConnection: Sendable {
     private func answer(
         _ channel: SSHChannel, _ kind: ChannelRequestKind, _ login: Login, _ isStopping: @escaping @Sendable () -> Bool
     ) -> Bool {
-        var request: SessionRequest
+        let asked: SessionRequest
         switch kind {
-        case .exec(let command): request = .exec(command)
-        case .subsystem(let name): request = .subsystem(name)
-        case .other("shell", _): request = .shell
+        case .exec(let command): asked = .exec(command)
+        case .subsystem(let name): asked = .subsystem(name)
+        case .other("shell", _): asked = .shell
         // Terminals, variables, agents: nothing here has use for them.
         default: return false
         }
-        if let forced = login.permissions.forcedCommand { request = .exec(forced) }
-        guard handler.accepts(request, from: login) else {
-            log.refused(login, request)
+        guard handler.accepts(asked, from: login) else {
+            log.refused(login, asked)
             return false
         }
-        let session = ServedSession(login: login, request: request, stream: channel) { channel.writeError($0) }
+        let request = login.permissions.forcedCommand.map { SessionRequest.exec($0) } ?? asked
+        let session = ServedSession(login: login, request: request, asked: asked, stream: channel) {
+            channel.writeError($0)
+        }
         let key = ObjectIdentifier(channel)
         return state.withLock { state in
             // RFC 4254 section 6.5: one such request a channel.

@@ -53,17 +53,20 @@ public struct ServedSession: Sendable {
     public let login: Login
     /// What is to be served: a forced command stands here in place of what the client asked for.
     public let request: SessionRequest
+    /// What the client asked for.
+    public let asked: SessionRequest
     /// The channel's data, both ways.
     public let stream: any ByteStream
     /// Writes to the client's standard error.
     public let writeError: @Sendable (ByteBuffer) -> Void
 
     public init(
-        login: Login, request: SessionRequest, stream: any ByteStream,
+        login: Login, request: SessionRequest, asked: SessionRequest? = nil, stream: any ByteStream,
         writeError: @escaping @Sendable (ByteBuffer) -> Void
     ) {
         self.login = login
         self.request = request
+        self.asked = asked ?? request
         self.stream = stream
         self.writeError = writeError
     }
@@ -71,7 +74,8 @@ public struct ServedSession: Sendable {
 
 /// Serves the sessions of a server.
 public protocol SessionHandler: Sendable {
-    /// Whether such a request is served; others are refused to the client at once.
+    /// Whether such a request, as the client makes it, is served; others are refused to the client at once. A command that
+    /// the log-in forces is in its permissions, and is what ``serve(_:)`` will be given.
     func accepts(_ request: SessionRequest, from login: Login) -> Bool
 
     /// Serves a session to its end. The channel is closed when this returns. The task is cancelled when the connection

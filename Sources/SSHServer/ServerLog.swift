@@ -3,14 +3,17 @@ import Metrics
 import NIOCore
 import SSHNIO
 import SSHWire
+import Synchronization
 
-/// The lines and counters of a server: one line for each log-in, each refusal and each end of a connection.
-struct ServerLog: Sendable {
+/// The lines and counters of a server: one line for each log-in and each end of a connection, and for refusals, of which
+/// there may be many, one for each period.
+final class ServerLog: Sendable {
     private let logger: Logger?
     private let connections: Counter
     private let refusals: Counter
     private let logins: Counter
     private let failedLogins: Counter
+    private let repeated = Mutex(RepeatedLines())
 
     init(_ logger: Logger?, metrics: any MetricsFactory) {
         self.logger = logger
@@ -21,15 +24,55 @@ struct ServerLog: Sendable {
     }
 
     /// A connection that the server does not take.
-    func refused(_ address: PeerAddress, _ refusal: Admission.Refusal) {
+    func refused(_ address: PeerAddress, _ refusal: Admission.Refusal, on eventLoop: any EventLoop) {
         refusals.increment()
-        let reason =
+        let (kind, reason) =
             switch refusal {
-            case .tooManyConnections: "too many connections"
-            case .tooManyStartups: "too many connections before log-in"
-            case .penalized(let seconds): "failed log-ins: not for \(seconds) seconds"
+            case .tooManyConnections: ("too many connections", "too many connections")
+            case .tooManyStartups: ("too many connections before log-in", "too many connections before log-in")
+            case .penalized(let seconds): ("failed log-ins", "failed log-ins: not for \(seconds) seconds")
             }
-        logger?.notice("connection refused", metadata: Self.metadata(address) + ["reason": "\(reason)"])
+        tell(.init(words: "connections refused", reason: kind), from: address.network, on: eventLoop) {
+            $0.notice("connection refused", metadata: Self.metadata(address) + ["reason": "\(reason)"])
+        }
+    }
+
+    /// Connections wait, as the system has not what another one needs.
+    func accepting(failedFor number: Int32, on eventLoop: any EventLoop) {
+        let reason = SystemError.text(number)
+        tell(.init(words: "connections wait", reason: reason), from: [], on: eventLoop) {
+            $0.warning("connections wait", metadata: ["reason": "\(reason)"])
+        }
+    }
+
+    /// Tells of an event now, or counts it among those that are told of together.
+    private func tell(
+        _ kind: RepeatedLines.Kind, from network: [UInt8], on eventLoop: any EventLoop, _ line: (Logger) -> Void
+    ) {
+        guard let logger, repeated.withLock({ $0.note(kind, from: network) }) == .tell else { return }
+        line(logger)
+        endPeriod(of: kind, on: eventLoop)
+    }
+
+    private func endPeriod(of kind: RepeatedLines.Kind, on eventLoop: any EventLoop) {
+        eventLoop.scheduleTask(in: .seconds(Int64(RepeatedLines.period))) { [weak self] in
+            guard let self, self.tellRepeated(kind) else { return }
+            self.endPeriod(of: kind, on: eventLoop)
+        }
+    }
+
+    /// Tells what was counted of one kind; whether there was anything.
+    private func tellRepeated(_ kind: RepeatedLines.Kind) -> Bool {
+        guard let summary = repeated.withLock({ $0.end(of: kind) }) else { return false }
+        var fields: Logger.Metadata = ["reason": "\(kind.reason)", "count": "\(summary.count)"]
+        if !summary.networks.contains([]) { fields["networks"] = "\(summary.networks.count)" }
+        logger?.notice("\(kind.words)", metadata: fields)
+        return true
+    }
+
+    /// Tells what was counted and not yet told, at the server's end.
+    func tellRepeated() {
+        for kind in repeated.withLock({ $0.kinds }) { _ = tellRepeated(kind) }
     }
 
     func connected(_ address: PeerAddress) {

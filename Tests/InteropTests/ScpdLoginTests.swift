@@ -55,8 +55,17 @@ struct ScpdLoginTests {
         let terminal = try Terminal(scpdBinary(), ["--hash-password", "me"])
         try await terminal.wait(for: "Password for me: ")
         try terminal.send("typed secret\n")
+        try await terminal.wait(for: "Once more: ")
+        try terminal.send("typed secret\n")
         #expect(try await terminal.finish() == .exited(0))
         #expect(terminal.transcript.contains("me:$scrypt$") && !terminal.transcript.contains("typed secret"))
+        let mistyped = try Terminal(scpdBinary(), ["--hash-password", "me"])
+        try await mistyped.wait(for: "Password for me: ")
+        try mistyped.send("typed secret\n")
+        try await mistyped.wait(for: "Once more: ")
+        try mistyped.send("typed secert\n")
+        #expect(try await mistyped.finish() == .exited(1))
+        #expect(!mistyped.transcript.contains("$scrypt$") && mistyped.transcript.contains("not the same"))
         for input in ["", "\n"] {
             let finished = try await run(scpdBinary(), ["--hash-password", "me"], input: Array(input.utf8))
             #expect(finished.status == .exited(1) && finished.output.isEmpty, "\(finished)")
@@ -152,6 +161,14 @@ struct ScpdLoginTests {
         let written = try await server.put("x", as: "b")
         #expect(!written.succeeded, "\(written)")
         #expect((try? readText("\(home.root)/b")) == nil)
+        // A client of the other protocol is told at once, and neither end waits for the other.
+        try writeFile(home.authorizedKeys, text: #"command="scp -t /" "# + key)
+        for (flags, reason) in [([], "subsystem request failed"), (["-O"], "only scp -t is served to this key")] {
+            let fetched = try await server.fetch("a", flags: flags)
+            #expect(fetched.text == nil && fetched.finished.errorText.contains(reason), "\(fetched)")
+        }
+        #expect(try await server.put("dropped", as: "c").succeeded == false)
+        #expect(try await server.put("dropped", as: "c", flags: ["-O"]).succeeded)
         try writeFile(home.authorizedKeys, text: #"command="/bin/date" "# + key)
         let refused = try await server.fetch("a", flags: ["-O"])
         #expect(refused.text == nil && server.lines("request refused").count >= 1, "\(refused)\n\(server.log)")

@@ -83,6 +83,13 @@ struct ScpdStartTests {
         #expect(second.status == .exited(1))
         #expect(second.errorText == "scpd: cannot listen on 127.0.0.1 port \(server.port): Address already in use\n")
         #expect(second.output.isEmpty)
+        // Nor is a host key made for a server that cannot be.
+        let state = home.directory.file("state")
+        let third = try await home.fail(
+            ["--listen", "127.0.0.1:\(server.port)", "--authorized-keys", home.authorizedKeys],
+            environment: ["STATE_DIRECTORY": state])
+        #expect(third.status == .exited(1) && third.errorText.contains("Address already in use"))
+        #expect(access(state, F_OK) != 0)
     }
 
     @Test("Without authorized keys it says that nobody could log in, and what to do")
@@ -169,7 +176,10 @@ struct ScpdStartTests {
         let wrong: [([String], String)] = [
             (["--host-key", missing], "\(missing): No such file or directory"),
             (["--host-key", home.root], "\(home.root): Is a directory"),
-            (["--host-key", open], "\(open): others than its owner may read it; `chmod 600` mends that"),
+            (
+                ["--host-key", open],
+                "\(open): others than its owner may read or change it (mode 644); `chmod 600` mends that"
+            ),
             (["--host-key", half], "\(half): "),
             (["--host-key", home.directory.file("locked")], "locked: "),
             (["--host-key", key + ".pub"], ".pub: "),

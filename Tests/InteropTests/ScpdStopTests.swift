@@ -127,9 +127,34 @@ struct ScpdStopTests {
         #expect(server.process.poll() == nil)
         server.process.signal(SIGTERM)
         #expect(try await server.end() == .exited(0))
-        let other = try await home.start()
-        other.process.signal(SIGHUP)
-        #expect(try await other.end() == .exited(0))
+    }
+
+    @Test("SIGHUP has the files read again: the lists, and the host keys for whoever connects next")
+    func readAgain() async throws {
+        let home = try await ScpdHome()
+        try home.serve("a", "content")
+        try await home.keygen("-q", "-t", "ed25519", "-N", "", "-f", "host")
+        try await home.keygen("-q", "-t", "ed25519", "-N", "", "-f", "next")
+        let server = try await home.start(["--host-key", home.directory.file("host")], hostKeys: [])
+        func fetch(trusting key: String) async throws -> Fetched {
+            let words = try readText(home.directory.file("\(key).pub")).split(separator: " ").prefix(2)
+            let known = try home.write("known", "[127.0.0.1]:\(server.port) " + words.joined(separator: " ") + "\n")
+            return try await server.fetch("a", knownHosts: known)
+        }
+        #expect(try await fetch(trusting: "host").text == "content")
+        guard rename(home.directory.file("next"), home.directory.file("host")) == 0 else { throw SystemError("rename") }
+        server.process.signal(SIGHUP)
+        try await server.waitForLines("files read again", 1)
+        #expect(server.lines("host key").count == 2, "\(server.log)")
+        #expect(try await fetch(trusting: "next").text == "content", "\(server.log)")
+        #expect(try await fetch(trusting: "host").text == nil)
+        // A key that cannot be read leaves the old one.
+        try writeFile(home.directory.file("host"), text: "nonsense")
+        server.process.signal(SIGHUP)
+        try await server.waitForLines("host keys stay as they were", 1)
+        #expect(try await fetch(trusting: "next").text == "content", "\(server.log)")
+        server.process.signal(SIGTERM)
+        #expect(try await server.end() == .exited(0))
     }
 
     @Test("A service manager is told when it serves and when it stops")

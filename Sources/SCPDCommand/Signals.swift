@@ -1,8 +1,8 @@
 import Dispatch
 import Platform
 
-/// The signals that ask for an end in good order.
-final class StopSignals {
+/// The signals that ask for an end in good order, and SIGHUP, which asks for files to be read again.
+final class Signals {
     /// What arrives, from the making of this object on; they end nothing by themselves any more.
     let numbers: AsyncStream<Int32>
     private let sources: [any DispatchSourceSignal]
