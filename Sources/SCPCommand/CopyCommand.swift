@@ -12,9 +12,9 @@ struct CopyCommand {
     private let observer: CommandObserver
     private let outcome = Outcome()
 
-    init(_ options: CopyOptions) {
+    init(_ options: CopyOptions, _ resolved: ResolvedHosts) {
         self.options = options
-        hosts = Hosts(options)
+        hosts = Hosts(options, resolved)
         observer = CommandObserver(options: options)
     }
 

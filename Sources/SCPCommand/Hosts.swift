@@ -7,12 +7,14 @@ import SSHWire
 /// The remote hosts of one command, one for each host and user, reached when they are first needed.
 struct Hosts: Sendable {
     private let options: CopyOptions
+    private let resolved: ResolvedHosts
     private let pool = HostPool<String>()
     /// The rate of all streams together (`-l`).
     private let limit: RateLimit?
 
-    init(_ options: CopyOptions) {
+    init(_ options: CopyOptions, _ resolved: ResolvedHosts) {
         self.options = options
+        self.resolved = resolved
         limit = options.bandwidth.map { RateLimit(kilobitsPerSecond: $0) }
     }
 
@@ -26,7 +28,7 @@ struct Hosts: Sendable {
     func host(
         for remote: Location.Remote, request: ClientConfiguration.Request
     ) async throws -> any CopyHost {
-        var key = "\(remote.user ?? "")@\(remote.host):\(remote.port ?? 0)"
+        var key = remote.key
         var program: ProgramHost?
         if case .subsystem = request, let host = options.localServer(for: remote) {
             key += " sftp"
@@ -44,7 +46,7 @@ struct Hosts: Sendable {
     private func reach(
         _ remote: Location.Remote, _ request: ClientConfiguration.Request
     ) async throws -> any RemoteHost {
-        let resolved = try options.resolve(remote, request: request)
+        let resolved = try self.resolved.options(for: remote) ?? options.resolve(remote, request: request)
         var settings = resolved.options
         // What is on its way cannot be slowed down any more.
         if let limit = options.bandwidth { settings.receiveWindow = max(64 << 10, min(1 << 20, limit * 1024 / 8)) }

@@ -1,10 +1,12 @@
+import Dispatch
 import Files
 import Platform
 import SSHClient
 
 @main
 enum SCPMain {
-    static func main() async {
+    /// Not async: the copy gives up its rights before there is a second thread.
+    static func main() {
         // A reader that goes away, or a file that may not grow, is an error to report and not an end without a word.
         signal(SIGPIPE, SIG_IGN)
         signal(SIGXFSZ, SIG_IGN)
@@ -15,11 +17,14 @@ enum SCPMain {
             if options.connectionProgram == nil {
                 for warning in options.warnings { StandardError.write(warning + "\n") }
             }
-            // The copy runs on a thread of its own, which may wait for the disk.
-            let status = try? await DiskExecutor.run {
-                await CopyCommand(options).run()
+            let hosts = ResolvedHosts(options)
+            if let said = hosts.confine(), options.verbosity > 0 { StandardError.write("debug1: \(said)\n") }
+            Task {
+                // The copy runs on a thread of its own, which may wait for the disk.
+                let status = try? await DiskExecutor.run { await CopyCommand(options, hosts).run() }
+                exit(status ?? 1)
             }
-            exit(status ?? 1)
+            dispatchMain()
         } catch {
             switch error {
             case .usage: StandardError.write(CopyOptions.usage + "\n")

@@ -60,5 +60,38 @@
             #expect(sftp.succeeded, "\(sftp)")
             #expect(sftp.outputText.contains("-rw-r-----") && sftp.outputText.contains(" \(home.user) "), "\(sftp)")
         }
+
+        @Test(
+            "scp holds itself to its target, and writes through a link all the same",
+            .enabled(if: version >= 2, "this kernel's Landlock is of version \(version)"))
+        func copies() async throws {
+            let home = try await ScpdHome()
+            try home.serve("a", "content")
+            try home.directory.makeDirectory("into")
+            try home.directory.makeDirectory("elsewhere")
+            let (into, elsewhere) = (home.directory.file("into"), home.directory.file("elsewhere"))
+            let server = try await home.start()
+            let login = "\(home.user)@127.0.0.1"
+            // Known hosts are kept in a directory that is still to be made.
+            let known = home.directory.file("new/known_hosts")
+            func copy(_ words: [String], _ environment: [String: String?] = [:]) async throws -> Finished {
+                let options = try server.client(["StrictHostKeyChecking=accept-new"], knownHosts: known)
+                return try await run(scpBinary(), ["-v"] + options + words, environment: environment)
+            }
+            for flags in [[], ["-O"]] {
+                let down = try await copy(flags + ["\(login):a", into])
+                #expect(down.succeeded && down.errorText.contains("confined by Landlock version"), "\(down)")
+                let up = try await copy(flags + ["\(into)/a", "\(login):b"])
+                #expect(up.succeeded && up.errorText.contains("confined by Landlock version"), "\(up)")
+            }
+            #expect(try !readText(known).isEmpty)
+            unlink("\(into)/a")
+            guard symlink("\(elsewhere)/a", "\(into)/a") == 0 else { throw SystemError("symlink") }
+            let linked = try await copy(["\(login):a", into])
+            #expect(linked.succeeded, "\(linked)")
+            #expect(try readText("\(elsewhere)/a") == "content")
+            let proxied = try await copy(["-oProxyCommand=nc 127.0.0.1 \(server.port)", "\(login):a", into])
+            #expect(proxied.errorText.contains("not confined: ProxyCommand runs a program"), "\(proxied)")
+        }
     }
 #endif
