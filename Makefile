@@ -1,12 +1,12 @@
 # make build    the release binaries, .build/release/scp and scpd
 # make test     all tests, with what they need installed first
 # make demo     copies a tree to our scpd on this machine and back
-# make bench    our scp against the installed one, over loopback and a long link
+# make bench    our scp against the installed one, over loopback and, as root, long links
 # make format   puts the source into the style of .swift-format
 # make lint     checks that it is
 
 SHELL := /bin/bash
-sources := Package.swift Sources Tests $(wildcard Benchmarks/*.swift)
+sources := Package.swift Sources Tests Benchmarks/LinkEmulator
 
 .PHONY: build test demo bench format lint
 
@@ -24,8 +24,7 @@ demo: build
 
 bench: build
 	Benchmarks/loopback.sh
-	Benchmarks/long-link.sh
-	if [ "$$(id -u)" = 0 ] && [ -e /dev/net/tun ]; then Benchmarks/handshake.sh; fi
+	Benchmarks/real-tcp.py
 	Benchmarks/own-ends.sh
 	Benchmarks/idle.sh
 	Benchmarks/soak.sh

@@ -98,8 +98,8 @@ let package = Package(
         .executableTarget(
             name: "SCPDCommand",
             dependencies: [
-                "Platform", "CommandOptions", "SSHWire", "SSHCrypto", "SSHKeys", "SSHServer", "Files", "FileServer",
-                logging,
+                "Platform", "CommandOptions", "SSHWire", "SSHCrypto", "SSHKeys", "SSHNIO", "SSHServer", "Files",
+                "FileServer", nioCore, nioPosix, logging, metrics,
             ],
             swiftSettings: settings),
 
@@ -107,8 +107,8 @@ let package = Package(
             name: "TestSupport", dependencies: ["SSHWire", "Files", "CopyEngine", nioCore], path: "Tests/TestSupport",
             swiftSettings: settings),
         .executableTarget(
-            name: "LinkEmulator", dependencies: ["TestSupport"], path: "Benchmarks/LinkEmulator",
-            swiftSettings: settings),
+            name: "LinkEmulator", path: "Benchmarks/LinkEmulator", swiftSettings: settings),
+        tests("LinkEmulatorTests", ["LinkEmulator"]),
         tests("PlatformTests", ["Platform", "CSystemCalls", "TestSupport"]),
         tests("SSHWireTests", ["SSHWire", nioCore]),
         tests("CommandOptionsTests", ["CommandOptions", "SSHWire"]),

@@ -73,7 +73,8 @@ final class CopyEnds {
     private func openSFTP(_ host: any CopyHost, _ traits: ServerTraits) async throws -> SFTPEnd {
         let stream = try await host.openSFTP()
         let holdsOneHandle = await host.traits.repeatsHandles || traits.repeatsHandles
-        return SFTPEnd(host, SFTPLane(stream: stream, holdsOneHandle: holdsOneHandle, trace: trace))
+        let connection = SFTPConnection(request.tuning.flow)
+        return SFTPEnd(host, SFTPLane(stream: stream, on: connection, holdsOneHandle: holdsOneHandle, trace: trace))
     }
 
     private var trace: ((String) -> Void)? {
@@ -114,7 +115,7 @@ final class CopyEnds {
             striped.end.add(nil)
             return nil
         }
-        let lane = SFTPLane(stream: stream, holdsOneHandle: false, trace: trace)
+        let lane = SFTPLane(stream: stream, on: striped.end.main.connection, holdsOneHandle: false, trace: trace)
         striped.end.add(lane)
         stripes.add(lane, striped, scheduler)
         return lane

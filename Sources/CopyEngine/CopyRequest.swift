@@ -1,4 +1,5 @@
 import Files
+import SSHWire
 
 /// One copy: what is copied, where to, and every wish about how.
 ///
@@ -75,8 +76,8 @@ public struct SFTPTuning: Equatable, Sendable {
     public var bufferSize: Int?
     /// The most READs or WRITEs of a session that may be unanswered.
     public var requests: Int?
-    /// The most bytes that READs have asked for and that have not come.
-    package var bytesUnderWay: Int?
+    /// Bytes of a connection that are under way at least and at most; what is between is measured.
+    package var flow = FlowMeasure.usualLimits
 
     public init(bufferSize: Int? = nil, requests: Int? = nil) {
         self.bufferSize = bufferSize
@@ -85,7 +86,7 @@ public struct SFTPTuning: Equatable, Sendable {
 
     /// Bytes in a READ or WRITE to a server that takes `limit`.
     func blockSize(_ limit: Int) -> Int {
-        max(1, min(limit, bufferSize ?? limit, max(512, (bytesUnderWay ?? limit) / 2)))
+        max(1, min(limit, bufferSize ?? limit, max(512, flow.upperBound / 2)))
     }
 
     /// Whether one more request may be sent while `count` are unanswered.

@@ -233,7 +233,6 @@ final class Scheduler {
     func postpone(_ job: FileJob) {
         openFiles -= 1
         underWay[job.number] = nil
-        job.isRetried = true
         job.isEarly = false
         waiting.prepend(job)
     }

@@ -197,7 +197,7 @@ struct CopyCommand {
             place = .scp(try await reach(host, .scp(rules), paths), paths.first ?? ".", rules)
         }
         var request = options.request(from: source, to: place)
-        request.tuning.bytesUnderWay = hosts.bytesUnderWay
+        if let limit = hosts.bytesUnderWay { request.tuning.flow = 1...limit }
         return try await Copy(request, observer: observer).run()
     }
 

@@ -2,6 +2,7 @@ import CommandOptions
 import CopyEngine
 import RemoteHosts
 import SSHConfig
+import SSHNIO
 import SSHWire
 
 extension CopyOptions {
@@ -107,6 +108,20 @@ extension CopyOptions {
             help: "encrypt with this cipher, or the first of these that the server has", synonyms: ["cipher"],
             onward: .same
         ) { (options, value) in options.letters["Ciphers"] = value },
+        .init(
+            "congestion", value: .init("NAME"),
+            help: "control congestion in this way where the system allows it, such as bbr",
+            manual: """
+                Has the system control congestion on the connections to servers by the method NAME, such as bbr, which loss
+                slows down less than cubic, instead of its usual one.
+                Linux lists what there is in /proc/sys/net/ipv4/tcp_available_congestion_control.
+                Uploads gain; what a server sends is under its own system's control.
+                Where it cannot be set a line says so, and the copy goes on without.
+                """
+        ) { (options, value) throws(OptionFault) in
+            guard CongestionControl(value) != nil else { throw OptionFault("a name such as bbr is wanted") }
+            options.long.congestionControl = value
+        },
         .init(
             "S", value: .init("program", .program), help: "have this program make the connections, as ssh does",
             synonyms: ["rsh"]

@@ -197,6 +197,8 @@ extension CopyOptions {
     ///
     /// - Throws: `ConfigurationError`.
     func client(for remote: Location.Remote) throws(ConfigurationError) -> ClientOptions {
-        try resolve(remote).options
+        var options = try resolve(remote).options
+        options.congestionControl = long.congestionControl
+        return options
     }
 }

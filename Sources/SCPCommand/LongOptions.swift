@@ -8,6 +8,8 @@ struct LongOptions {
     var resume = false
     /// Compares hashes of every file at both ends once it is copied (`--verify`).
     var verify = false
+    /// The congestion control of the connections (`--congestion`); nil for the system's choice.
+    var congestionControl: String?
 }
 
 extension CopyOptions {

@@ -1,5 +1,6 @@
 import CommandOptions
 import SSHCrypto
+import SSHNIO
 import SSHServer
 import SSHWire
 
@@ -32,6 +33,8 @@ struct DaemonOptions {
     var banner: String?
     var limits = ServerLimits()
     var rekeyBytes: UInt64?
+    /// The congestion control of the connections; nil for the system's choice.
+    var congestionControl: String?
     var keyExchanges: [String]?
     var ciphers: [String]?
     var macs: [String]?
@@ -177,6 +180,14 @@ struct DaemonOptions {
         },
         .init("keepalive", value: .init("SECONDS"), help: "ask a silent client whether it is there; 0 for never (60)") {
             (options, value) throws(OptionFault) in options.limits.keepAliveInterval = try number(value, 0...86400)
+        },
+        .init(
+            "congestion", value: .init("NAME"),
+            help: "control congestion in this way where the system allows it, such as bbr"
+        ) {
+            (options, value) throws(OptionFault) in
+            guard CongestionControl(value) != nil else { throw OptionFault("a name such as bbr is wanted") }
+            options.congestionControl = value
         },
         .init("no-penalties", help: "do not refuse addresses for a while after failed log-ins") {
             (options, _) throws(OptionFault) in options.limits.penalizesFailures = false

@@ -121,6 +121,7 @@ struct Preparation {
         var configuration = ServerConfiguration(hostKeys: keys)
         configuration.hostCertificates = try HostKeys.certificates(options.hostCertificates, of: keys)
         configuration.limits = options.limits
+        configuration.congestionControl = options.congestionControl
         configuration.rekeyBytes = options.rekeyBytes
         configuration.keyExchanges = options.keyExchanges
         configuration.ciphers = options.ciphers

@@ -5,6 +5,7 @@ import Platform
 import SSHConfig
 import SSHNIO
 import SSHProtocol
+import SSHWire
 
 /// Makes what a server is spoken to on: a TCP connection, a proxy command, or a connection to another server.
 struct Dialer {
@@ -21,6 +22,7 @@ struct Dialer {
     func connect(_ configuration: ConnectionConfiguration) async throws -> Route {
         if !options.proxyJump.isEmpty { return try await connect(through: options.proxyJump, configuration) }
         if let command = options.proxyCommand {
+            await setCongestionControl(of: nil)
             return try await connect(throughCommand: command, configuration)
         }
         return try await connectDirectly(configuration)
@@ -83,15 +85,35 @@ struct Dialer {
         }
         let observer = log.observer
         let attempt = ConnectionAttempt()
-        return try await withTaskCancellationHandler { [bootstrap] in
+        let (transport, channel) = try await withTaskCancellationHandler { [bootstrap] in
             try await bootstrap.connect(to: address) { channel in
                 attempt.began(channel)
                 return channel.eventLoop.makeCompletedFuture {
-                    try Transport.start(on: channel, role: .client, configuration: configuration, observer: observer)
+                    let transport = try Transport.start(
+                        on: channel, role: .client, configuration: configuration, observer: observer)
+                    return (transport, channel)
                 }
             }
         } onCancel: {
             attempt.cancel()
+        }
+        await setCongestionControl(of: channel)
+        return transport
+    }
+
+    /// Gives the connection the congestion control that the options name, or says why it has the system's.
+    private func setCongestionControl(of channel: (any NIOCore.Channel)?) async {
+        guard let name = options.congestionControl else { return }
+        let failure: String? =
+            if let channel, let control = CongestionControl(name) {
+                await control.set(on: channel)
+            } else {
+                channel == nil ? "a proxy makes the connection" : "that is no name of one"
+            }
+        if let failure {
+            interface.tell("Congestion control \(Printable.text(name.utf8)) is not used: \(failure)", at: .info)
+        } else {
+            log.note(1, "Congestion control of the connection: \(name).")
         }
     }
 

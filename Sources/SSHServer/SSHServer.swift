@@ -94,11 +94,24 @@ public final class SSHServer: Sendable {
                 let listener = try await server.bootstrap(group).withBoundSocket(descriptor).get()
                 server.state.withLock { $0.listeners.append(listener) }
             }
+            await server.setCongestionControl(
+                configuration.congestionControl, of: server.state.withLock { $0.listeners })
         } catch {
             await server.stop(patience: .zero)
             throw error
         }
         return server
+    }
+
+    /// Connections have that of the socket that they came to.
+    private func setCongestionControl(_ name: String?, of listeners: [any Channel]) async {
+        guard let name else { return }
+        var failure: String? = "that is no name of one"
+        if let control = CongestionControl(name) {
+            failure = nil
+            for listener in listeners { failure = await control.set(on: listener) ?? failure }
+        }
+        if let failure { log.congestionControl(name, isNotUsed: failure) }
     }
 
     /// What is listened on, in the order asked for.

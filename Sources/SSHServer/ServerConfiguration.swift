@@ -16,6 +16,9 @@ public struct ServerConfiguration: Sendable {
     /// New keys after so many seconds; nil for never by time.
     public var rekeySeconds: Int64? = 3600
     /// What is offered, best first; nil for the defaults.
+    /// The congestion control of the connections, by the system's name for it (`bbr`, `cubic`); nil for the system's choice.
+    /// Where it cannot be set the log says so.
+    public var congestionControl: String?
     public var keyExchanges: [String]?
     public var ciphers: [String]?
     public var macs: [String]?

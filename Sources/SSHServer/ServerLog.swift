@@ -75,6 +75,12 @@ final class ServerLog: Sendable {
         for kind in repeated.withLock({ $0.kinds }) { _ = tellRepeated(kind) }
     }
 
+    /// The system does not allow what the configuration names.
+    func congestionControl(_ name: String, isNotUsed reason: String) {
+        logger?.warning(
+            "congestion control not used", metadata: ["name": "\(Printable.text(name.utf8))", "reason": "\(reason)"])
+    }
+
     func connected(_ address: PeerAddress) {
         connections.increment()
         logger?.debug("connection", metadata: Self.metadata(address))

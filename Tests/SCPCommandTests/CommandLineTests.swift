@@ -287,3 +287,19 @@ struct ExitStatusTests {
         #expect(try options.client(for: remote).identityFiles == nil)
     }
 }
+
+@Suite("--congestion")
+struct CongestionOptionTests {
+    @Test("The name reaches the options of every connection")
+    func name() throws {
+        let options = try CopyOptions(bytes(["--congestion", "bbr", "-F", "none", "a", "host:b"]))
+        guard case .remote(let remote) = options.target else { throw CopyOptions.Fault.usage }
+        #expect(try options.client(for: remote).congestionControl == "bbr")
+        #expect(try CopyOptions.empty.long.congestionControl == nil)
+    }
+
+    @Test("What cannot be a name is refused", arguments: ["", "BBR", "two words", "a/b", "sixteen_letters_"])
+    func badName(_ name: String) {
+        #expect(throws: CopyOptions.Fault.self) { try CopyOptions(bytes(["--congestion=\(name)", "a", "b"])) }
+    }
+}

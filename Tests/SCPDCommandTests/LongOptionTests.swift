@@ -71,6 +71,7 @@ struct LongOptionTests {
             ("max-sessions", ["1", "10000"], ["0", "10001"]),
             ("idle-timeout", ["1", "31536000"], ["0", "31536001"]),
             ("keepalive", ["0", "86400"], ["-1", "86401"]),
+            ("congestion", ["bbr", "cubic", "bpf_cubic"], ["", "BBR", "sixteen_letters_"]),
             ("stop-timeout", ["0", "86400"], ["-1", "86401"]),
             (
                 "rekey-limit", ["16", "1K", "1g", "1073741824G"],

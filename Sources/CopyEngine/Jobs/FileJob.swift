@@ -34,8 +34,6 @@ final class FileJob {
     var present: LocalFile?
     /// Whether OPEN went out before its directory was known to be there.
     var isEarly = false
-    /// Whether it is opened a second time, as the server may have had too many files open.
-    var isRetried = false
     /// Whether opening cuts off what is there, so that no size needs to be set behind the last byte.
     var isTruncated = false
 

@@ -1,6 +1,15 @@
 import Files
 import NIOCore
 import SFTP
+import SSHWire
+
+/// What the lanes on one connection share.
+final class SFTPConnection {
+    /// How much is under way.
+    var flow: FlowMeasure
+
+    init(_ limits: ClosedRange<Int>) { flow = FlowMeasure(limits: limits) }
+}
 
 /// One server's SFTP end of a copy: its lanes, and what it has shown that it can do.
 final class SFTPEnd {

@@ -24,19 +24,20 @@ final class SFTPLane: CopyLane {
 
     enum Tag {
         case reply((SFTPReply) -> Void)
-        case read((Part) -> Void)
+        case read((Part) -> Void, FlowMeasure.Mark)
         case question(Int)
     }
 
     let stream: any ByteStream
+    /// The connection it is on.
+    let connection: SFTPConnection
     private(set) var session = SFTPSession<Tag>()
     /// The way to the server, by measure.
     private(set) var roundTrip = Duration.seconds(3600)
     /// Parts of files of which more is to be asked for, or sent.
     var ready = CircularBuffer<SFTPPart>()
-    /// Bytes that READs have asked for, or WRITEs have sent, and READs and WRITEs that are not answered.
-    var unansweredBytes = 0
-    var unansweredBlocks = 0
+    /// READs and WRITEs that are not answered.
+    private(set) var unansweredBlocks = 0
     /// Handles the server holds for us, or is asked for.
     private(set) var openHandles = 0
     /// What the server turned out not to do as it should.
@@ -52,9 +53,9 @@ final class SFTPLane: CopyLane {
 
     private var handles = HandleTable()
     private var heldHandles = 0
+    /// So many handles the server has held at a time.
+    private var provenHandles = 1
     private var handleLimit = Int.max
-    /// The limit before a refusal that may have another reason.
-    private var unsuspectedLimit: Int?
     private var pool = BlockPool()
     /// The round trip that is being timed: since when, and with how many requests answered it is over.
     private var timed: (since: ContinuousClock.Instant, answers: Int)?
@@ -63,8 +64,11 @@ final class SFTPLane: CopyLane {
     private var answered: Int { session.requestsMade - session.unanswered }
 
     /// - Parameter holdsOneHandle: the server is known to mix up handles when it holds several.
-    init(stream: any ByteStream, holdsOneHandle: Bool, trace: ((String) -> Void)?) {
+    init(
+        stream: any ByteStream, on connection: SFTPConnection, holdsOneHandle: Bool, trace: ((String) -> Void)?
+    ) {
         self.stream = stream
+        self.connection = connection
         session.trace = trace
         if holdsOneHandle { handleLimit = 1 }
     }
@@ -75,6 +79,9 @@ final class SFTPLane: CopyLane {
 
     /// Whether a full block waits for the stream.
     var isFull: Bool { session.output.readableBytes >= BlockPool.blockSize }
+
+    /// Whether more bytes may be asked for or sent, of what the lanes of the connection have under way together.
+    var hasRoom: Bool { connection.flow.room > 0 }
 
     var hasOutput: Bool { session.output.readableBytes > 0 }
 
@@ -103,7 +110,18 @@ final class SFTPLane: CopyLane {
 
     func read(_ part: SFTPPart, at offset: Int64, length: Int, _ completion: @escaping (Part) -> Void) {
         session.send(
-            .read(handle: part.handle, offset: UInt64(offset), length: UInt32(length)), .read(completion))
+            .read(handle: part.handle, offset: UInt64(offset), length: UInt32(length)),
+            .read(completion, asked(length)))
+    }
+
+    private func asked(_ count: Int) -> FlowMeasure.Mark {
+        unansweredBlocks += 1
+        return connection.flow.ask(for: count, at: .now)
+    }
+
+    private func answered(_ mark: FlowMeasure.Mark, bytes: Int? = nil) {
+        unansweredBlocks -= 1
+        connection.flow.answer(mark, bytes: bytes, at: .now)
     }
 
     /// Submits a WRITE whose data is put straight into the output.
@@ -116,7 +134,9 @@ final class SFTPLane: CopyLane {
         try session.write(
             handle: part.handle, offset: UInt64(offset),
             tag: { count in
-                .reply { reply in
+                let mark = asked(count)
+                return .reply { [unowned self] reply in
+                    answered(mark)
                     if case .status(let status) = reply { return completion(count, status) }
                     completion(count, SFTPStatus(.badMessage))
                 }
@@ -127,27 +147,25 @@ final class SFTPLane: CopyLane {
     ///
     /// - Parameters:
     ///   - path: where the file comes from at the source, to be copied again if the handle turns out to be another file's.
-    ///   - isRetry: it was answered ``Opened/later`` before.
     func open(
-        _ request: SFTPRequest, for path: BytePath, isRetry: Bool = false, _ completion: @escaping (Opened) -> Void
+        _ request: SFTPRequest, for path: BytePath, _ completion: @escaping (Opened) -> Void
     ) {
         openHandles += 1
-        let number = session.requestsMade
+        let (number, handles) = (session.requestsMade, openHandles)
         submit(request) { [unowned self] reply in
             switch reply {
-            case .handle(let handle): opened(handle, number, path, isRetry: isRetry, completion)
-            case .status(let status): refused(status, isRetry: isRetry, completion)
-            default: refused(SFTPStatus(.badMessage), isRetry: true, completion)
+            case .handle(let handle): opened(handle, number, path, completion)
+            case .status(let status): refused(status, handles, completion)
+            default: refused(SFTPStatus(.badMessage), handles, completion)
             }
         }
     }
 
     private func opened(
-        _ handle: ByteBuffer, _ number: Int, _ path: BytePath, isRetry: Bool, _ completion: (Opened) -> Void
+        _ handle: ByteBuffer, _ number: Int, _ path: BytePath, _ completion: (Opened) -> Void
     ) {
-        // The limit was one indeed.
-        if isRetry { unsuspectedLimit = nil }
         heldHandles += 1
+        provenHandles = max(provenHandles, heldHandles)
         if let other = handles.opened(handle, by: number, for: path) {
             fault = fault ?? .repeatedHandle
             suspects += [path, other]
@@ -155,17 +173,21 @@ final class SFTPLane: CopyLane {
         completion(.handle(handle))
     }
 
-    private func refused(_ status: SFTPStatus, isRetry: Bool, _ completion: (Opened) -> Void) {
+    /// - Parameter handles: so many the server may have held, this one included.
+    private func refused(_ status: SFTPStatus, _ handles: Int, _ completion: (Opened) -> Void) {
         openHandles -= 1
-        if isRetry {
-            if let unsuspectedLimit { handleLimit = unsuspectedLimit }
-            unsuspectedLimit = nil
-        } else if status.code == .failure, heldHandles > 0 {
-            if unsuspectedLimit == nil { unsuspectedLimit = handleLimit }
-            handleLimit = min(handleLimit, heldHandles)
+        if Self.mayMeanTooMany(status.code), handles > provenHandles {
+            handleLimit = min(handleLimit, provenHandles)
             return completion(.later)
         }
+        // One that is refused among few shows that the reason may be another with many too.
+        if handleLimit < .max, Self.mayMeanTooMany(status.code) { handleLimit += max(1, handleLimit / 2) }
         completion(.refused(status))
+    }
+
+    /// Version 3 has no code for too many open handles; most servers say no more than that it failed.
+    private static func mayMeanTooMany(_ code: SFTPStatusCode) -> Bool {
+        code != .noSuchFile && code != .permissionDenied && code != .unsupported
     }
 
     func close(_ handle: ByteBuffer, _ completion: @escaping (SFTPStatus) -> Void = { _ in }) {
@@ -243,9 +265,12 @@ final class SFTPLane: CopyLane {
     private func complete(_ event: SFTPSession<Tag>.Event) {
         switch event {
         case .reply(.reply(let completion), let reply): completion(reply)
-        case .reply(.read(let completion), .status(let status)): completion(.status(status))
-        case .reply(.read(let completion), _): completion(.status(SFTPStatus(.badMessage)))
-        case .data(.read(let completion), let bytes, let position, let isLast):
+        case .reply(.read(let completion, let mark), let reply):
+            answered(mark, bytes: 0)
+            if case .status(let status) = reply { return completion(.status(status)) }
+            completion(.status(SFTPStatus(.badMessage)))
+        case .data(.read(let completion, let mark), let bytes, let position, let isLast):
+            if isLast { answered(mark, bytes: position + bytes.readableBytes) }
             completion(.data(bytes, position: position, isLast: isLast))
         case .started, .reply, .data: break
         }

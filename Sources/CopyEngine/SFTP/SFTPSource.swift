@@ -6,9 +6,6 @@ import SFTP
 ///
 /// The server is not trusted: what it lists never chooses a name at the target that was not asked for.
 final class SFTPSource: SourceEndpoint {
-    /// Bytes that may be asked for and not yet there.
-    private static let unansweredLimit = 16 << 20
-
     let end: SFTPEnd
     let request: CopyRequest
     private let paths: [BytePath]
@@ -81,7 +78,7 @@ final class SFTPSource: SourceEndpoint {
         let lane = end.main
         let part = SFTPPart(job, lane)
         lane.open(
-            .open(path: job.source.buffer, flags: .read, SFTPAttributes()), for: job.source, isRetry: job.isRetried
+            .open(path: job.source.buffer, flags: .read, SFTPAttributes()), for: job.source
         ) { [unowned scheduler] opened in
             switch opened {
             case .handle(let handle):
@@ -99,12 +96,10 @@ final class SFTPSource: SourceEndpoint {
         part.lane.ready.append(part)
     }
 
-    private var unansweredLimit: Int { min(Self.unansweredLimit, request.tuning.bytesUnderWay ?? .max) }
-
     func advance(_ scheduler: Scheduler) -> Bool {
         guard scheduler.target.hasRoom else { return false }
         for lane in end.lanes {
-            guard let part = lane.ready.first, !lane.isFull, lane.unansweredBytes < unansweredLimit,
+            guard let part = lane.ready.first, !lane.isFull, lane.hasRoom,
                 request.tuning.hasRoom(unanswered: lane.unansweredBlocks)
             else { continue }
             if wantsReads(part) { read(part, scheduler) } else { lane.ready.removeFirst() }
@@ -128,11 +123,8 @@ final class SFTPSource: SourceEndpoint {
     }
 
     private func ask(_ part: SFTPPart, offset: Int64, length: Int, _ scheduler: Scheduler) {
-        let lane = part.lane
         part.unanswered += 1
-        lane.unansweredBytes += length
-        lane.unansweredBlocks += 1
-        lane.read(part, at: offset, length: length) { [unowned self, unowned scheduler] answer in
+        part.lane.read(part, at: offset, length: length) { [unowned self, unowned scheduler] answer in
             switch answer {
             case .data(let bytes, let position, let isLast):
                 scheduler.target.write(bytes, to: part.job, at: offset + Int64(position), scheduler)
@@ -153,8 +145,6 @@ final class SFTPSource: SourceEndpoint {
     private func answered(_ part: SFTPPart, _ offset: Int64, _ length: Int, got: Int, _ scheduler: Scheduler) {
         let job = part.job
         part.unanswered -= 1
-        part.lane.unansweredBytes -= length
-        part.lane.unansweredBlocks -= 1
         if job.failure == nil, got < length {
             let reached = offset + Int64(got)
             if got == 0 || reached == job.size {

@@ -187,7 +187,7 @@ final class SFTPTarget: TargetEndpoint {
         // What an earlier connection left is resumed from.
         job.isTruncated = job.partial == nil && (job.directory?.isNew ?? false)
         let lane = main
-        lane.open(opening(job), for: job.source, isRetry: job.isRetried) { [unowned self, unowned scheduler] opened in
+        lane.open(opening(job), for: job.source) { [unowned self, unowned scheduler] opened in
             take(opened, job, lane, scheduler)
         }
     }
@@ -244,15 +244,11 @@ final class SFTPTarget: TargetEndpoint {
         part.lane.ready.append(part)
     }
 
-    /// Bytes of WRITEs that may be unanswered: enough for the stream's buffer and any window of a server's. A near server needs less, and
-    /// OpenSSH's is the slower the longer its queue, which it moves about in memory.
-    func unansweredLimit(_ lane: SFTPLane) -> Int { lane.isNear ? 1 << 20 : lane === main ? 4 << 20 : 3 << 20 }
-
-    var hasRoom: Bool { main.unansweredBytes < unansweredLimit(main) && !main.isFull }
+    var hasRoom: Bool { main.hasRoom && !main.isFull }
 
     func advance(_ scheduler: Scheduler) -> Bool {
         for lane in end.lanes {
-            guard let part = lane.ready.first, lane.unansweredBytes < unansweredLimit(lane), !lane.isFull,
+            guard let part = lane.ready.first, lane.hasRoom, !lane.isFull,
                 request.tuning.hasRoom(unanswered: lane.unansweredBlocks)
             else { continue }
             send(part, scheduler)
@@ -317,8 +313,6 @@ final class SFTPTarget: TargetEndpoint {
         let (job, lane) = (part.job, part.lane)
         let count = try lane.write(part, at: offset, fill: fill) {
             [unowned self, unowned scheduler] (count: Int, status: SFTPStatus) in
-            lane.unansweredBytes -= count
-            lane.unansweredBlocks -= 1
             part.unanswered -= 1
             if status.code == .ok {
                 job.written.add(offset..<offset + Int64(count))
@@ -332,8 +326,6 @@ final class SFTPTarget: TargetEndpoint {
         if count > 0 {
             job.unanswered += 1
             part.unanswered += 1
-            lane.unansweredBytes += count
-            lane.unansweredBlocks += 1
         }
         return count
     }

@@ -27,6 +27,8 @@ final class SFTPWalk {
     /// What is still to be told or listed, the next one last.
     private var steps: [Step] = []
     private var listing: [DirectoryJob] = []
+    /// Directories that the server opens once fewer handles are open.
+    private var postponed: [DirectoryJob] = []
     /// READDIRs that are unanswered, and entries that are being looked at.
     private var reads = 0
     private var looks = 0
@@ -38,7 +40,7 @@ final class SFTPWalk {
         self.isOrdered = isOrdered
     }
 
-    var isExhausted: Bool { steps.isEmpty && listing.isEmpty && looks == 0 }
+    var isExhausted: Bool { steps.isEmpty && listing.isEmpty && postponed.isEmpty && looks == 0 }
     /// Whether the next source may be begun.
     var isIdle: Bool { isOrdered ? isExhausted : steps.isEmpty }
 
@@ -54,7 +56,12 @@ final class SFTPWalk {
     func advance(_ scheduler: Scheduler, openLimit: Int) -> Bool {
         guard scheduler.waiting.count + looks < Self.waitingLimit, !lane.isFull else { return false }
         if steps.count < Self.waitingLimit || isOrdered, readMore(scheduler) { return true }
-        if isOrdered, !listing.isEmpty { return false }
+        if let directory = postponed.last, lane.mayOpen(atMost: openLimit) {
+            postponed.removeLast()
+            open(directory, scheduler)
+            return true
+        }
+        if isOrdered, !(listing.isEmpty && postponed.isEmpty) { return false }
         switch steps.last {
         case nil: return false
         case .file(let entry):
@@ -104,10 +111,10 @@ final class SFTPWalk {
         }
     }
 
-    private func open(_ directory: DirectoryJob, isRetry: Bool = false, _ scheduler: Scheduler) {
+    private func open(_ directory: DirectoryJob, _ scheduler: Scheduler) {
         listing.append(directory)
         directory.listing = SFTPListing()
-        lane.open(.opendir(path: directory.source.buffer), for: directory.source, isRetry: isRetry) {
+        lane.open(.opendir(path: directory.source.buffer), for: directory.source) {
             [unowned self, unowned scheduler] opened in
             switch opened {
             case .handle(let handle): directory.listing?.handle = handle
@@ -116,7 +123,7 @@ final class SFTPWalk {
                 ended(directory, scheduler)
             case .later:
                 listing.removeAll { $0 === directory }
-                open(directory, isRetry: true, scheduler)
+                postponed.append(directory)
             }
         }
     }

@@ -155,11 +155,11 @@ package final class TargetTree {
     package func createFile(
         _ name: [UInt8], mode: UInt16, in parent: TargetDirectory?
     ) throws(FileError) -> NewFile {
+        let (directory, name, isTrusted) = try place(name, in: parent)
         if parent == nil, targetName != nil, target.bytes.last == UInt8(ascii: "/") {
             // The user meant a directory; a file must not take its name.
             throw FileError(path: target, operation: .open, errno: EISDIR)
         }
-        let (directory, name, isTrusted) = try place(name, in: parent)
         let creationMode = mode & 0o777 | 0o200
         if let file = try directory.createFile(name, mode: creationMode) {
             return NewFile(file: file, isNew: true, mode: mode, mask: mask, preserve: options.preserve)

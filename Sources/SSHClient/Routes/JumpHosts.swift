@@ -7,7 +7,8 @@ extension Dialer {
     /// Speaks with the server through a connection to another one (ssh_config(5), ProxyJump), by a `direct-tcpip` channel.
     ///
     /// The last of `jumps` leads to the server and is reached through those before it; its own `ProxyJump` counts where
-    /// there are none. Nothing of the command line's applies to it but how much is told.
+    /// there are none. Nothing of the command line's applies to it but how much is told, and how congestion is
+    /// controlled on the one connection that is TCP's.
     ///
     /// - Throws: what `SSHClient.connect` throws; `ConfigurationError`; `ClientError.jumpLoop`, `.unreachableThrough`.
     func connect(through jumps: [JumpHost], _ configuration: ConnectionConfiguration) async throws -> Route {
@@ -18,6 +19,7 @@ extension Dialer {
             hop.proxyCommand = nil
         }
         if options.logLevel > hop.logLevel { hop.logLevel = options.logLevel }
+        hop.congestionControl = options.congestionControl
         let visited = trail + [Stop(options)]
         guard !visited.contains(Stop(hop)) else { throw ClientError.jumpLoop(host: hop.originalHost) }
         log.note(1, "Connecting to \(options.host) port \(options.port) through jump host \(last.text).")

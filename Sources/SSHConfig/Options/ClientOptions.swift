@@ -30,6 +30,9 @@ public struct ClientOptions: Sendable {
     public var serverAliveInterval = 0
     public var serverAliveCountMax = 3
     public var ipQoS = ServiceClass()
+    /// The congestion control of the TCP connection, by the system's name for it (`bbr`, `cubic`); nil for the system's
+    /// choice. It is no option of ssh_config's.
+    public var congestionControl: String?
 
     /// The name to look up among the known hosts in place of the host's.
     public var hostKeyAlias: String?
