@@ -100,6 +100,27 @@ struct DiffieHellmanTests {
 
     private func zeros(_ count: Int) -> [UInt8] { [UInt8](repeating: 0, count: count) }
 
+    @Test(
+        "primes pass the test of Miller and Rabin, and composite numbers fail it for some base",
+        arguments: [
+            ([3], true), ([17], true), ([1, 1], true), ([0x7f, 0xff, 0xff, 0xff], true), ([9], false), ([15], false),
+            // Carmichael's numbers 561, 1105 and 1729, and 3215031751, for which 2, 3, 5 and 7 prove nothing.
+            ([2, 0x31], false), ([4, 0x51], false), ([6, 0xc1], false), ([0xbf, 0xa1, 0x7d, 0xc7], false),
+        ] as [([UInt8], Bool)])
+    func primality(number: [UInt8], isPrime: Bool) throws {
+        let modulus = try #require(MontgomeryModulus(bigEndian: number))
+        let bases: [[UInt8]] = number.count == 1 ? [[2]] : [[2], [3], [5], [7], [11]]
+        #expect(modulus.isProbablyPrime(number, bases: bases) == isPrime)
+    }
+
+    @Test("published primes pass the test with random bases, a number beside them does not")
+    func primalityOfGroups() throws {
+        let prime = try #require(DiffieHellmanGroup.modp2048).prime.magnitude
+        #expect(try #require(MontgomeryModulus(bigEndian: prime)).isProbablyPrime(prime, rounds: 1))
+        let other = prime.dropLast(2) + [0xfe, 0xff]
+        #expect(try #require(DiffieHellmanGroup(prime: Array(other), generator: [2])).hasPrimeModulus == false)
+    }
+
     @Test("the client refuses a group that is too small, too large, even or has a bad generator")
     func badGroups() throws {
         let prime = try #require(DiffieHellmanGroup.modp2048).prime.magnitude
@@ -110,6 +131,8 @@ struct DiffieHellmanTests {
             (prime.dropLast() + [0xfe], [2]),
             (prime, []), (prime, [1]), (prime, prime), (prime, prime.dropLast() + [0xfe]),
             ([], [2]),
+            // Composite: the lowest byte but one of a prime is another.
+            (prime.dropLast(2) + [0xfe, 0xff], [2]), (prime.dropLast(2) + [0xfd, 0xff], [2]),
             // The square of 2^1104 + 1, of which that number's powers are 0.
             (
                 [1] + zeros(137) + [2] + zeros(137) + [1],

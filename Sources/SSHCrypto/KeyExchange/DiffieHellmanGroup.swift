@@ -6,6 +6,9 @@ struct DiffieHellmanGroup: Sendable {
     /// exchange is never worth more than a hash of 512 bits.
     private static let exponentLength = 64
     private static let attempts = 4
+    /// A composite number passes with a chance of one in 64 if somebody made it up for that, else never; each round costs
+    /// more than an exchange.
+    private static let primalityRounds = 3
 
     let prime: MPInt
     let generator: MPInt
@@ -23,6 +26,13 @@ struct DiffieHellmanGroup: Sendable {
         // The prime is odd, so that only its last byte changes.
         largest = prime.magnitude.dropLast() + [last - 1]
         guard isValid(generator) else { return nil }
+    }
+
+    /// Whether the prime is one of those published, or passes a test; one that is composite, which a server could choose or
+    /// have been given, may make the secret easy to compute for others.
+    var hasPrimeModulus: Bool {
+        let isPublished = Self.published.contains { $0.prime == prime }
+        return isPublished || modulus.isProbablyPrime(prime.magnitude, rounds: Self.primalityRounds)
     }
 
     /// Whether a public value is within 2 ... p - 2: the others would give the secret away (RFC 4253 section 8, RFC 8268

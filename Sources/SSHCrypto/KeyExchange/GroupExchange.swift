@@ -89,6 +89,7 @@ struct GroupExchangeClient: ClientKeyExchange {
         guard let group = DiffieHellmanGroup(prime: prime.magnitude, generator: generator.magnitude) else {
             throw .invalidGroup(algorithm: name, reason: "no prime, or a generator out of range")
         }
+        guard group.hasPrimeModulus else { throw .invalidGroup(algorithm: name, reason: "its modulus is no prime") }
         return group
     }
 
