@@ -1,5 +1,7 @@
 # make build    the release binaries, .build/release/scp and scpd
-# make test     all tests, with what they need installed first
+# make test     all tests, with what they need installed first (SANITIZE=address or thread: under that sanitizer;
+#               FILTER=...: only these)
+# make fuzz     every parser under libFuzzer, TIME seconds each (TARGET: only these)
 # make demo     copies a tree to our scpd on this machine and back
 # make bench    our scp against the installed one, over loopback and, as root, long links
 # make format   puts the source into the style of .swift-format
@@ -8,16 +10,22 @@
 SHELL := /bin/bash
 sources := Package.swift Sources Tests Benchmarks/LinkEmulator
 
-.PHONY: build test demo bench format lint
+.PHONY: build test fuzz demo bench format lint
 
 build:
 	Scripts/setup.sh
 	Scripts/build.sh -c release --static-swift-stdlib
 
+# Each sanitizer has its own build. lld, as gold fails on what the sanitizers add.
+sanitizing := $(if $(SANITIZE),--sanitize $(SANITIZE) --scratch-path .build-$(SANITIZE) -Xswiftc -use-ld=lld)
+
 test:
 	Scripts/setup.sh
-	Scripts/build.sh --build-tests
-	Scripts/test.sh
+	Scripts/build.sh --build-tests $(sanitizing)
+	Scripts/test.sh $(sanitizing) $(if $(FILTER),--filter '$(FILTER)')
+
+fuzz:
+	Scripts/fuzz.sh $(or $(TIME),60) $(TARGET)
 
 demo: build
 	Scripts/demo.sh

@@ -31,6 +31,20 @@ let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metri
 let metricsTestKit: Target.Dependency = .product(name: "MetricsTestKit", package: "swift-metrics")
 let cryptoExtras: Target.Dependency = .product(name: "CryptoExtras", package: "swift-crypto")
 
+// With FUZZ set (Scripts/fuzz.sh), the targets of FuzzTests are linked with libFuzzer's own program in place of a test.
+let fuzzing: Target = {
+    let modules: [Target.Dependency] = [
+        "SSHWire", "SSHCrypto", "SSHKeys", "SSHProtocol", "SSHConfig", "SCP", "SFTP", "FileServer", nioCore, crypto,
+    ]
+    if Context.environment["FUZZ"] != nil {
+        return .executableTarget(
+            name: "Fuzz", dependencies: modules, path: "Tests/FuzzTests", exclude: ["ReplayTests.swift"],
+            swiftSettings: settings)
+    }
+    return .testTarget(
+        name: "FuzzTests", dependencies: modules, exclude: ["Fuzz.swift"], swiftSettings: settings)
+}()
+
 // Lowest floor first; a target imports only floors above it in this list (docs/architecture.md).
 let package = Package(
     name: "swift-scp",
@@ -109,6 +123,7 @@ let package = Package(
         .executableTarget(
             name: "LinkEmulator", path: "Benchmarks/LinkEmulator", swiftSettings: settings),
         tests("LinkEmulatorTests", ["LinkEmulator"]),
+        fuzzing,
         tests("PlatformTests", ["Platform", "CSystemCalls", "TestSupport"]),
         tests("SSHWireTests", ["SSHWire", nioCore]),
         tests("CommandOptionsTests", ["CommandOptions", "SSHWire"]),
@@ -128,9 +143,9 @@ let package = Package(
                 "SSHServer", "SSHClient", "SSHConfig", "SSHNIO", "SSHProtocol", "SSHCrypto", "SSHKeys", "SSHWire",
                 "TestSupport", nioCore, nioEmbedded, nioPosix, nioLocks, crypto, logging,
             ]),
-        tests("SCPTests", ["SCP", nioCore]),
+        tests("SCPTests", ["SCP", "SSHWire", "TestSupport", nioCore]),
         tests("FilesTests", ["Files", "TestSupport", nioCore]),
-        tests("SFTPTests", ["SFTP", "SSHWire", nioCore]),
+        tests("SFTPTests", ["SFTP", "SSHWire", "TestSupport", nioCore]),
         tests(
             "CopyEngineTests",
             ["CopyEngine", "Files", "SCP", "SFTP", "SSHWire", "TestSupport", nioCore]),
