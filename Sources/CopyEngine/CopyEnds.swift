@@ -55,7 +55,9 @@ final class CopyEnds {
         case .scp(let host, let path, let rules):
             let command = try await run(
                 SCPCommandLine(request, rules).sink(path, targetMustBeDirectory: targetMustBeDirectory), on: host)
-            return SCPStreamTarget(command, path, request, rules, hasher(host), trace: scpTrace)
+            return SCPStreamTarget(
+                command, path, request, rules, hasher(host), waitsForAnswers: await host.traits.readsOneRecordAtATime,
+                trace: scpTrace)
         }
     }
 
@@ -137,7 +139,7 @@ final class CopyEnds {
 
     /// What an error on a lane means for the copy: a further lane that fails is done without.
     func cause(_ error: any Error, of lane: any CopyLane) -> any Error {
-        guard let striped, striped.end.lanes.dropFirst().contains(where: { $0 === lane }),
+        guard !(error is ServerFault), let striped, striped.end.lanes.dropFirst().contains(where: { $0 === lane }),
             !striped.end.host.isLoss(error), !(error is CancellationError)
         else { return error }
         return ServerFault.writesInOrder

@@ -144,12 +144,15 @@ public enum ServerFault: Error, Equatable, Sendable {
     case repeatedHandle
     /// Bytes are taken only one after another.
     case writesInOrder
+    /// A file that is opened for writing once more is emptied, whatever the flags.
+    case emptiesOnOpening
 }
 
 extension ServerFault: CustomStringConvertible {
     public var description: String {
         switch self {
         case .repeatedHandle: "the server gave out a handle that was still open: one file at a time from now on"
+        case .emptiesOnOpening: "the server empties a file that is opened twice: one channel for each file from now on"
         case .writesInOrder: "the server takes a file's bytes only in order: one channel for each file from now on"
         }
     }

@@ -39,6 +39,8 @@ public struct CopyHostTraits: Sendable {
     public var refusesToWriteDirectories = false
     /// It gives out handles that are still open as soon as a few are (Erlang's SSH daemon).
     public var repeatsHandles = false
+    /// Its `scp -t` takes whatever it reads at a time for one record (mod_sftp), so that each answer is waited for.
+    public var readsOneRecordAtATime = false
     /// Commands can be run there.
     public var runsCommands = true
 

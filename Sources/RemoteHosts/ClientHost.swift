@@ -55,6 +55,7 @@ public final class ClientHost: RemoteHost {
         var traits = CopyHostTraits()
         traits.refusesToWriteDirectories = client.isServerKnown
         traits.repeatsHandles = client.serverSoftware.hasPrefix("Erlang/")
+        traits.readsOneRecordAtATime = client.serverSoftware.hasPrefix("mod_sftp")
         return traits
     }
 

@@ -19,20 +19,22 @@ public struct SFTPStatusCode: RawRepresentable, Hashable, Sendable {
 
 extension SFTPStatusCode: CustomStringConvertible {
     /// The words a person knows for it.
-    public var description: String {
-        switch self {
-        case .ok: "No error"
-        case .endOfFile: "End of file"
-        case .noSuchFile: "No such file or directory"
-        case .permissionDenied: "Permission denied"
-        case .failure: "Failure"
-        case .badMessage: "Bad message"
-        case .noConnection: "No connection"
-        case .connectionLost: "Connection lost"
-        case .unsupported: "Operation unsupported"
-        default: "Unknown status \(rawValue)"
-        }
-    }
+    public var description: String { name ?? "Unknown status \(rawValue)" }
+
+    /// nil for a code that no draft has.
+    var name: String? { Int(exactly: rawValue).flatMap { Self.names.indices.contains($0) ? Self.names[$0] : nil } }
+
+    /// By their numbers. Those above 8 are of later drafts (draft-ietf-secsh-filexfer-13 section 9.1); servers send them in version 3
+    /// all the same.
+    private static let names = [
+        "No error", "End of file", "No such file or directory", "Permission denied", "Failure", "Bad message",
+        "No connection", "Connection lost", "Operation unsupported", "Invalid handle", "No such path",
+        "File exists", "Write protected", "No medium", "No space left on device", "Quota exceeded",
+        "Unknown user or group", "Locked by another", "Directory not empty", "Not a directory", "Invalid file name",
+        "Too many levels of symbolic links", "Cannot be deleted", "Invalid parameter", "Is a directory",
+        "Range locked by another", "Range cannot be locked", "File is being deleted", "File is corrupt",
+        "Invalid owner", "Invalid group", "Range is not locked",
+    ]
 }
 
 /// SSH_FXP_STATUS: how a request ended, in the server's words too.
@@ -51,7 +53,7 @@ extension SFTPStatus: CustomStringConvertible {
     /// The server's own words where they tell more than the code does.
     public var description: String {
         let words = Printable.text(message.readableBytesView)
-        return code == .failure && !words.isEmpty ? words : code.description
+        return (code == .failure || code.name == nil) && !words.isEmpty ? words : code.description
     }
 }
 

@@ -219,6 +219,32 @@ struct SCPTransferTests {
         }
     }
 
+    @Test(
+        "waits for each answer where the sink takes what it reads at a time for one record", arguments: [false, true])
+    func oneRecordAtATime(preserve: Bool) async throws {
+        try await withTemporaryDirectory { base in
+            let files = Tree.named(["c": .file([2, 3]), "d": .file([])])
+            try makeTree(.named(["a": .file([1]), "b": files, "e": .file([4])]), at: base / "source")
+            let (near, far) = MemoryStream.pair()
+            var host = StreamHost()
+            host.traits.readsOneRecordAtATime = true
+            host.exec = { _ in near }
+            var request = CopyRequest(from: .local([base / "source"]), to: .scp(host, "target", .scp))
+            (request.recursive, request.preserve) = (true, preserve)
+            async let sent = Copy(request).run()
+            try await far.write(ByteBuffer(bytes: [0]))
+            var kinds: [String: Int] = [:]
+            while let bytes = try await far.read() {
+                let isLine = bytes.readableBytesView.last == 10
+                #expect(bytes.readableBytesView.count { $0 == (isLine ? 10 : 0) } == 1, "\(bytes)")
+                kinds[isLine ? String(String(buffer: bytes).prefix(1)) : "data", default: 0] += 1
+                try await far.write(ByteBuffer(bytes: [0]))
+            }
+            #expect(kinds == ["C": 4, "D": 2, "E": 2, "data": 4].merging(preserve ? ["T": 6] : [:]) { $1 })
+            #expect(try await sent.files == 4)
+        }
+    }
+
     @Test("goes deeper than the directories it keeps open, and back")
     func deepTree() async throws {
         try await withTemporaryDirectory { base in

@@ -6,13 +6,15 @@ import SSHWire
 /// A remote `scp -t`, as the target of a copy.
 ///
 /// Its answer is waited for where the protocol cannot do without: for C and D records, as a sink that refuses one would take what
-/// follows for records. All else goes out ahead of the answers, so that a file costs one round trip.
+/// follows for records. All else goes out ahead of the answers, so that a file costs one round trip; unless the sink is known to
+/// take what it reads at a time for one record.
 final class SCPStreamTarget: TargetEndpoint, CopyLane {
     private let command: any RemoteCommand
     private let request: CopyRequest
     private let rules: SCPCommandLine.Rules
     private let target: BytePath
     private let hasher: RemoteHasher?
+    private let waitsForAnswers: Bool
     private var machine = SCPSource()
     private var pool = BlockPool()
     /// What is to be sent next: the rest of the last file, records, the data of the next.
@@ -26,6 +28,8 @@ final class SCPStreamTarget: TargetEndpoint, CopyLane {
         case file(FileJob)
     }
     private var asking: Asking?
+    /// What is announced as soon as its times are answered.
+    private var announced: SCPEntry?
     /// The file whose data is being sent, and how far it is.
     private var current: (job: FileJob, offset: Int64)?
     /// Data that came before its turn, by its offset.
@@ -35,20 +39,21 @@ final class SCPStreamTarget: TargetEndpoint, CopyLane {
 
     init(
         _ command: any RemoteCommand, _ target: BytePath, _ request: CopyRequest, _ rules: SCPCommandLine.Rules,
-        _ hasher: RemoteHasher?, trace: SCPTrace?
+        _ hasher: RemoteHasher?, waitsForAnswers: Bool, trace: SCPTrace?
     ) {
         self.command = command
         self.target = target
         self.request = request
         self.rules = rules
         self.hasher = hasher
+        self.waitsForAnswers = waitsForAnswers
         machine.trace = trace
         block = pool.take()
     }
 
     var lanes: [any CopyLane] { [self] }
     var isSequential: Bool { true }
-    var isBusy: Bool { asking != nil || current != nil }
+    var isBusy: Bool { asking != nil || current != nil || (waitsForAnswers && machine.isWaiting) }
     /// Nobody here knows: the sink puts things where they go.
     var isDirectory: Bool { true }
 
@@ -90,10 +95,16 @@ final class SCPStreamTarget: TargetEndpoint, CopyLane {
         // Without the sticky bit, as OpenSSH's source.
         let mask: UInt16 = rules == .scp && !request.source.isRemote ? 0o6777 : 0o777
         do throws(SCPError) {
-            let entry = SCPEntry(
+            var entry = SCPEntry(
                 kind: kind, name: try SCPName(name), mode: attributes.mode & mask,
                 times: request.preserve ? attributes.scpTimes : nil)
-            try machine.begin(entry, into: &block)
+            if waitsForAnswers, let times = entry.times {
+                try machine.sendTimes(times, of: entry, into: &block)
+                entry.times = nil
+                announced = entry
+            } else {
+                try machine.begin(entry, into: &block)
+            }
             then(nil)
         } catch {
             then(CopyError(path, .source, .unexpectedName(name)))
@@ -220,6 +231,10 @@ final class SCPStreamTarget: TargetEndpoint, CopyLane {
         }
         try await receiveBatch()
         while let event = try machine.next() { if let scheduler { handle(event, scheduler) } }
+        if let entry = announced, !machine.isWaiting {
+            announced = nil
+            try machine.begin(entry, into: &block)
+        }
         return true
     }
 

@@ -45,11 +45,16 @@ struct ServerTraits {
     var repeatsHandles = false
     /// Bytes are taken only one after another.
     var writesInOrder = false
+    /// What is open for writing can be opened only once.
+    var emptiesOnOpening = false
+    /// Whether several channels may send parts of one file.
+    var takesStripes: Bool { !writesInOrder && !emptiesOnOpening }
 
     func has(_ fault: ServerFault) -> Bool {
         switch fault {
         case .repeatedHandle: repeatsHandles
         case .writesInOrder: writesInOrder
+        case .emptiesOnOpening: emptiesOnOpening
         }
     }
 
@@ -57,6 +62,7 @@ struct ServerTraits {
         switch fault {
         case .repeatedHandle: repeatsHandles = true
         case .writesInOrder: writesInOrder = true
+        case .emptiesOnOpening: emptiesOnOpening = true
         }
     }
 }

@@ -41,6 +41,10 @@ final class SFTPTarget: TargetEndpoint {
         self.hasher = hasher
     }
 
+    /// Whether the server is known to leave a file alone that is opened for writing once more: whoever the SSH server is, this
+    /// extension is of an SFTP server that has files behind it.
+    var keepsWhatItOpens: Bool { opensAhead && main.server.has(.limits) }
+
     var lanes: [any CopyLane] { end.lanes }
     private var main: SFTPLane { end.main }
     var isDirectory: Bool { placement.isDirectory }
@@ -316,6 +320,7 @@ final class SFTPTarget: TargetEndpoint {
             part.unanswered -= 1
             if status.code == .ok {
                 job.written.add(offset..<offset + Int64(count))
+                stripes.written(self, scheduler)
             } else if job.failure == nil, isOutOfOrder(job, offset) {
                 lane.note(.writesInOrder, job.source)
             } else {
