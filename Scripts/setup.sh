@@ -10,6 +10,7 @@ packages=(
     openssh-server openssh-client openssh-sftp-server openssh-tests
     dropbear-bin tinysshd putty-tools
     python3-asyncssh python3-paramiko python3-scp lftp rclone sshfs
+    erlang-ssh proftpd-core proftpd-mod-crypto
     openssl curl tmux util-linux procps iproute2 time python3 python3-venv
 )
 
@@ -101,5 +102,9 @@ if ! install_packages >"$log" 2>&1; then
     fi
 fi
 rm -f "$log"
+# Nor when it boots the next time.
+if [[ " ${missing[*]} " = *" proftpd-core "* ]] && command -v systemctl >/dev/null; then
+    "${as_root[@]}" systemctl --quiet disable proftpd >&2 || true
+fi
 make_sshd_directory
 install_ssh_audit
