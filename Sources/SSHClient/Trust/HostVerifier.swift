@@ -127,13 +127,6 @@ struct HostVerifier {
             algorithms: try HostKeyAlgorithms.resolve(options), gate: gate)
     }
 
-    /// What the files say about the address (`CheckHostIP`).
-    private struct AddressCheck {
-        /// What the files call the address.
-        let name: String
-        let verdict: KnownHosts.Verdict
-    }
-
     private func judge(
         _ key: PublicKey, address: String, _ hosts: KnownHosts, _ onAddress: AddressCheck?
     ) async throws(ClientError) -> HostTrust {
@@ -142,14 +135,16 @@ struct HostVerifier {
             log.note(1, "Host '\(name)' is known and matches the \(key.type.shortName) host key.")
             log.note(1, "Found key in \(entry.file):\(entry.line)")
             if let onAddress { try await check(onAddress, key, matching: entry) }
-            if options.visualHostKey { interface.tell("Host key fingerprint is: \(fingerprint(key))\n\(picture(key))") }
+            if options.visualHostKey {
+                interface.tell("Host key fingerprint is: \(fingerprint(key))\n\(dialogue.picture(key))")
+            }
             return isUsersOwn(entry) && !isGlobal(onAddress) && entry.covers(shown) ? .direct : .indirect
         case .revoked(let entry):
             throw .hostKeyRejected(
                 .revoked,
                 reason: "the \(key.type.shortName) key of \(options.host) is revoked by \(entry.file):\(entry.line)")
         case .changed(let entries):
-            warnOfChange(of: key, entries, onAddress)
+            dialogue.warnOfChange(of: key, entries, onAddress)
             guard options.strictHostKeyChecking == .no else {
                 throw .hostKeyRejected(.changed, reason: "the host key of \(options.host) has changed")
             }
@@ -257,44 +252,9 @@ struct HostVerifier {
 
     // MARK: Messages and questions
 
-    private func fingerprint(_ key: PublicKey) -> String { key.fingerprint(options.fingerprintHash) }
+    private var dialogue: HostKeyDialogue { HostKeyDialogue(options: options, interface: interface, shown: shown) }
 
-    private func picture(_ key: PublicKey) -> String { key.randomArt(options.fingerprintHash) }
-
-    private func warnOfChange(of key: PublicKey, _ entries: [KnownHosts.Entry], _ onAddress: AddressCheck?) {
-        // Another kind of key for a known host is as suspect as another key of the same kind.
-        let entry = entries.first { $0.key.type == key.type } ?? entries.first
-        let place = entry.map { "\($0.file):\($0.line)" } ?? ""
-        let frame = String(repeating: "@", count: 60)
-        var text = """
-            \(frame)
-            @    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!      @
-            \(frame)
-            THE HOST KEY OF \(options.host) HAS CHANGED.
-            Either somebody is between you and the server, or the server was set up anew.
-            It now shows the \(key.type.shortName) key \(fingerprint(key));
-            known is another one, written in \(place).
-            """
-        switch onAddress {
-        case .some(let check):
-            switch check.verdict {
-            case .known(let entry):
-                text += "\nFor its address \(check.name) this key is known, by \(entry.file):\(entry.line): "
-                text += "the name may lead to another machine than before."
-            case .unknown: text += "\nFor its address \(check.name) no key is known."
-            case .changed, .revoked: break
-            }
-        case nil: break
-        }
-        if let file = entry?.file, !file.hasPrefix(KnownHostsCommand.label) {
-            text += """
-
-                If you are sure that the new key is right, remove the old one:
-                  ssh-keygen -f '\(file)' -R '\(shown)'
-                """
-        }
-        interface.tell(text, at: .error)
-    }
+    private func fingerprint(_ key: PublicKey) -> String { dialogue.fingerprint(key) }
 
     /// Whether an unknown key is taken.
     ///
@@ -312,7 +272,7 @@ struct HostVerifier {
                 throw .hostKeyRejected(
                     .unknown, reason: "no host key is known for \(shown), and nobody may be asked (BatchMode)")
             }
-            guard await userAgrees(key, address: address, sameKey: sameKey) else {
+            guard await dialogue.accepts(key, address: address, sameKey: sameKey) else {
                 throw .hostKeyRejected(
                     .unknown, reason: "the key of \(shown) was not accepted")
             }
@@ -320,43 +280,6 @@ struct HostVerifier {
         case .no, .acceptNew:
             return false
         }
-    }
-
-    private func userAgrees(_ key: PublicKey, address: String, sameKey: [KnownHosts.Entry]) async -> Bool {
-        let most = 8
-        var others = "This key is not known by any other names."
-        if !sameKey.isEmpty {
-            others = "This host key is known by the following other names/addresses:"
-            for entry in sameKey.prefix(most) { others += "\n    \(entry.file):\(entry.line): \(entry.shownHosts)" }
-            if sameKey.count > most { others += "\n    (\(sameKey.count - most) additional names omitted)" }
-        }
-        let art = options.visualHostKey ? picture(key) + "\n" : ""
-        return await confirm(
-            """
-            The authenticity of host '\(shown) (\(address))' can't be established.
-            \(key.type.shortName) key fingerprint is: \(fingerprint(key))
-            \(art)\(others)
-            Are you sure you want to continue connecting (yes/no/[fingerprint])?\u{20}
-            """, fingerprint: fingerprint(key))
-    }
-
-    /// So often a person, or whatever answers for one, is asked the same.
-    private static let mostQuestions = 8
-
-    private func confirm(_ question: String, fingerprint: String?) async -> Bool {
-        var question = question
-        for _ in 0..<Self.mostQuestions {
-            guard let answer = await interface.ask(question) else { return false }
-            switch answer.lowercased() {
-            case "yes": return true
-            case "no": return false
-            case _ where answer == fingerprint: return true
-            default:
-                question =
-                    fingerprint == nil ? "Please type 'yes' or 'no': " : "Please type 'yes', 'no' or the fingerprint: "
-            }
-        }
-        return false
     }
 
     // MARK: The address of a known host
@@ -396,7 +319,7 @@ struct HostVerifier {
         case .no: interface.tell(text)
         case .ask where !options.batchMode:
             text += "\nAre you sure you want to continue connecting (yes/no)? "
-            guard await confirm(text, fingerprint: nil) else { throw refusal }
+            guard await dialogue.confirm(text, fingerprint: nil) else { throw refusal }
         case .yes, .acceptNew, .ask:
             interface.tell(text, at: .error)
             throw refusal
