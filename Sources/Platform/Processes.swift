@@ -25,6 +25,19 @@ extension SystemCall {
         package static func inherit(_ descriptor: Int32, _ actions: inout FileActions) {}
     #endif
 
+    /// Ends this process as a signal does that nobody handles, so that whoever started it learns of that.
+    package static func end(by number: Int32) -> Never {
+        signal(number, SIG_DFL)
+        var set = sigset_t()
+        sigemptyset(&set)
+        sigaddset(&set, number)
+        pthread_sigmask(SIG_UNBLOCK, &set, nil)
+        kill(getpid(), number)
+        // It may come by way of another thread; where it does not, the number says what a shell would.
+        sleep(1)
+        exit(128 + number)
+    }
+
     /// Whether a signal is ignored, as it may be from the start (nohup(1)).
     package static func isIgnored(_ signal: Int32) -> Bool {
         var action = sigaction()

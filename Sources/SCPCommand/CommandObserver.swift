@@ -7,6 +7,7 @@ import Synchronization
 final class CommandObserver: CopyObserver {
     private let meter: ProgressMeter?
     private let verbosity: Int
+    private let begun = Atomic(false)
     private let files = Mutex<[CopyFile: ProgressFile]>([:])
 
     init(options: CopyOptions) {
@@ -30,7 +31,11 @@ final class CommandObserver: CopyObserver {
         }
     }
 
+    /// Whether contents of any file were copied.
+    var hasBegun: Bool { begun.load(ordering: .relaxed) }
+
     private func begin(_ file: CopyFile) {
+        begun.store(true, ordering: .relaxed)
         guard
             let line = meter?.begin(
                 name: file.path.lastComponent, total: UInt64(max(0, file.size)),

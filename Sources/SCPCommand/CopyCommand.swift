@@ -18,6 +18,15 @@ struct CopyCommand {
         observer = CommandObserver(options: options)
     }
 
+    /// Whether the copies of this command can be cancelled.
+    var isInterruptible: Bool { options.serverRole == nil }
+
+    /// Says how to go on with what a signal has ended.
+    func tellOfInterruption() {
+        guard observer.hasBegun else { return }
+        CommandObserver.tell("interrupted; the same command with --resume copies what is missing")
+    }
+
     /// - Returns: the exit status: 0 when all was copied.
     func run() async -> CInt {
         let isComplete: Bool
@@ -80,10 +89,10 @@ struct CopyCommand {
         }
         var (sources, isComplete) = groupSources()
         if options.copiesDirectly, case .remote = target { sources = sources.flatMap(split) }
-        for source in sources {
+        for source in sources where !Task.isCancelled {
             if await !attempt({ try await copy(source, target) }) { isComplete = false }
         }
-        return isComplete
+        return isComplete && !Task.isCancelled
     }
 
     /// The sources that make sense, in groups; the others are told of.
@@ -248,6 +257,8 @@ struct CopyCommand {
             observer.tell(summary)
             return summary.errors == 0
         } catch {
+            // Whoever cancelled it says so.
+            if Task.isCancelled { return false }
             outcome.add(.after(error, byProtocol: options.transferProtocol))
             if case CopyOptions.Fault.message(let text) = error {
                 CommandObserver.tell(text)

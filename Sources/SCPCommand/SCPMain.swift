@@ -1,5 +1,4 @@
 import Dispatch
-import Files
 import Platform
 import SSHClient
 
@@ -19,11 +18,7 @@ enum SCPMain {
             }
             let hosts = ResolvedHosts(options)
             if let said = hosts.confine(), options.verbosity > 0 { StandardError.write("debug1: \(said)\n") }
-            Task {
-                // The copy runs on a thread of its own, which may wait for the disk.
-                let status = try? await DiskExecutor.run { await CopyCommand(options, hosts).run() }
-                exit(status ?? 1)
-            }
+            Task { exit(await Interruption.run(CopyCommand(options, hosts))) }
             dispatchMain()
         } catch {
             switch error {

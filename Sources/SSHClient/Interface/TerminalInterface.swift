@@ -38,6 +38,11 @@ public struct TerminalInterface: UserInterface {
 
         var isGivenUp: Bool { isSet.load(ordering: .relaxed) }
 
+        /// Waits, for a second at most where nobody gives it up.
+        func wait(upTo tenths: Int) {
+            for _ in 0..<tenths where !isGivenUp { usleep(100_000) }
+        }
+
         func set() {
             isSet.store(true, ordering: .relaxed)
             program.cancel()
@@ -113,7 +118,7 @@ private struct Terminal: ~Copyable {
                 if isTerminal { tcsetattr(descriptor, TCSAFLUSH, &saved) }
                 // To the process, not to this thread, where signals are blocked; it may take a moment to arrive.
                 kill(getpid(), SIGINT)
-                sleep(1)
+                given.wait(upTo: 10)
                 return nil
             case 0x04 where line.isEmpty:
                 write("\n")

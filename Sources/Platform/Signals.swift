@@ -1,13 +1,12 @@
 import Dispatch
-import Platform
 
-/// The signals that ask for an end in good order, and SIGHUP, which asks for files to be read again.
-final class Signals {
+/// The signals that ask for an end in good order, and SIGHUP, which asks a server for its files to be read again.
+package final class Signals {
     /// What arrives, from the making of this object on; they end nothing by themselves any more.
-    let numbers: AsyncStream<Int32>
+    package let numbers: AsyncStream<Int32>
     private let sources: [any DispatchSourceSignal]
 
-    init() {
+    package init() {
         let (stream, continuation) = AsyncStream.makeStream(of: Int32.self)
         numbers = stream
         // What whoever started this process had it ignore, as nohup does, it goes on to ignore.
