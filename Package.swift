@@ -161,7 +161,9 @@ let package = Package(
                 "CommandOptions", "Platform", "SCPCommand", "RemoteHosts", "Files", "SSHClient", "SSHConfig", "SSHNIO",
                 "TestSupport",
             ]),
-        tests("RemoteHostsTests", ["RemoteHosts", "SFTP", "SSHClient", "SSHNIO", "SSHProtocol", "SSHWire"]),
+        tests(
+            "RemoteHostsTests",
+            ["RemoteHosts", "CopyEngine", "SFTP", "SSHClient", "SSHNIO", "SSHProtocol", "SSHWire"]),
         tests("SCPDCommandTests", ["CommandOptions", "SCPDCommand", "SSHServer", "TestSupport", logging]),
         tests(
             "InteropTests",

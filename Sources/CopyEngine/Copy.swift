@@ -9,9 +9,14 @@
 /// Hundreds of files are under way at once, so that a round trip is paid once for all of them. Files that exist are overwritten in
 /// place, as OpenSSH does; runs of zeros become holes on this machine; symbolic links are followed. A connection that is lost is
 /// made again by its ``CopyHost``, and the copy resumes with what had not arrived.
+///
+/// A copy that is cancelled ends within a second, whatever the other end does. What it leaves can be resumed from
+/// (``CopyRequest/resume``): files end where their contents do.
 public struct Copy: Sendable {
     private let request: CopyRequest
     private let observer: any CopyObserver
+    /// How long a copy that is cancelled may take to close what is open at a server.
+    package var farewell = Duration.milliseconds(500)
 
     public init(_ request: CopyRequest, observer: any CopyObserver = SilentObserver()) {
         self.request = request
@@ -26,6 +31,12 @@ public struct Copy: Sendable {
     public func run() async throws -> CopySummary {
         let thread = CopyThread()
         defer { thread.stop() }
-        return try await CopyRun(request, observer, thread).run()
+        let run = CopyRun(request, observer, thread)
+        let task = Task { try await run.run() }
+        return try await withTaskCancellationHandler {
+            try await task.value
+        } onCancel: {
+            run.cancel(task, within: farewell)
+        }
     }
 }

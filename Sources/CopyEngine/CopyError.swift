@@ -51,6 +51,8 @@ public struct CopyError: Error, Equatable, Sendable {
         case nothingReceived
         /// The remote command failed without a word.
         case commandEnded(RemoteCommandEnd)
+        /// The copy was cancelled before all of it was copied.
+        case cancelled
         /// Source and target are one file.
         case sameFile
         /// This end cannot do what was wished.
@@ -102,6 +104,7 @@ extension CopyError: CustomStringConvertible {
         case .commandEnded(.status(let status)): "\(path): the server's scp ended with status \(status)"
         case .commandEnded(.signal(let name)):
             "\(path): the server's scp was ended by signal \(Printable.text(name.utf8))"
+        case .cancelled: "\(path): not all of it was copied, as the copy was cancelled"
         case .sameFile: "\(path): source and target are the same file"
         case .wishRefused(let wish, let reason): "\(wish): \(reason)"
         }

@@ -24,6 +24,7 @@ actor CopyRun {
     private var workStarted = 0
     private var turn = Turn()
     private var failure: (any Error)?
+    private var isCancelled = false
     /// Resumed when the copy is over, or more lanes or work are wanted.
     private var signal: CheckedContinuation<Void, Never>?
 
@@ -39,6 +40,7 @@ actor CopyRun {
     /// Copies, over one connection after another if need be.
     func run() async throws -> CopySummary {
         while true {
+            if isCancelled { throw CancellationError() }
             do {
                 return try await attempt()
             } catch let fault as ServerFault where !traits.has(fault) {
@@ -47,7 +49,8 @@ actor CopyRun {
                 ledger.forgetPartial()
                 if observer.wantsNotes { observer.receive(.note(.reduced(fault))) }
             } catch {
-                if ledger.isBound || error is CancellationError || Task.isCancelled { throw error }
+                if isCancelled || Task.isCancelled { throw CancellationError() }
+                if ledger.isBound { throw error }
                 let hasProgressed = ledger.hasProgressed
                 ledger.hasProgressed = false
                 try await ends.recover(from: error, hasProgressed: hasProgressed)
@@ -75,7 +78,8 @@ actor CopyRun {
             return scheduler.summary
         } catch {
             filesBegun = scheduler.filesBegun
-            scheduler.abandon()
+            scheduler.abandon(isFinal: isCancelled || Task.isCancelled)
+            self.scheduler = nil
             for lane in lanes { await lane.abandon(after: error) }
             await ends.close()
             throw error
@@ -89,6 +93,7 @@ actor CopyRun {
                 try await drive()
                 while !scheduler.isDone, failure == nil {
                     try Task.checkCancellation()
+                    if scheduler.isStopped { throw CancellationError() }
                     while let next = scheduler.takeWork() {
                         workStarted += 1
                         work[workStarted] = next
@@ -122,7 +127,8 @@ actor CopyRun {
     }
 
     private func wantsAttention(_ scheduler: Scheduler) -> Bool {
-        scheduler.isDone || failure != nil || scheduler.hasWork || ends.wantsLanes || Task.isCancelled
+        scheduler.isDone || scheduler.isStopped || failure != nil || scheduler.hasWork || ends.wantsLanes
+            || Task.isCancelled
     }
 
     private func wake() {
@@ -156,6 +162,29 @@ actor CopyRun {
     }
 
     private func flush() async throws { for lane in lanes { try await lane.flush() } }
+
+    // MARK: Cancellation
+
+    /// Ends the copy that `task` runs: soon where files are open at a server, so that they can be resumed from, else at once.
+    nonisolated func cancel(_ task: Task<CopySummary, any Error>, within limit: Duration) {
+        Task { if await !stop() { task.cancel() } }
+        let timer = Task {
+            try await Task.sleep(for: limit)
+            task.cancel()
+        }
+        Task {
+            _ = await task.result
+            timer.cancel()
+        }
+    }
+
+    /// - Returns: false if there is nothing to be waited for.
+    private func stop() -> Bool {
+        isCancelled = true
+        guard let scheduler, scheduler.stop() else { return false }
+        wake()
+        return true
+    }
 
     // MARK: Tasks of a connection
 

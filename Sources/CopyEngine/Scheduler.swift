@@ -1,6 +1,7 @@
 import Files
 import NIOCore
 import SFTP
+import SSHWire
 
 /// What a copy has to do and what of it is under way, over one connection: the steps of files and directories from the source's
 /// walk to the last hash.
@@ -25,6 +26,8 @@ final class Scheduler {
     typealias Work = (Scheduler) async throws -> Void
 
     private(set) var summary: CopySummary
+    /// The copy was cancelled, and what is open at the target is being closed.
+    private(set) var isStopping = false
     var traits: ServerTraits
     /// The directories that the source's walk is in, where it goes through them one after another.
     private(set) var entered: [DirectoryJob] = []
@@ -39,6 +42,11 @@ final class Scheduler {
     private var postponed: [FileJob] = []
     /// Files that are open, or being opened.
     private(set) var openFiles = 0
+    /// What is in them, in bytes, as far as that counts.
+    private var openBytes: Int64 = 0
+    /// With so much in open files the next one is opened when one of them is done, in bytes: more cannot be on the way, and a
+    /// copy that is cancelled would leave them empty.
+    private static let openBytesLimit: Int64 = 16 << 20
     /// Files that are compared before they are opened; those of a sequential target keep the others waiting.
     private var held = 0
     /// Files and directories that are not done.
@@ -93,13 +101,14 @@ final class Scheduler {
     }
 
     private var mayOpen: Bool {
-        openFiles + verifying + unverified.count < target.openLimit && source.mayOpen && target.mayOpen
+        !isStopping && (openFiles < 2 || openBytes < Self.openBytesLimit)
+            && openFiles + verifying + unverified.count < target.openLimit && source.mayOpen && target.mayOpen
             && !(target.isSequential && isBusy)
     }
 
     private var isBusy: Bool { target.isBusy || held > 0 }
 
-    private var mayWalk: Bool { !target.isSequential || (!isBusy && waiting.isEmpty) }
+    private var mayWalk: Bool { !isStopping && (!target.isSequential || (!isBusy && waiting.isEmpty)) }
 
     // MARK: Directories
 
@@ -213,8 +222,13 @@ final class Scheduler {
         return job
     }
 
+    private func countOpen(_ job: FileJob, _ change: Int) {
+        openFiles += change
+        openBytes += Int64(change) * min(max(0, job.size), Self.openBytesLimit)
+    }
+
     private func open(_ job: FileJob) {
-        openFiles += 1
+        countOpen(job, 1)
         if job.isLost { return refused(job, nil) }
         underWay[job.number] = job
         if job.partial == nil { job.partial = ledger.take(job.source) }
@@ -225,13 +239,13 @@ final class Scheduler {
     func takeWaiting() -> FileJob? { waiting.popFirst() }
     func putBack(_ job: FileJob) { waiting.prepend(job) }
     func openedAhead(_ job: FileJob) {
-        openFiles += 1
+        countOpen(job, 1)
         underWay[job.number] = job
     }
 
     /// A file cannot be opened before others are closed.
     func postpone(_ job: FileJob) {
-        openFiles -= 1
+        countOpen(job, -1)
         underWay[job.number] = nil
         job.isEarly = false
         waiting.prepend(job)
@@ -240,7 +254,7 @@ final class Scheduler {
     /// - Parameter error: nil if it was told already.
     func refused(_ job: FileJob, _ error: CopyError?) {
         if let error { job.fail(error) }
-        openFiles -= 1
+        countOpen(job, -1)
         source.close(job, self)
         done(job, isQuiet: error == nil || job.isLost)
     }
@@ -258,12 +272,12 @@ final class Scheduler {
         held += 1
         let (here, there) = (source.hash(of: job, first: nil), target.hash(of: job, first: nil))
         start { scheduler in
-            let (a, b) = try await (here.value, there.value)
+            let (a, b) = try await (here.ownValue(), there.ownValue())
             scheduler.held -= 1
             guard let a, let b, a == b else { return scheduler.target.open(job, scheduler) }
             scheduler.note(.resumed(job.source, at: job.size, of: job.size))
             scheduler.resume(job, at: job.size)
-            scheduler.openFiles -= 1
+            scheduler.countOpen(job, -1)
             scheduler.source.close(job, scheduler)
             scheduler.done(job)
         }
@@ -271,6 +285,7 @@ final class Scheduler {
 
     /// Both ends are open: it is looked at what is there already, or the contents are copied.
     func targetOpened(_ job: FileJob) {
+        if isStopping { return finish(job) }
         if job.partial == nil, !request.resume { begin(job) } else { target.compare(job, self) }
     }
 
@@ -310,7 +325,7 @@ final class Scheduler {
         let here = source.hash(of: job, first: count)
         let there = target.hash(of: job, first: count)
         start { scheduler in
-            let (a, b) = try await (here.value, there.value)
+            let (a, b) = try await (here.ownValue(), there.ownValue())
             if let a, let b, a == b {
                 scheduler.note(.resumed(job.source, at: count, of: job.size))
                 scheduler.resume(job, at: count)
@@ -348,14 +363,14 @@ final class Scheduler {
     func finish(_ job: FileJob) {
         guard !job.isFinishing else { return }
         job.isFinishing = true
-        openFiles -= 1
+        countOpen(job, -1)
         source.close(job, self)
         target.finish(job, self)
     }
 
     /// All that was submitted of a file is completed, and it is closed.
     func targetFinished(_ job: FileJob) {
-        guard request.verify, job.failure == nil else { return done(job) }
+        guard request.verify, job.failure == nil, !isStopping else { return done(job) }
         verify(job)
     }
 
@@ -365,12 +380,13 @@ final class Scheduler {
         job.local = nil
         ledger.settle(job.source)
         if let failure = job.failure {
-            if !isQuiet { problem(failure) }
+            if !isQuiet, failure.cause != .cancelled { problem(failure) }
         } else if !isQuiet {
             summary.files += 1
         }
         if let file = job.file {
-            observer.receive(.finished(file, isComplete: job.failure == nil))
+            let isCancelled = job.failure?.cause == .cancelled
+            observer.receive(isCancelled ? .interrupted(file) : .finished(file, isComplete: job.failure == nil))
         }
         source.finished(job, self)
         if let directory = job.directory { childFinished(of: directory) }
@@ -387,7 +403,7 @@ final class Scheduler {
         let here = source.hash(of: job, first: nil)
         let there = target.hash(of: job, first: nil)
         start { scheduler in
-            let (a, b) = try await (here.value, there.value)
+            let (a, b) = try await (here.ownValue(), there.ownValue())
             scheduler.verifying -= 1
             if a == nil || b == nil, scheduler.mayAskLater {
                 scheduler.postponeVerification(of: job)
@@ -418,7 +434,7 @@ final class Scheduler {
 
     func verifyAtLast(_ job: FileJob) async throws {
         let (a, b) = (source.hash(of: job, first: nil), target.hash(of: job, first: nil))
-        let (here, there) = try await (a.value, b.value)
+        let (here, there) = try await (a.ownValue(), b.ownValue())
         // Counted again by what is done in the end.
         unfinished += 1
         job.directory = nil
@@ -459,9 +475,26 @@ final class Scheduler {
 
     // MARK: The end of a connection
 
+    /// The copy is cancelled: nothing more is begun, and what is open at a server is closed, so that it can be resumed from.
+    ///
+    /// - Returns: false if the target needs none of this.
+    func stop() -> Bool {
+        guard !isStopping, target.closesWhenStopped, !underWay.isEmpty else { return false }
+        isStopping = true
+        for job in underWay.values where !job.isFinishing { job.fail(CopyError(job.source, .source, .cancelled)) }
+        // Has them closed.
+        start { _ in }
+        return true
+    }
+
+    var isStopped: Bool { isStopping && underWay.isEmpty }
+
     /// The connection is lost: what is known of the files under way is kept for the next one.
-    func abandon() {
+    ///
+    /// - Parameter isFinal: there is no next one, as the copy was cancelled.
+    func abandon(isFinal: Bool) {
         for job in underWay.values {
+            if isFinal { target.giveUp(job) }
             if let file = job.file { observer.receive(.interrupted(file)) }
             job.ranges?.abandon()
             summary.bytes -= job.counted

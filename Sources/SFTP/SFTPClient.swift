@@ -12,11 +12,11 @@ import Synchronization
 /// ```
 ///
 /// Every call throws `SFTPStatus` when the server says no, `SFTPError` when the session is over or the answer is none,
-/// or what ended the stream.
+/// or what ended the stream; `CancellationError` at once when its task is cancelled, whatever the server does.
 public final class SFTPClient: Sendable {
     /// What a call waits for.
     private struct Question {
-        let continuation: CheckedContinuation<SFTPReply, any Error>
+        let waiter: Waiter<SFTPReply>
         /// The data of a READ as far as it has come.
         var data = ByteBuffer()
     }
@@ -25,7 +25,7 @@ public final class SFTPClient: Sendable {
         var session = SFTPSession<Int>()
         var open: [Int: Question] = [:]
         var asked = 0
-        var starting: CheckedContinuation<Void, any Error>?
+        var starting: Waiter<Void>?
         var isWriting = false
         var failure: (any Error)?
     }
@@ -40,14 +40,22 @@ public final class SFTPClient: Sendable {
     public init(stream: any ByteStream) async throws {
         self.stream = stream
         reader.withLock { $0 = Task { await self.read() } }
-        try await withCheckedThrowingContinuation { continuation in
-            let failure = state.withLock { state -> (any Error)? in
-                if state.failure == nil, !state.session.hasStarted { state.starting = continuation }
-                if state.session.hasStarted { continuation.resume() }
-                return state.session.hasStarted ? nil : state.failure
+        let waiter = Waiter<Void>()
+        state.withLock { state in
+            if state.session.hasStarted {
+                waiter.resume()
+            } else if let failure = state.failure {
+                waiter.resume(throwing: failure)
+            } else {
+                state.starting = waiter
             }
-            if let failure { continuation.resume(throwing: failure) }
-            Task { await self.write() }
+        }
+        Task { await self.write() }
+        do {
+            try await waiter.wait()
+        } catch {
+            await close()
+            throw error
         }
     }
 
@@ -64,17 +72,23 @@ public final class SFTPClient: Sendable {
 
     /// Sends a request and waits for its answer, whatever that is.
     public func ask(_ request: SFTPRequest) async throws -> SFTPReply {
-        try await withCheckedThrowingContinuation { continuation in
-            let failure = state.withLock { state -> (any Error)? in
-                if let failure = state.failure { return failure }
-                state.asked += 1
-                state.open[state.asked] = Question(continuation: continuation)
-                state.session.send(request, state.asked)
-                return nil
-            }
-            if let failure { return continuation.resume(throwing: failure) }
-            Task { await self.write() }
+        try Task.checkCancellation()
+        let waiter = Waiter<SFTPReply>()
+        try state.withLock { state in
+            if let failure = state.failure { throw failure }
+            state.asked += 1
+            state.open[state.asked] = Question(waiter: waiter)
+            state.session.send(request, state.asked)
         }
+        Task { await self.write() }
+        return try await waiter.wait()
+    }
+
+    /// Gives an answer to whoever asked. A handle that nobody waits for any more is closed.
+    private func answer(_ question: Question, _ reply: SFTPReply, _ session: inout SFTPSession<Int>) {
+        guard !question.waiter.resume(returning: reply), case .handle(let handle) = reply else { return }
+        session.send(.close(handle: handle), 0)
+        Task { await self.write() }
     }
 
     /// Sends what has gathered; whoever comes first does it for all.
@@ -102,6 +116,8 @@ public final class SFTPClient: Sendable {
             while let bytes = try await stream.read() { try receive(bytes) }
             try state.withLock { state throws(SFTPError) in try state.session.receiveEnd() }
             end(SFTPError.ended)
+        } catch is CancellationError {
+            end(SFTPError.ended)
         } catch {
             end(error)
         }
@@ -118,7 +134,8 @@ public final class SFTPClient: Sendable {
                     // The session itself may have asked something.
                     Task { await self.write() }
                 case .reply(let number, let reply):
-                    state.open.removeValue(forKey: number)?.continuation.resume(returning: reply)
+                    guard let question = state.open.removeValue(forKey: number) else { continue }
+                    answer(question, reply, &state.session)
                 case .data(let number, let part, _, let isLast):
                     guard var question = state.open.removeValue(forKey: number) else { continue }
                     if question.data.readableBytes == 0 {
@@ -127,7 +144,7 @@ public final class SFTPClient: Sendable {
                         question.data.writeImmutableBuffer(part)
                     }
                     if isLast {
-                        question.continuation.resume(returning: .data(question.data))
+                        question.waiter.resume(returning: .data(question.data))
                     } else {
                         state.open[number] = question
                     }
@@ -142,7 +159,7 @@ public final class SFTPClient: Sendable {
             state.failure = error
             state.starting?.resume(throwing: error)
             state.starting = nil
-            for question in state.open.values { question.continuation.resume(throwing: error) }
+            for question in state.open.values { question.waiter.resume(throwing: error) }
             state.open = [:]
         }
     }

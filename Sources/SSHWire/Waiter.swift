@@ -69,6 +69,28 @@ package final class Waiter<Value: Sendable>: Sendable {
     package func resume(throwing error: any Error) -> Bool { resume(with: .failure(error)) }
 }
 
+extension Task where Success: Sendable {
+    /// Waits for a task that others may wait for too: it goes on when this one is cancelled.
+    ///
+    /// - Throws: what the task throws; `CancellationError` at once when the one that waits is cancelled.
+    nonisolated(nonsending) package func valueUnlessCancelled() async throws -> Success {
+        let waiter = Waiter<Success>()
+        Task<Void, Never> { waiter.resume(with: (await result).mapError { $0 }) }
+        return try await waiter.wait()
+    }
+
+    /// Waits for a task that nobody else waits for: it is cancelled with the one that waits.
+    ///
+    /// - Throws: what the task throws; `CancellationError` at once when the one that waits is cancelled.
+    nonisolated(nonsending) package func ownValue() async throws -> Success {
+        try await withTaskCancellationHandler {
+            try await valueUnlessCancelled()
+        } onCancel: {
+            cancel()
+        }
+    }
+}
+
 extension Waiter where Value == Void {
     @discardableResult
     package func resume() -> Bool { resume(with: .success(())) }

@@ -62,6 +62,8 @@ package struct Wishes: Sendable {
     package var verify = false
     package var tuning = SFTPTuning()
     package var opensAhead = false
+    /// How long a copy that is cancelled may take to close what is open at a server; nil for the usual.
+    package var farewell: Duration?
 
     package init(recursive: Bool = false, preserve: Bool = false, targetMustBeDirectory: Bool = false) {
         (self.recursive, self.preserve) = (recursive, preserve)
@@ -76,7 +78,9 @@ package struct Wishes: Sendable {
         request.targetMustBeDirectory = targetMustBeDirectory
         (request.resume, request.verify, request.tuning) = (resume, verify, tuning)
         request.trustsNames = trustsNames
-        return try await Copy(request, observer: observer).run()
+        var copy = Copy(request, observer: observer)
+        if let farewell { copy.farewell = farewell }
+        return try await copy.run()
     }
 }
 

@@ -151,6 +151,12 @@ protocol TargetEndpoint: AnyObject {
 
     /// The connection is lost: what is known of a file that is under way is kept.
     func leave(_ job: FileJob, _ scheduler: Scheduler) -> PartialFile?
+
+    /// Whether a copy that is cancelled is worth the time to close what is open here.
+    var closesWhenStopped: Bool { get }
+
+    /// The copy was cancelled in the middle of a file: it is to end where its contents do.
+    func giveUp(_ job: FileJob)
 }
 
 extension SourceEndpoint {
@@ -167,6 +173,8 @@ extension SourceEndpoint {
 }
 
 extension TargetEndpoint {
+    var closesWhenStopped: Bool { false }
+    func giveUp(_ job: FileJob) {}
     var lanes: [any CopyLane] { [] }
     var isSequential: Bool { false }
     var isBusy: Bool { false }

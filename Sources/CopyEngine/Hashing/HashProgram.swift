@@ -38,7 +38,8 @@ actor HashProgram {
     private var unsent = ByteBuffer()
     private var isSending = false
     private var isReceiving = false
-    private var waiting = CircularBuffer<CheckedContinuation<FileHash?, any Error>>()
+    private var waiting = CircularBuffer<Waiter<FileHash?>>()
+    private var receiving: Task<Void, Never>?
     private var failure: (any Error)?
 
     private init(name: String, stream: any ByteStream, unread: ByteBuffer) {
@@ -89,19 +90,22 @@ actor HashProgram {
     /// - Throws: what ended the stream.
     func hash(of path: [UInt8], first count: Int64?) async throws -> FileHash? {
         if path.contains(UInt8(ascii: "\n")) || path.contains(0) { return nil }
-        return try await withCheckedThrowingContinuation { continuation in
-            if let failure { return continuation.resume(throwing: failure) }
-            waiting.append(continuation)
-            unsent.writeString(count.map { "\($0)\n" } ?? "all\n")
-            unsent.writeBytes(path)
-            unsent.writeString("\n")
-            Task { await self.send() }
-            Task { await self.receive() }
-        }
+        if let failure { throw failure }
+        let waiter = Waiter<FileHash?>()
+        waiting.append(waiter)
+        unsent.writeString(count.map { "\($0)\n" } ?? "all\n")
+        unsent.writeBytes(path)
+        unsent.writeString("\n")
+        Task { await self.send() }
+        if !isReceiving { receiving = Task { await self.receive() } }
+        return try await waiter.wait()
     }
 
-    /// Ends it once it has answered.
-    func close() async { try? await stream.finishWriting() }
+    /// Ends it; what it has not answered by now is not waited for.
+    func close() async {
+        try? await stream.finishWriting()
+        receiving?.cancel()
+    }
 
     private func send() async {
         guard !isSending else { return }
@@ -144,8 +148,8 @@ actor HashProgram {
         failure = failure ?? error ?? Ended()
         let left = waiting
         waiting = CircularBuffer()
-        for continuation in left {
-            if let error { continuation.resume(throwing: error) } else { continuation.resume(returning: nil) }
+        for waiter in left {
+            if let error { waiter.resume(throwing: error) } else { waiter.resume(returning: nil) }
         }
     }
 

@@ -2,6 +2,7 @@ import Crypto
 import Files
 import NIOCore
 import SFTP
+import SSHWire
 
 extension SFTPClient {
     /// READs that are unanswered at a time while a file is hashed here.
@@ -23,17 +24,17 @@ extension SFTPClient {
                 pending.append(Task { [asked] in try await self.read(handle, at: asked, length: length) })
                 asked += UInt64(length)
             }
-            guard let next = pending.popFirst(), let block = try await next.value else { break }
+            guard let next = pending.popFirst(), let block = try await next.ownValue() else { break }
             block.withUnsafeReadableBytes { hasher.update(bufferPointer: $0) }
             done += UInt64(block.readableBytes)
             if block.readableBytes < length {
                 // The others are not where this one ends, be it the file's end or not.
-                for task in pending { _ = try? await task.value }
+                for task in pending { _ = try? await task.ownValue() }
                 pending.removeAll()
                 asked = done
             }
         }
-        for task in pending { _ = try? await task.value }
+        for task in pending { _ = try? await task.ownValue() }
         pending.removeAll()
         try await close(handle)
         return FileHash(hasher.finalize())

@@ -51,10 +51,13 @@ actor RemoteHasher {
     func readBack(_ path: BytePath) async throws -> FileHash? {
         let reader = reader ?? Task { [host] in try await SFTPClient(stream: try await host.openSFTP()) }
         self.reader = reader
-        return try await unlessLost { try await reader.value.hash(of: path.bytes) }
+        return try await unlessLost { try await reader.valueUnlessCancelled().hash(of: path.bytes) }
     }
 
+    /// Ends what was begun. What is still being found out is not waited for.
     func close() async {
+        means?.cancel()
+        reader?.cancel()
         switch try? await means?.value {
         case .checkFile(let client): await client.close()
         case .program(let program, _): await program.close()
@@ -66,14 +69,14 @@ actor RemoteHasher {
     // MARK: Means
 
     private func findMeans() async throws -> Means? {
-        if let means { return try await means.value }
+        if let means { return try await means.valueUnlessCancelled() }
         let task = Task { [host, note] in
             let means = try await unlessLost { try await Self.findMeans(host, note) }
             if means == nil { note(.noMeansToHash) }
             return means
         }
         means = task
-        return try await task.value
+        return try await task.valueUnlessCancelled()
     }
 
     private static func findMeans(_ host: any CopyHost, _ note: @Sendable (CopyNote) -> Void) async throws -> Means? {
@@ -139,26 +142,22 @@ actor RemoteHasher {
         }
     }
 
-    /// What `body` gives; nil if that takes longer than `limit`, and then it goes on for itself.
+    /// What `body` gives; nil if that takes longer than `limit`, and then it is cancelled.
     private static func within<T: Sendable>(
         _ limit: Duration, _ body: @escaping @Sendable () async throws -> T?
     ) async throws -> T? {
-        let first = Mutex<CheckedContinuation<T?, any Error>?>(nil)
-        return try await withCheckedThrowingContinuation { continuation in
-            first.withLock { $0 = continuation }
-            let end = { @Sendable (result: Result<T?, any Error>) in
-                first.withLock { first in
-                    defer { first = nil }
-                    return first
-                }?.resume(with: result)
-            }
-            let timer = Task {
-                if (try? await Task.sleep(for: limit)) != nil { end(.success(nil)) }
-            }
-            Task {
-                do { end(.success(try await body())) } catch { end(.failure(error)) }
-                timer.cancel()
-            }
+        let task = Task { try await body() }
+        let isLate = Mutex(false)
+        let timer = Task {
+            try await Task.sleep(for: limit)
+            isLate.withLock { $0 = true }
+            task.cancel()
+        }
+        defer { timer.cancel() }
+        do {
+            return try await task.ownValue()
+        } catch is CancellationError where isLate.withLock({ $0 }) {
+            return nil
         }
     }
 }

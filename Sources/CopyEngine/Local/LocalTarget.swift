@@ -221,6 +221,12 @@ final class LocalTarget: TargetEndpoint {
         return PartialFile(written: written, source: scheduler.mark(job), target: FileMark(status))
     }
 
+    /// What is behind the contents is of an older file, or a gap: a hash would not know this one for the beginning of its source.
+    func giveUp(_ job: FileJob) {
+        guard let file = job.new?.file, file.status.kind == .regular, job.written.end > 0 else { return }
+        try? file.truncate(to: job.written.end)
+    }
+
     // MARK: Local files
 
     func begin(_ job: FileJob, _ scheduler: Scheduler) {

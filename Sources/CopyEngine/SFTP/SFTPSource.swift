@@ -102,7 +102,13 @@ final class SFTPSource: SourceEndpoint {
             guard let part = lane.ready.first, !lane.isFull, lane.hasRoom,
                 request.tuning.hasRoom(unanswered: lane.unansweredBlocks)
             else { continue }
-            if wantsReads(part) { read(part, scheduler) } else { lane.ready.removeFirst() }
+            if wantsReads(part) {
+                read(part, scheduler)
+            } else {
+                lane.ready.removeFirst()
+                // No answer will tell that it is over.
+                if part.job.failure != nil, part.unanswered == 0 { scheduler.finish(part.job) }
+            }
             return true
         }
         return false

@@ -264,7 +264,7 @@ final class SFTPTarget: TargetEndpoint {
     /// Sends the next block of a local file, or the end behind the last one.
     private func send(_ part: SFTPPart, _ scheduler: Scheduler) {
         let job = part.job
-        if !job.isStarted {
+        if !job.isStarted, job.failure?.cause != .cancelled {
             scheduler.contentsStart(job, at: job.source)
             stripes.begin(job, from: part, isSpecial: isSpecial(job), self, scheduler)
         }
@@ -355,7 +355,8 @@ final class SFTPTarget: TargetEndpoint {
 
     private func answered(_ job: FileJob, _ scheduler: Scheduler) {
         job.unanswered -= 1
-        if job.isFinishing, job.unanswered == 0, job.furtherParts == 0 { scheduler.targetFinished(job) }
+        guard job.isFinishing, job.unanswered == 0, job.furtherParts == 0 else { return }
+        if job.writing == nil { scheduler.targetFinished(job) } else { finish(job, scheduler) }
     }
 
     func finish(_ job: FileJob, _ scheduler: Scheduler) {
@@ -364,7 +365,10 @@ final class SFTPTarget: TargetEndpoint {
             job.fail(CopyError(job.source, .source, .shrank(bytes: end, of: job.size)))
         }
         if job.failure == nil { scheduler.contentsStart(job, at: job.source) }
-        let size = max(0, job.end ?? job.written.end)
+        let isCancelled = job.failure?.cause == .cancelled
+        // Of parts in any order, the answers tell how far all are there.
+        if isCancelled, job.ranges != nil, job.unanswered > 0 { return }
+        let size = max(0, (isCancelled && job.ranges != nil ? nil : job.end) ?? job.written.end)
         // Counted before any is answered.
         job.unanswered += 1
         if needsAttributes(job) { setAttributes(of: job, part, size: size, scheduler) }
@@ -373,10 +377,22 @@ final class SFTPTarget: TargetEndpoint {
             if request.verify, isSpecial(job) { job.fail(CopyError(job.path, .target, .notVerifiable)) }
             answered(job, scheduler)
         }
+        if isCancelled, !job.isStarted, job.partial == nil, job.directory?.isNew ?? false { remove(job, scheduler) }
         job.writing = nil
     }
 
+    /// A file that was made, and of which nothing was copied, is no use to anybody.
+    private func remove(_ job: FileJob, _ scheduler: Scheduler) {
+        job.unanswered += 1
+        main.submit(.remove(path: job.path.buffer)) { [unowned self, unowned scheduler] (_: SFTPStatus) in
+            answered(job, scheduler)
+        }
+    }
+
+    var closesWhenStopped: Bool { true }
+
     private func needsAttributes(_ job: FileJob) -> Bool {
+        if job.failure?.cause == .cancelled { return !isSpecial(job) && job.isStarted }
         guard !isSpecial(job), job.failure == nil || job.ranges == nil else { return false }
         return request.preserve || !job.isTruncated || job.failure != nil
     }

@@ -38,15 +38,6 @@ struct TimedInterface: UserInterface {
 }
 
 extension Task where Failure == Never {
-    /// Waits for the task, until this one is cancelled.
-    ///
-    /// - Returns: nil when it was cancelled first.
-    func valueUnlessCancelled() async -> Success? {
-        let waiter = Waiter<Success>()
-        Task<Void, Never> { waiter.resume(returning: await value) }
-        return try? await waiter.wait()
-    }
-
     /// Waits for the task for so long, even where this one is cancelled.
     func finished(within limit: Duration) async {
         await Task<Void, Never> {

@@ -53,7 +53,7 @@ package final class ProgramStream: ByteStream {
             ending = started
             return started
         }
-        return await task.valueUnlessCancelled()?.isSuccess ?? false
+        return (try? await task.valueUnlessCancelled())?.isSuccess ?? false
     }
 }
 

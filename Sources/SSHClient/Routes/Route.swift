@@ -19,6 +19,6 @@ struct Route: Sendable {
     /// Ends what carries the connection. A task that is cancelled does not wait for it.
     func release() async {
         let end = end
-        _ = await Task { await end() }.valueUnlessCancelled()
+        try? await Task { await end() }.valueUnlessCancelled()
     }
 }

@@ -247,7 +247,7 @@ package final class SharedSession: ByteStream {
         } onCancel: {
             control.shutDown()
         }
-        _ = await errors.valueUnlessCancelled()
+        try? await errors.valueUnlessCancelled()
         return status
     }
 
