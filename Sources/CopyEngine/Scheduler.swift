@@ -44,9 +44,10 @@ final class Scheduler {
     private(set) var openFiles = 0
     /// What is in them, in bytes, as far as that counts.
     private var openBytes: Int64 = 0
-    /// With so much in open files the next one is opened when one of them is done, in bytes: more cannot be on the way, and a
-    /// copy that is cancelled would leave them empty.
+    /// With so much in open files, in bytes, or several times what may be under way, the next one is opened when one of them is
+    /// done: more would not make a copy quicker, and one that is cancelled would leave them empty.
     private static let openBytesLimit: Int64 = 16 << 20
+    private static let openWindows: Int64 = 4
     /// Files that are compared before they are opened; those of a sequential target keep the others waiting.
     private var held = 0
     /// Files and directories that are not done.
@@ -101,9 +102,15 @@ final class Scheduler {
     }
 
     private var mayOpen: Bool {
-        !isStopping && (openFiles < 2 || openBytes < Self.openBytesLimit)
+        !isStopping && mayOpenMoreBytes
             && openFiles + verifying + unverified.count < target.openLimit && source.mayOpen && target.mayOpen
             && !(target.isSequential && isBusy)
+    }
+
+    private var mayOpenMoreBytes: Bool {
+        if openFiles < 2 || openBytes < Self.openBytesLimit { return true }
+        let window = (source.lanes + target.lanes).reduce(0) { max($0, $1.window) }
+        return openBytes < Int64(window) * Self.openWindows
     }
 
     private var isBusy: Bool { target.isBusy || held > 0 }
@@ -224,7 +231,7 @@ final class Scheduler {
 
     private func countOpen(_ job: FileJob, _ change: Int) {
         openFiles += change
-        openBytes += Int64(change) * min(max(0, job.size), Self.openBytesLimit)
+        openBytes += Int64(change) * min(max(0, job.size), 1 << 32)
     }
 
     private func open(_ job: FileJob) {

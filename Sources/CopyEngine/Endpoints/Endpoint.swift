@@ -8,6 +8,9 @@ protocol CopyLane: AnyObject {
     /// Whether a task waits for the stream to take one; it goes on with the copy when that has.
     var isFlushing: Bool { get }
 
+    /// How much may be under way, in bytes, as far as that is measured.
+    var window: Int { get }
+
     /// Hands what is to be sent to the stream, which takes it at once unless its buffer is full.
     func flush() async throws
 
@@ -31,6 +34,7 @@ protocol CopyLane: AnyObject {
 }
 
 extension CopyLane {
+    var window: Int { 0 }
     func drain() {}
 }
 

@@ -83,6 +83,8 @@ final class SFTPLane: CopyLane {
     /// Whether more bytes may be asked for or sent, of what the lanes of the connection have under way together.
     var hasRoom: Bool { connection.flow.room > 0 }
 
+    var window: Int { connection.flow.target }
+
     var hasOutput: Bool { session.output.readableBytes > 0 }
 
     var server: SFTPServerAbilities { session.server }
