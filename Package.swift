@@ -57,8 +57,8 @@ let package = Package(
         .library(name: "CopyEngine", targets: ["CopyEngine", "Files"]),
         .library(name: "RemoteHosts", targets: ["RemoteHosts"]),
         .library(name: "FileServer", targets: ["FileServer", "Files"]),
-        .executable(name: "scp", targets: ["SCPCommand"]),
-        .executable(name: "scpd", targets: ["SCPDCommand"]),
+        .executable(name: "scp", targets: ["Commands"]),
+        .executable(name: "scpd", targets: ["Commands"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -101,21 +101,19 @@ let package = Package(
                 "Platform", "SSHWire", "SSHKeys", "SSHNIO", "SSHServer", "SCP", "SFTP", "Files", nioCore, crypto,
                 logging, metrics,
             ]),
-        .executableTarget(
-            name: "SCPCommand",
-            dependencies: [
-                "Platform", "CommandOptions", "SSHWire", "SSHConfig", "SSHClient", "Files", "CopyEngine", "RemoteHosts",
-                "FileServer", nioCore,
-            ],
-            swiftSettings: settings),
-
-        .executableTarget(
-            name: "SCPDCommand",
-            dependencies: [
+        module(
+            "SCPCommand",
+            [
+                "Platform", "CommandOptions", "SSHWire", "SSHKeys", "SSHConfig", "SSHClient", "SFTP", "Files",
+                "CopyEngine", "RemoteHosts", "FileServer", nioCore,
+            ]),
+        module(
+            "SCPDCommand",
+            [
                 "Platform", "CommandOptions", "SSHWire", "SSHCrypto", "SSHKeys", "SSHNIO", "SSHServer", "Files",
                 "FileServer", nioCore, nioPosix, logging, metrics,
-            ],
-            swiftSettings: settings),
+            ]),
+        .executableTarget(name: "Commands", dependencies: ["SCPCommand", "SCPDCommand"], swiftSettings: settings),
 
         .target(
             name: "TestSupport", dependencies: ["SSHWire", "Files", "CopyEngine", nioCore], path: "Tests/TestSupport",

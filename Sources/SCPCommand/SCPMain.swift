@@ -2,10 +2,10 @@ import Dispatch
 import Platform
 import SSHClient
 
-@main
-enum SCPMain {
+/// The command scp.
+package enum SCPMain {
     /// Not async: the copy gives up its rights before there is a second thread.
-    static func main() {
+    package static func main() {
         // A reader that goes away, or a file that may not grow, is an error to report and not an end without a word.
         signal(SIGPIPE, SIG_IGN)
         signal(SIGXFSZ, SIG_IGN)

@@ -3,10 +3,10 @@ import Dispatch
 import Logging
 import Platform
 
-@main
-enum SCPDMain {
+/// The command scpd.
+package enum SCPDMain {
     /// Not async: what is prepared here is prepared before there is a second thread.
-    static func main() {
+    package static func main() {
         // A client that goes away, or a file that may not grow, is an error to report and not an end without a word.
         signal(SIGPIPE, SIG_IGN)
         signal(SIGXFSZ, SIG_IGN)
