@@ -61,15 +61,19 @@ package struct OptionTable<Settings>: Sendable {
     ///   - command: what it is called.
     ///   - tail: what follows the options.
     package func usage(_ command: String, _ tail: [String]) -> String {
-        let letters = shown.compactMap { option in option.letters.first.map { ($0, option.value) } }
-            .sorted { Self.order($0.0) < Self.order($1.0) }
-        let flags = letters.filter { $0.1 == nil }.map { String($0.0) }.joined()
+        let flags = letters.filter { $0.value == nil }.map { String($0.letter) }.joined()
         let valued = letters.compactMap { letter, value in value.map { "[-\(letter) \($0.name)]" } }
         let words = shown.contains { $0.letters.isEmpty } ? ["[--option ...]"] : []
         let start = "usage: \(command)"
         return TextBlock.fill(
             (flags.isEmpty ? [] : ["[-\(flags)]"]) + valued + words + tail, first: start + " ",
             indent: start.count + 1)
+    }
+
+    /// The letters that people use, in the order in which they are shown.
+    var letters: [(letter: Character, value: OptionValue?)] {
+        shown.compactMap { option in option.letters.first.map { ($0, option.value) } }
+            .sorted { Self.order($0.letter) < Self.order($1.letter) }
     }
 
     /// Digits first, then letters, the small behind the large.

@@ -76,7 +76,10 @@ extension CopyOptions {
         .init(
             "o", value: .init("ssh_option", .setting), help: "set an option of ssh_config, Name=value; may be repeated",
             onward: .same
-        ) { (options, value) in options.settings.append(.text(value)) },
+        ) { (options, value) in
+            // ssh takes an empty one, and does nothing.
+            if !value.allSatisfy(\.isWhitespace) { options.settings.append(.text(value)) }
+        },
         .init(
             "F", value: .init("ssh_config", .file), help: "read this configuration and no other; none for none at all",
             synonyms: ["config"], onward: .same
@@ -193,6 +196,11 @@ extension CopyOptions {
         },
         .init("f", help: "send files on standard output", isHidden: true) {
             (options, _) in options.serverRole = .source
+        },
+        .init("complete", value: .init("KIND"), help: "candidates for a shell's completion", isHidden: true) {
+            (options, value) throws(OptionFault) in
+            guard let kind = Completion.Kind(rawValue: value) else { throw OptionFault("hosts or paths is wanted") }
+            options.completion = kind
         },
         .init("t", help: "take files from standard input", isHidden: true) { (options, _) in options.serverRole = .sink
         },

@@ -24,6 +24,8 @@ struct CopyOptions {
     var serverPaths: [[UInt8]] = []
     /// Shows the options that a host leads to, in place of a copy (`-G`).
     var showsConfiguration = false
+    /// What a shell asks for, in place of a copy (`--complete`).
+    var completion: Completion.Kind?
     var configurationFiles = ClientConfiguration.Files.usual
     /// The program that makes the connections (`-S`); nil for our own.
     var connectionProgram: String?
@@ -107,6 +109,10 @@ struct CopyOptions {
         let names = parsed.given.map { $0.option.names[0] }
         remoteArguments = Self.table.options.filter { $0.isForRemote && names.contains($0.names[0]) }
             .map { $0.names[0].description }.sorted(by: >)  // -v -r -p, as OpenSSH writes them
+        if completion != nil {
+            serverPaths = parsed.operands
+            return
+        }
         if showsConfiguration {
             guard parsed.operands.count == 1, let host = parsed.operands.first else { throw .usage }
             target = .remote(Self.host(host))

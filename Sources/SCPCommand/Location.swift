@@ -66,7 +66,7 @@ enum Location: Equatable {
     }
 
     /// Where the colon between host and path stands; nil for a local path.
-    private static func colon(_ argument: [UInt8]) -> Int? {
+    static func colon(_ argument: [UInt8]) -> Int? {
         guard let first = argument.first, first != UInt8(ascii: ":") else { return nil }
         var isBracketed = first == UInt8(ascii: "[")
         for (index, byte) in argument.enumerated() {

@@ -12,6 +12,13 @@ package enum SCPMain {
         ProcessMemory.keepFreedBlocks()
         do throws(CopyOptions.Fault) {
             let options = try CopyOptions(arguments())
+            if let kind = options.completion {
+                Task {
+                    await Completion(kind: kind, word: options.serverPaths.first ?? []).answer(options)
+                    exit(0)
+                }
+                dispatchMain()
+            }
             // A program that makes the connections is given the same options, and warns by itself.
             if options.connectionProgram == nil {
                 for warning in options.warnings { StandardError.write(warning + "\n") }

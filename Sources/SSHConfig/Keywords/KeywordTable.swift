@@ -75,6 +75,13 @@ package enum KeywordTable {
         "tisauthentication": "kbdinteractiveauthentication",
     ]
 
+    /// What a line of a file or `-o` can set to some effect, as ssh_config(5) spells it: what completion offers.
+    package static var settings: [String] {
+        rows.filter { $0.effect == .obeyed && $0.keyword != nil }.map(\.name).sorted {
+            $0.lowercased() < $1.lowercased()
+        }
+    }
+
     /// Every row as documentation has it: the name, what becomes of it, and why.
     package static var summary: [(name: String, outcome: String, reason: String)] {
         rows.map { row in
