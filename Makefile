@@ -1,4 +1,7 @@
 # make build    the release binaries, .build/release/scp and scpd
+# make install  into PREFIX (/usr/local), below DESTDIR if that is set; make uninstall takes it away
+# make package  a Debian package and tarballs, in .build/packages
+# make documents  manuals and completions anew, from the tables of options
 # make test     all tests, with what they need installed first (SANITIZE=address or thread: under that sanitizer;
 #               FILTER=...: only these)
 # make fuzz     every parser under libFuzzer, TIME seconds each (TARGET: only these)
@@ -10,11 +13,25 @@
 SHELL := /bin/bash
 sources := Package.swift Sources Tests Benchmarks/LinkEmulator
 
-.PHONY: build test fuzz demo bench format lint
+.PHONY: build install uninstall package documents test fuzz demo bench format lint
 
 build:
 	Scripts/setup.sh
-	Scripts/build.sh -c release --static-swift-stdlib
+	Scripts/build.sh --release
+
+# What they need is there: nothing is built as root, and nothing fetched.
+install:
+	DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' Scripts/install.sh install
+
+uninstall:
+	DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' Scripts/install.sh uninstall
+
+package: build
+	Scripts/package.sh
+
+documents:
+	Scripts/build.sh --build-tests
+	UPDATE_DOCUMENTS=1 Scripts/test.sh --filter GeneratedDocumentTests
 
 # Each sanitizer has its own build. lld, as gold fails on what the sanitizers add.
 sanitizing := $(if $(SANITIZE),--sanitize $(SANITIZE) --scratch-path .build-$(SANITIZE) -Xswiftc -use-ld=lld)

@@ -12,6 +12,8 @@ packages=(
     python3-asyncssh python3-paramiko python3-scp lftp rclone sshfs
     erlang-ssh proftpd-core proftpd-mod-crypto
     openssl curl tmux util-linux procps iproute2 time python3 python3-venv
+    bash-completion zsh fish mandoc man-db
+    dpkg-dev lintian binutils
 )
 
 # What Debian does not have, or not new enough, comes from PyPI into a directory of its own, where the tests look for it.
