@@ -10,8 +10,7 @@ final class CopyEnds {
     private let observer: any CopyObserver
     private let hashing = HashThreads()
     private var hashers: [RemoteHasher] = []
-    private var stripes: SFTPStripes?
-    private var striped: SFTPTarget?
+    private var servers: [SFTPEnd] = []
 
     init(_ request: CopyRequest, _ observer: any CopyObserver) {
         self.request = request
@@ -21,7 +20,7 @@ final class CopyEnds {
     // MARK: Opening
 
     func open(_ traits: ServerTraits) async throws -> (any SourceEndpoint, any TargetEndpoint) {
-        (hashers, stripes, striped) = ([], nil, nil)
+        (hashers, servers) = ([], [])
         let target = try await proving(.target) { try await openTarget(traits) }
         let source = try await proving(.source) { try await openSource(traits, isOrdered: target.isSequential) }
         (source as? SCPStreamSource)?.target = target
@@ -46,12 +45,8 @@ final class CopyEnds {
         case .local(let path): return LocalTarget(path, request, hashing)
         case .sftp(let host, let path):
             let end = try await openSFTP(host, traits)
-            let stripes = SFTPStripes(isAllowed: !request.source.isRemote)
-            let target = SFTPTarget(
-                end, path, request, opensAhead: await host.traits.refusesToWriteDirectories, stripes: stripes,
-                hasher(host))
-            (self.stripes, striped) = (stripes, target)
-            return target
+            return SFTPTarget(
+                end, path, request, opensAhead: await host.traits.refusesToWriteDirectories, hasher(host))
         case .scp(let host, let path, let rules):
             let command = try await run(
                 SCPCommandLine(request, rules).sink(path, targetMustBeDirectory: targetMustBeDirectory), on: host)
@@ -76,7 +71,12 @@ final class CopyEnds {
         let stream = try await host.openSFTP()
         let holdsOneHandle = await host.traits.repeatsHandles || traits.repeatsHandles
         let connection = SFTPConnection(request.tuning.flow)
-        return SFTPEnd(host, SFTPLane(stream: stream, on: connection, holdsOneHandle: holdsOneHandle, trace: trace))
+        var policy = ConnectionPolicy(request.connections)
+        if holdsOneHandle || traits.lostConnections > 1 { policy.settle() }
+        let end = SFTPEnd(
+            host, SFTPLane(stream: stream, on: connection, holdsOneHandle: holdsOneHandle, trace: trace), policy)
+        servers.append(end)
+        return end
     }
 
     private var trace: ((String) -> Void)? {
@@ -102,26 +102,60 @@ final class CopyEnds {
 
     // MARK: Further lanes
 
-    var wantsLanes: Bool { (stripes?.wanted ?? 0) > 0 }
+    var wantsLanes: Bool { servers.contains { $0.hasWish } }
 
-    func takeWantedLanes() -> Int {
-        let count = stripes?.takeWanted() ?? 0
-        for _ in 0..<count { striped?.end.willOpenLane() }
-        return count
+    /// Looks whether more lanes are worth it.
+    func review(_ scheduler: Scheduler) { for end in servers { end.review(scheduler, at: .now) } }
+
+    /// What is to be opened, each by a task of its own.
+    func takeWishes() -> [(SFTPEnd, LaneWish)] {
+        servers.flatMap { end in end.takeWishes().map { (end, $0) } }
     }
 
-    /// One more lane to the server that wants one; nil if it gives none.
-    func openLane(_ scheduler: Scheduler) async -> SFTPLane? {
-        guard let striped, let stripes else { return nil }
-        guard let stream = try? await striped.end.host.openSFTP() else {
-            striped.end.add(nil)
-            return nil
+    /// One more lane to a server that wants one; nil if it gives none.
+    func openLane(_ end: SFTPEnd, _ wish: LaneWish, _ scheduler: Scheduler) async -> SFTPLane? {
+        var lane: SFTPLane?
+        switch wish {
+        case .channel:
+            if let stream = try? await end.host.openSFTP() {
+                lane = SFTPLane(stream: stream, on: end.main.connection, holdsOneHandle: false, trace: trace)
+            }
+            end.add(channel: lane, scheduler)
+        case .connection:
+            note(.connecting(host: end.host.name, reason: reason(end)))
+            do {
+                lane = try await connect(end.host)
+            } catch {
+                if !(error is CancellationError) {
+                    note(.noFurtherConnection(host: end.host.name, reason: "\(error)"))
+                }
+            }
+            end.add(connection: lane, scheduler)
+            if lane != nil { observer.receive(.connections(end.mains.count, host: end.host.name)) }
         }
-        let lane = SFTPLane(stream: stream, on: striped.end.main.connection, holdsOneHandle: false, trace: trace)
-        striped.end.add(lane)
-        stripes.add(lane, striped, scheduler)
         return lane
     }
+
+    private func connect(_ host: any CopyHost) async throws -> SFTPLane {
+        let connection = try await host.connectAgain()
+        do {
+            let stream = try await connection.openSFTP()
+            return SFTPLane(
+                stream: stream, on: SFTPConnection(request.tuning.flow, further: connection), holdsOneHandle: false,
+                trace: trace)
+        } catch {
+            await connection.close()
+            throw error
+        }
+    }
+
+    private func reason(_ end: SFTPEnd) -> String {
+        if case .exactly(let count) = request.connections { return "of \(count) that are wished for" }
+        return end.mains.count == 1
+            ? "as the server is far and there is much to copy" : "as the last one made it faster"
+    }
+
+    private func note(_ note: CopyNote) { if observer.wantsNotes { observer.receive(.note(note)) } }
 
     // MARK: Errors
 
@@ -139,10 +173,16 @@ final class CopyEnds {
 
     /// What an error on a lane means for the copy: a further lane that fails is done without.
     func cause(_ error: any Error, of lane: any CopyLane) -> any Error {
-        guard !(error is ServerFault), let striped, striped.end.lanes.dropFirst().contains(where: { $0 === lane }),
-            !striped.end.host.isLoss(error), !(error is CancellationError)
-        else { return error }
-        return ServerFault.writesInOrder
+        if error is CancellationError || error is ServerFault { return error }
+        for end in servers {
+            if end.mains.dropFirst().contains(where: { $0 === lane }) {
+                return FurtherConnectionLost(host: end.host.name, reason: error)
+            }
+            if end.channels.contains(where: { $0 === lane }), !end.host.isLoss(error) {
+                return ServerFault.writesInOrder
+            }
+        }
+        return error
     }
 
     /// Has the host whose connection was lost make it again.
@@ -164,7 +204,10 @@ final class CopyEnds {
         for job in jobs { try await scheduler.verifyAtLast(job) }
     }
 
-    func close() async { for hasher in hashers { await hasher.close() } }
+    func close() async {
+        for hasher in hashers { await hasher.close() }
+        for end in servers { await end.closeFurther() }
+    }
 }
 
 extension CopySource {

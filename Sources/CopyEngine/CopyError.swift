@@ -124,6 +124,10 @@ public enum CopyNote: Sendable {
     /// The server does less than it should: the copy goes on with less at a time.
     case reduced(ServerFault)
     case verified(Int)
+    /// One more connection to a host is made; `reason` says why.
+    case connecting(host: String, reason: String)
+    /// It was refused or lost; the copy goes on with those there are.
+    case noFurtherConnection(host: String, reason: String)
 }
 
 extension CopyNote: CustomStringConvertible {
@@ -136,6 +140,8 @@ extension CopyNote: CustomStringConvertible {
         case .copiedAnew(let path, true): "\(path): cannot be hashed, is copied anew"
         case .resumed(let path, let bytes, let size): "\(path): \(bytes) of \(size) bytes are there"
         case .reduced(let fault): "\(fault)"
+        case .connecting(let host, let reason): "\(host): one more connection, \(reason)"
+        case .noFurtherConnection(let host, let reason): "\(host): no further connection: \(reason)"
         case .verified(let count): "verified \(count) \(count == 1 ? "file" : "files")"
         }
     }

@@ -24,6 +24,8 @@ public enum CopyEvent: Sendable {
     case finished(CopyFile, isComplete: Bool)
     /// The file is the same at both ends.
     case verified(CopyFile)
+    /// So many connections to a host are in use.
+    case connections(Int, host: String)
     /// Something was not copied, or not as it should be.
     case problem(CopyError)
     /// What is done, for a person who wants to know.

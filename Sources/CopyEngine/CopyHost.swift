@@ -11,6 +11,11 @@ public protocol CopyHost: Sendable {
     /// Opens a channel with the server's SFTP end behind it; where the host serves no more than one, further ones are refused.
     func openSFTP() async throws -> any ByteStream
 
+    /// Makes one more connection for SFTP alone, for which nobody is asked anything.
+    ///
+    /// - Throws: where there is no way to one.
+    func connectAgain() async throws -> any CopyConnection
+
     /// Runs a command there; what it writes to its standard error is shown to the user.
     func run(_ command: [UInt8]) async throws -> any RemoteCommand
 
@@ -31,6 +36,27 @@ public protocol CopyHost: Sendable {
     /// - Parameter hasProgressed: whether anything was copied over the connection that was lost.
     /// - Throws: `error` itself if it was no lost connection, or what kept it from being made again.
     func recover(from error: any Error, hasProgressed: Bool) async throws
+}
+
+/// One more connection to a host.
+public protocol CopyConnection: Sendable {
+    /// Opens a channel with the server's SFTP end behind it.
+    func openSFTP() async throws -> any ByteStream
+    func close() async
+}
+
+/// A host has no more than one connection.
+public struct NoFurtherConnection: Error, CustomStringConvertible {
+    /// Printable.
+    public let description: String
+
+    public init(_ reason: String) { description = reason }
+}
+
+extension CopyHost {
+    public func connectAgain() async throws -> any CopyConnection {
+        throw NoFurtherConnection("another program makes the connection")
+    }
 }
 
 /// What is known of a host before anything is asked of it.

@@ -30,6 +30,8 @@ public struct CopyRequest: Sendable {
     public var trustsNames = false
     /// A remote scp tells what it does (`-v`).
     public var isVerbose = false
+    /// How many connections to a server carry a copy by SFTP (`--connections`).
+    public var connections = ConnectionCount.auto
     /// How much is asked of an SFTP server at a time (`-X`).
     public var tuning = SFTPTuning()
 
@@ -37,6 +39,14 @@ public struct CopyRequest: Sendable {
         self.source = source
         self.target = target
     }
+}
+
+/// How many connections to a server a copy uses.
+public enum ConnectionCount: Equatable, Sendable {
+    /// As many as help, 4 at most: where the server is far, there is work for some seconds, and nobody need be asked anything.
+    case auto
+    /// So many, if there is work for them and the server lets them in.
+    case exactly(Int)
 }
 
 /// Where a copy comes from.
@@ -88,6 +98,9 @@ public struct SFTPTuning: Equatable, Sendable {
     func blockSize(_ limit: Int) -> Int {
         max(1, min(limit, bufferSize ?? limit, max(512, flow.upperBound / 2)))
     }
+
+    /// Whether nobody has said how much is to be asked for: several lanes may share a file.
+    var mayShare: Bool { bufferSize == nil && requests == nil && flow.upperBound >= 1 << 20 }
 
     /// Whether one more request may be sent while `count` are unanswered.
     func hasRoom(unanswered count: Int) -> Bool { requests.map { count < $0 } ?? true }

@@ -22,6 +22,8 @@ actor CopyRun {
     /// What the scheduler wants done beside the lanes.
     private var work: [Int: Scheduler.Work] = [:]
     private var workStarted = 0
+    /// Lanes that tasks are about to open.
+    private var wishes: [(SFTPEnd, LaneWish)] = []
     private var turn = Turn()
     private var failure: (any Error)?
     private var isCancelled = false
@@ -48,6 +50,11 @@ actor CopyRun {
                 traits.learn(fault)
                 ledger.forgetPartial()
                 if observer.wantsNotes { observer.receive(.note(.reduced(fault))) }
+            } catch let lost as FurtherConnectionLost where !ledger.isBound && !Task.isCancelled {
+                traits.lostConnections += 1
+                if observer.wantsNotes {
+                    observer.receive(.note(.noFurtherConnection(host: lost.host, reason: "\(lost.reason)")))
+                }
             } catch {
                 if isCancelled || Task.isCancelled { throw CancellationError() }
                 if ledger.isBound { throw error }
@@ -66,12 +73,15 @@ actor CopyRun {
             request, from: source, to: target, ledger: ledger, traits: traits, started: filesBegun, observer: observer)
         self.scheduler = scheduler
         lanes = source.lanes + target.lanes
-        (failure, work) = (nil, [:])
+        let essential = lanes.count
+        (failure, work, wishes) = (nil, [:], [])
         do {
             try await ends.proving(.source) { try await source.find(scheduler) }
             try await ends.proving(.target) { try await target.find(scheduler) }
             try await copy(scheduler)
-            for lane in lanes { try await lane.finish(scheduler) }
+            for lane in lanes.prefix(essential) { try await lane.finish(scheduler) }
+            // All is confirmed: what happens to further lanes now changes nothing.
+            for lane in lanes.dropFirst(essential) { try? await lane.finish(scheduler) }
             try await ends.verifyRest(scheduler)
             await ends.close()
             self.scheduler = nil
@@ -99,7 +109,10 @@ actor CopyRun {
                         work[workStarted] = next
                         group.addTask { [workStarted] in await self.perform(workStarted) }
                     }
-                    for _ in 0..<ends.takeWantedLanes() { group.addTask { await self.openLane() } }
+                    for (end, wish) in ends.takeWishes() {
+                        wishes.append((end, wish))
+                        group.addTask { await self.openLane() }
+                    }
                     await waitForSignal(scheduler)
                 }
             } catch {
@@ -110,6 +123,8 @@ actor CopyRun {
                 group.cancelAll()
                 throw failure
             }
+            // What is still being opened is not needed any more.
+            if failure == nil { group.cancelAll() }
             try await group.waitForAll()
         }
         if let failure { throw failure }
@@ -158,10 +173,15 @@ actor CopyRun {
         }
         try await flush()
         wakeLanes()
+        ends.review(scheduler)
         if wantsAttention(scheduler) { wake() }
     }
 
-    private func flush() async throws { for lane in lanes { try await lane.flush() } }
+    private func flush() async throws {
+        for lane in lanes {
+            do { try await lane.flush() } catch { throw ends.cause(error, of: lane) }
+        }
+    }
 
     // MARK: Cancellation
 
@@ -189,11 +209,18 @@ actor CopyRun {
     // MARK: Tasks of a connection
 
     private func serve(_ index: Int) async {
-        let lane = lanes[index]
         do {
-            while try await lane.receive(isOver: { isOver }) { try await drive() }
+            while try await receive(lanes[index]) { try await drive() }
         } catch {
-            fail(ends.cause(error, of: lane))
+            if !isOver { fail(error) }
+        }
+    }
+
+    private func receive(_ lane: any CopyLane) async throws -> Bool {
+        do {
+            return try await lane.receive { isOver }
+        } catch {
+            throw ends.cause(error, of: lane)
         }
     }
 
@@ -210,7 +237,9 @@ actor CopyRun {
     }
 
     private func openLane() async {
-        guard let scheduler, let lane = await ends.openLane(scheduler) else { return }
+        guard let scheduler, let (end, wish) = wishes.popLast(),
+            let lane = await ends.openLane(end, wish, scheduler), !isOver
+        else { return }
         let index = lanes.count
         lanes.append(lane)
         do {

@@ -16,6 +16,10 @@ public struct RateLimitedHost: CopyHost {
 
     public func openSFTP() async throws -> any ByteStream { limit.limiting(try await base.openSFTP()) }
 
+    public func connectAgain() async throws -> any CopyConnection {
+        LimitedConnection(base: try await base.connectAgain(), limit: limit)
+    }
+
     public func run(_ command: [UInt8]) async throws -> any RemoteCommand {
         let command = try await base.run(command)
         return LimitedCommand(base: command, stream: limit.limiting(command))
@@ -28,6 +32,14 @@ public struct RateLimitedHost: CopyHost {
     public func recover(from error: any Error, hasProgressed: Bool) async throws {
         try await base.recover(from: error, hasProgressed: hasProgressed)
     }
+}
+
+private struct LimitedConnection: CopyConnection {
+    let base: any CopyConnection
+    let limit: RateLimit
+
+    func openSFTP() async throws -> any ByteStream { limit.limiting(try await base.openSFTP()) }
+    func close() async { await base.close() }
 }
 
 private struct LimitedCommand: RemoteCommand {

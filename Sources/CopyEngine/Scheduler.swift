@@ -53,6 +53,8 @@ final class Scheduler {
     /// Files and directories that are not done.
     private var unfinished = 0
     private var started: Int
+    /// Bytes of all files that were met.
+    private var bytesMet: Int64 = 0
 
     init(
         _ request: CopyRequest, from source: any SourceEndpoint, to target: any TargetEndpoint, ledger: CopyLedger,
@@ -73,6 +75,13 @@ final class Scheduler {
 
     /// Files that were begun so far, over all connections.
     var filesBegun: Int { started }
+
+    /// How far the copy is, as far as is known; bytes that were delivered are counted by the lanes.
+    var outlook: ConnectionPolicy.Outlook {
+        .init(
+            done: summary.files * ConnectionPolicy.fileWork, left: max(0, bytesMet - summary.bytes),
+            filesLeft: waiting.count + underWay.count)
+    }
 
     // MARK: Submitting
 
@@ -221,6 +230,7 @@ final class Scheduler {
     ) -> FileJob? {
         if ledger.isSettled(path) { return nil }
         unfinished += 1
+        bytesMet += size
         let job = FileJob(
             number: started, name: name, source: path, directory: directory, attributes: attributes, size: size)
         started += 1
@@ -387,6 +397,7 @@ final class Scheduler {
         job.local = nil
         ledger.settle(job.source)
         if let failure = job.failure {
+            bytesMet -= job.size - job.counted
             if !isQuiet, failure.cause != .cancelled { problem(failure) }
         } else if !isQuiet {
             summary.files += 1

@@ -63,6 +63,10 @@ public final class ClientHost: RemoteHost {
 
     public func openSFTP() async throws -> any ByteStream { watched(try await client.subsystem("sftp")) }
 
+    public func connectAgain() async throws -> any CopyConnection {
+        FurtherConnection(client: try await client.connectAgain())
+    }
+
     public func run(_ command: [UInt8]) async throws -> any RemoteCommand {
         ClientCommand(
             stream: watched(
@@ -139,6 +143,13 @@ public final class ClientHost: RemoteHost {
         await client.close()
         return true
     }
+}
+
+private struct FurtherConnection: CopyConnection {
+    let client: SSHClient
+
+    func openSFTP() async throws -> any ByteStream { try await client.subsystem("sftp") }
+    func close() async { await client.close() }
 }
 
 /// Sees whether a server says anything.

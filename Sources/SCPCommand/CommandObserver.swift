@@ -25,6 +25,8 @@ final class CommandObserver: CopyObserver {
         case .finished(let file, _): if meter != nil { files.withLock { $0.removeValue(forKey: file) }?.finish() }
         case .interrupted(let file): if meter != nil { files.withLock { $0.removeValue(forKey: file) }?.withdraw() }
         case .verified: break
+        case .connections(let count, let host):
+            if verbosity > 0 { StandardError.write("debug1: \(host): \(count) connections\n") }
         case .problem(let error): Self.tell("\(error)")
         case .note(let note): StandardError.write("debug1: \(note)\n")
         case .trace(let text): StandardError.write("debug3: \(text)\n")

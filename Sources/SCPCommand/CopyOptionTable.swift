@@ -112,6 +112,23 @@ extension CopyOptions {
             onward: .same
         ) { (options, value) in options.letters["Ciphers"] = value },
         .init(
+            "connections", value: .init("N", .words(["auto", "1", "2", "4", "8"])),
+            help: "use so many connections to a server; auto: as many as help",
+            manual: """
+                Uses N connections, up to 64, to each server that is spoken to by SFTP, if there is work for them.
+                With auto, the default, there is one, and up to 4 where the server is 5 ms away or more, some seconds of work
+                are left and each doubling makes the copy faster.
+                Nobody is asked for a password or a passphrase for a further connection; a server that refuses it is
+                copied from with those there are. 1 turns them off.
+                """
+        ) { (options, value) throws(OptionFault) in
+            if value == "auto" { return options.long.connections = .auto }
+            guard let count = Int(value), (1...64).contains(count) else {
+                throw OptionFault("auto or 1 to 64 is wanted")
+            }
+            options.long.connections = .exactly(count)
+        },
+        .init(
             "congestion", value: .init("NAME"),
             help: "control congestion in this way where the system allows it, such as bbr",
             manual: """

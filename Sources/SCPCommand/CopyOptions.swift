@@ -159,6 +159,7 @@ extension CopyOptions {
         request.isVerbose = verbosity > 0
         request.tuning = tuning
         (request.resume, request.verify) = (long.resume, long.verify)
+        request.connections = long.connections
         return request
     }
 }

@@ -1,3 +1,4 @@
+import CopyEngine
 import RemoteHosts
 
 /// What the options that are this command's alone say: OpenSSH's scp has no long ones.
@@ -6,6 +7,8 @@ struct LongOptions {
     var retries: Int?
     /// Goes on from what an earlier copy left at the target (`--resume`).
     var resume = false
+    /// How many connections to a server are used (`--connections`).
+    var connections = ConnectionCount.auto
     /// Compares hashes of every file at both ends once it is copied (`--verify`).
     var verify = false
     /// The congestion control of the connections (`--congestion`); nil for the system's choice.

@@ -28,14 +28,16 @@ public final class SSHClient: Sendable {
     /// Whether sessions are told that they may use the agent here.
     private let forwardsAgent: Bool
     private let updates: UpdateGate
+    private let hostKey: PublicKey?
 
     /// Seconds a server has for the handshake when the user set none.
     private static let handshakeLimit = 120
 
     private init(
         options: ClientOptions, server: PeerSoftware, route: Route, watcher: Task<Void, Never>, forwardsAgent: Bool,
-        updates: UpdateGate
+        updates: UpdateGate, hostKey: PublicKey?
     ) {
+        self.hostKey = hostKey
         self.options = options
         self.server = server
         self.forwardsAgent = forwardsAgent
@@ -117,7 +119,9 @@ public final class SSHClient: Sendable {
         var verifier = HostVerifier(options: options, interface: interface, log: log)
         let publicKeyAlgorithms = try PublicKeyOffers.algorithms(options)
         let configuration = try configuration(options, hostKeys: try await verifier.algorithms())
-        let dialer = Dialer(options: options, interface: interface, log: log, group: Self.group, trail: trail)
+        let dialer = Dialer(
+            options: options, interface: interface, log: log,
+            group: options.expectedHostKey == nil ? Self.group : Self.furtherGroup, trail: trail)
         let route = try await dialer.connect(configuration)
         let (transport, address) = (route.transport, route.address)
         let limit = options.connectTimeout ?? handshakeLimit
@@ -126,11 +130,13 @@ public final class SSHClient: Sendable {
         let forwarding: AgentForwarding?
         let updates = UpdateGate()
         let updater: HostKeyUpdater?
+        let hostKey: PublicKey?
         do {
             let timed = TimedInterface(base: interface, time: time)
             verifier.interface = timed
             var events = transport.events.makeAsyncIterator()
-            let trust = try await handshake(&events, transport, verifier, address: address, log: log)
+            let trust: HostTrust
+            (trust, hostKey) = try await handshake(&events, transport, verifier, address: address, log: log)
             if case .changed = trust { options.withholdSecrets(interface) }
             updater = try verifier.updater(after: trust, address: address, gate: updates)
             try await warnOfWeakExchange(options, transport, interface)
@@ -170,11 +176,28 @@ public final class SSHClient: Sendable {
         }
         return SSHClient(
             options: options, server: server, route: route, watcher: watcher, forwardsAgent: forwarding != nil,
-            updates: updates)
+            updates: updates, hostKey: hostKey)
     }
 
-    /// One thread serves every connection of a process.
+    /// One thread serves the connections of a process.
     static let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    /// Further connections to a host share the work among processors.
+    private static let furtherGroup = MultiThreadedEventLoopGroup(
+        numberOfThreads: max(1, min(8, System.coreCount - 1)))
+
+    /// Connects once more to the same host as the same user, for more than one connection carries. Nobody is asked anything, and
+    /// no other host key is taken.
+    ///
+    /// - Parameter log: told the story of the connection.
+    /// - Throws: as ``connect(_:interface:log:subsystem:)``.
+    package func connectAgain(log: ClientLog = ClientLog(verbosity: 0) { _ in }) async throws -> SSHClient {
+        guard let hostKey else { throw TransportError.closedByPeer }
+        var options = options
+        options.expectedHostKey = hostKey
+        options.batchMode = true
+        options.forwardAgent = .no
+        return try await Self.connect(options, interface: SilentInterface(), log: log, subsystem: "sftp")
+    }
 
     private static func explain(_ error: TransportError, _ options: ClientOptions, _ limit: Int) -> ClientError {
         switch error {
@@ -188,15 +211,17 @@ public final class SSHClient: Sendable {
 
     /// Goes from the first byte to keys in use.
     ///
-    /// - Returns: on what grounds the host is trusted.
+    /// - Returns: on what grounds the host is trusted, and its key.
     private static func handshake(
         _ events: inout ConnectionEvents.Iterator, _ transport: Transport, _ verifier: HostVerifier,
         address: String, log: ClientLog
-    ) async throws -> HostTrust {
+    ) async throws -> (HostTrust, PublicKey?) {
         var trust = HostTrust.indirect
+        var hostKey: PublicKey?
         while let event = await events.next() {
             switch event {
             case .hostKey(let key):
+                hostKey = key
                 let certificate = try await transport.perform { (connection) throws(ConnectionError) in
                     connection.hostCertificate
                 }
@@ -212,7 +237,7 @@ public final class SSHClient: Sendable {
             case .preamble(let line):
                 log.note(1, "server says: \(line)")
             case .ready:
-                return trust
+                return (trust, hostKey)
             default:
                 break
             }

@@ -20,7 +20,7 @@ package struct FlowMeasure: Sendable {
 
     /// A request that was made.
     package struct Mark: Sendable {
-        fileprivate var bytes: Int
+        package fileprivate(set) var bytes: Int
         /// Nil where the sender had leave without asking, so that the time to the answer says nothing.
         fileprivate let asked: Instant?
     }

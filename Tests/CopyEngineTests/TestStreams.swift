@@ -195,7 +195,7 @@ final class Recorder: CopyObserver, @unchecked Sendable {
             case .finished(let file, let isComplete):
                 _finished[String(decoding: file.path.lastComponent, as: UTF8.self)] = isComplete
             case .interrupted(let file): _finished[String(decoding: file.path.lastComponent, as: UTF8.self)] = false
-            case .started, .verified: break
+            case .started, .verified, .connections: break
             }
         }
     }

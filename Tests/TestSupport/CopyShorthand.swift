@@ -14,6 +14,8 @@ package struct StreamHost: CopyHost {
     package let name = "host"
     package var traits = CopyHostTraits()
     package var sftp: SFTPOpener?
+    /// The same on one more connection.
+    package var another: SFTPOpener?
     package var exec: (@Sendable (_ command: [UInt8]) async throws -> any ByteStream)?
     package var reconnect: (@Sendable (_ error: any Error, _ hasProgressed: Bool) async throws -> Void)?
     package var isLost: @Sendable (any Error) -> Bool = { _ in false }
@@ -25,6 +27,11 @@ package struct StreamHost: CopyHost {
     package func openSFTP() async throws -> any ByteStream {
         guard let sftp else { throw Refused() }
         return try await sftp()
+    }
+
+    package func connectAgain() async throws -> any CopyConnection {
+        guard let another else { throw Refused() }
+        return StreamConnection(open: another)
     }
 
     package func run(_ command: [UInt8]) async throws -> any RemoteCommand {
@@ -41,6 +48,13 @@ package struct StreamHost: CopyHost {
         guard let reconnect else { throw error }
         try await reconnect(error, hasProgressed)
     }
+}
+
+private struct StreamConnection: CopyConnection {
+    let open: SFTPOpener
+
+    func openSFTP() async throws -> any ByteStream { try await open() }
+    func close() async {}
 }
 
 private struct StreamCommand: RemoteCommand {
@@ -64,6 +78,7 @@ package struct Wishes: Sendable {
     package var opensAhead = false
     /// How long a copy that is cancelled may take to close what is open at a server; nil for the usual.
     package var farewell: Duration?
+    package var connections = ConnectionCount.exactly(1)
 
     package init(recursive: Bool = false, preserve: Bool = false, targetMustBeDirectory: Bool = false) {
         (self.recursive, self.preserve) = (recursive, preserve)
@@ -77,7 +92,7 @@ package struct Wishes: Sendable {
         (request.recursive, request.preserve) = (recursive, preserve)
         request.targetMustBeDirectory = targetMustBeDirectory
         (request.resume, request.verify, request.tuning) = (resume, verify, tuning)
-        request.trustsNames = trustsNames
+        (request.trustsNames, request.connections) = (trustsNames, connections)
         var copy = Copy(request, observer: observer)
         if let farewell { copy.farewell = farewell }
         return try await copy.run()

@@ -136,6 +136,9 @@ protocol TargetEndpoint: AnyObject {
     /// A file of this machine is open at both ends: its contents are to be written.
     func begin(_ job: FileJob, _ scheduler: Scheduler)
 
+    /// Whether the bytes of a file may come in any order.
+    func takesAnyOrder(_ job: FileJob, _ scheduler: Scheduler) -> Bool
+
     /// Whether more bytes may come from a source that is another machine.
     var hasRoom: Bool { get }
 
@@ -183,6 +186,7 @@ extension TargetEndpoint {
     var isSequential: Bool { false }
     var isBusy: Bool { false }
     var hasRoom: Bool { true }
+    func takesAnyOrder(_ job: FileJob, _ scheduler: Scheduler) -> Bool { false }
     var openLimit: Int { LocalFileSystem.openFilesLimit }
     var mayOpen: Bool { true }
     func mayHold(_ job: FileJob) -> Bool { true }

@@ -97,6 +97,11 @@ final class SFTPPart {
     var end = Int64.max
     /// READs or WRITEs that are unanswered.
     var unanswered = 0
+    /// Nothing more is asked for.
+    var isAsked = false
+
+    /// Whether it is the lane on which the file was opened first.
+    var isFirst: Bool { job.reading === self || job.writing === self }
 
     init(_ job: FileJob, _ lane: SFTPLane) {
         self.job = job

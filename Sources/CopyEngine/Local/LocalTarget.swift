@@ -144,6 +144,8 @@ final class LocalTarget: TargetEndpoint {
         scheduler.contentsStart(job, at: path)
     }
 
+    func takesAnyOrder(_ job: FileJob, _ scheduler: Scheduler) -> Bool { job.new?.file.status.kind == .regular }
+
     func write(_ bytes: ByteBuffer, to job: FileJob, at offset: Int64, _ scheduler: Scheduler) {
         create(job, scheduler)
         guard job.failure == nil, let new = job.new else { return }

@@ -92,6 +92,9 @@ final class SFTPLane: CopyLane {
     /// Handles that may be open at a time: as many as the server says or has shown.
     func mayOpen(atMost limit: Int) -> Bool { openHandles < min(limit, handleLimit) }
 
+    /// Whether one more file may be opened on it now.
+    func takesFile(_ limit: Int) -> Bool { !isFull && mayOpen(atMost: limit) }
+
     var holdsFewHandles: Bool { handleLimit < .max }
 
     // MARK: Operations
@@ -124,6 +127,7 @@ final class SFTPLane: CopyLane {
     private func answered(_ mark: FlowMeasure.Mark, bytes: Int? = nil) {
         unansweredBlocks -= 1
         connection.flow.answer(mark, bytes: bytes, at: .now)
+        connection.delivered += bytes ?? mark.bytes
     }
 
     /// Submits a WRITE whose data is put straight into the output.

@@ -14,6 +14,7 @@ final class SFTPSource: SourceEndpoint {
     private var matches: [RemoteMatch] = []
     private(set) var count: Int?
     private let walker: SFTPWalk
+    private let isOrdered: Bool
 
     init(
         _ end: SFTPEnd, _ paths: [BytePath], _ request: CopyRequest, isOrdered: Bool, _ hasher: RemoteHasher?
@@ -22,7 +23,12 @@ final class SFTPSource: SourceEndpoint {
         self.paths = paths
         self.request = request
         self.hasher = hasher
+        self.isOrdered = isOrdered
         walker = SFTPWalk(lane: end.main, isOrdered: isOrdered)
+        end.stripes = SFTPStripes(end, writes: false, opensChannels: false, keepsWhatItOpens: { true }) {
+            .open(path: $0.source.buffer, flags: .read, SFTPAttributes())
+        }
+        end.shared = { [unowned self] job, scheduler in allRead(job, scheduler) }
     }
 
     var lanes: [any CopyLane] { end.lanes }
@@ -72,10 +78,10 @@ final class SFTPSource: SourceEndpoint {
 
     private var openLimit: Int { end.openLimit().map { min(1_000, max(2, $0)) } ?? 100 }
 
-    var mayOpen: Bool { !end.main.isFull && end.main.mayOpen(atMost: openLimit) }
+    var mayOpen: Bool { isOrdered ? end.main.takesFile(openLimit) : end.lane(openingAtMost: openLimit) != nil }
 
     func open(_ job: FileJob, _ scheduler: Scheduler) {
-        let lane = end.main
+        let lane = isOrdered ? end.main : end.lane(openingAtMost: openLimit) ?? end.main
         let part = SFTPPart(job, lane)
         lane.open(
             .open(path: job.source.buffer, flags: .read, SFTPAttributes()), for: job.source
@@ -102,28 +108,50 @@ final class SFTPSource: SourceEndpoint {
             guard let part = lane.ready.first, !lane.isFull, lane.hasRoom,
                 request.tuning.hasRoom(unanswered: lane.unansweredBlocks)
             else { continue }
+            share(part, scheduler)
             if wantsReads(part) {
                 read(part, scheduler)
             } else {
                 lane.ready.removeFirst()
-                // No answer will tell that it is over.
-                if part.job.failure != nil, part.unanswered == 0 { scheduler.finish(part.job) }
+                part.isAsked = true
+                guard part.unanswered == 0 else { return true }
+                if part.job.ranges != nil {
+                    end.stripes?.partIsDone(part, scheduler)
+                } else if part.job.failure != nil {
+                    // No answer will tell that it is over.
+                    scheduler.finish(part.job)
+                }
             }
             return true
         }
         return false
     }
 
+    /// A file that has begun to come, and may be written in any order, is read on all connections.
+    private func share(_ part: SFTPPart, _ scheduler: Scheduler) {
+        guard end.mains.count > 1, part.job.isStarted else { return }
+        end.stripes?.offer(part, scheduler) { scheduler.target.takesAnyOrder(part.job, scheduler) }
+    }
+
+    /// All parts of a shared file have come. The file may have grown meanwhile: its end is looked for.
+    private func allRead(_ job: FileJob, _ scheduler: Scheduler) {
+        guard job.failure == nil, job.end == nil, let part = job.reading else { return scheduler.finish(job) }
+        job.ranges = nil
+        (part.offset, part.end, part.isAsked) = (job.size, .max, false)
+        part.lane.ready.append(part)
+    }
+
     /// Whether there is something left to ask for before answers come.
     private func wantsReads(_ part: SFTPPart) -> Bool {
-        part.job.failure == nil && part.job.end == nil && part.offset <= part.job.size
+        part.job.failure == nil && part.job.end == nil && part.offset <= part.job.size && SFTPStripes.continues(part)
     }
 
     private func read(_ part: SFTPPart, _ scheduler: Scheduler) {
         let limit = request.tuning.blockSize(end.main.server.limits.readLength)
-        let left = part.job.size - part.offset
-        // One byte more than there should be: an answer without it tells where the file ends.
-        let length = left > 0 && left < limit ? Int(left) + 1 : limit
+        let left = min(part.end, part.job.size) - part.offset
+        // One byte more than there should be: an answer without it tells where the file ends. Ranges are what they are.
+        let further = part.job.ranges == nil ? 1 : 0
+        let length = left > 0 && left < limit ? Int(left) + further : limit
         ask(part, offset: part.offset, length: length, scheduler)
         part.offset += Int64(length)
     }
@@ -160,6 +188,10 @@ final class SFTPSource: SourceEndpoint {
             }
         }
         guard part.unanswered == 0 else { return }
+        if job.ranges != nil {
+            if part.isAsked { end.stripes?.partIsDone(part, scheduler) }
+            return
+        }
         if job.failure == nil, job.end == nil {
             // Either more is being asked for, or the file has grown.
             if !wantsReads(part) { read(part, scheduler) }

@@ -2,19 +2,23 @@ import Files
 import NIOCore
 import SFTP
 
-/// Further lanes, through which parts of a large file are sent: a server gives each channel a window, and a window is all that may
-/// be on the way at a time.
+/// Large files that several lanes share. A server gives each channel a window, and a window is all that may be on the way at a
+/// time; and a connection's TCP is slowed down by each packet that is lost.
 final class SFTPStripes {
-    /// A smaller file is over before the lanes are there; in bytes.
+    /// A smaller rest is over before another lane has begun; in bytes.
     private static let worthwhileSize: Int64 = 4 << 20
     /// A stock sshd serves ten sessions of a connection.
-    private static let most = 7
+    private static let mostChannels = 7
     /// Where nothing can be read back that would tell (zeros), it is tried again so many bytes later.
     private static let trialDistance: Int64 = 1 << 20
 
-    /// Lanes that are wanted and not yet being opened.
+    /// Channels that are wanted and not yet being opened.
     private(set) var wanted = 0
-    private let isAllowed: Bool
+    private unowned let end: SFTPEnd
+    private let writes: Bool
+    private let opensChannels: Bool
+    private let keepsWhatItOpens: () -> Bool
+    private let opening: (FileJob) -> SFTPRequest
     private var sharing: [FileJob] = []
     /// Whether the server was seen to leave a file alone that is opened for writing once more.
     private var isProven = false
@@ -22,40 +26,61 @@ final class SFTPStripes {
     private var waiting: [(job: FileJob, lane: SFTPLane)] = []
     private var worthTrying: Int64 = 1
 
-    init(isAllowed: Bool) { self.isAllowed = isAllowed }
+    /// - Parameters:
+    ///   - writes: whether the files are written.
+    ///   - opensChannels: a far server is asked for further channels.
+    ///   - keepsWhatItOpens: whether the server is known to leave a file alone that is opened once more.
+    ///   - opening: opens a file that is open on one lane on another.
+    init(
+        _ end: SFTPEnd, writes: Bool, opensChannels: Bool, keepsWhatItOpens: @escaping () -> Bool,
+        opening: @escaping (FileJob) -> SFTPRequest
+    ) {
+        self.end = end
+        self.keepsWhatItOpens = keepsWhatItOpens
+        self.writes = writes
+        self.opensChannels = opensChannels
+        self.opening = opening
+    }
 
     func takeWanted() -> Int {
         defer { wanted = 0 }
         return wanted
     }
 
-    /// A local file is about to be sent: if it is large and the server is far, several lanes share it.
-    func begin(_ job: FileJob, from part: SFTPPart, isSpecial: Bool, _ target: SFTPTarget, _ scheduler: Scheduler) {
-        let left = job.size - part.offset
-        guard isAllowed, !part.lane.isNear, left >= Self.worthwhileSize, !isSpecial,
-            target.request.tuning == SFTPTuning(), !part.lane.holdsFewHandles, scheduler.traits.takesStripes
+    /// Has other lanes take part in what is left of a file, if that is worth it.
+    ///
+    /// - Parameter mayShare: whether the file can be copied in parts, in any order.
+    func offer(_ part: SFTPPart, _ scheduler: Scheduler, mayShare: () -> Bool) {
+        let job = part.job
+        guard job.ranges == nil, job.size - part.offset >= Self.worthwhileSize, hasOthers(than: part.lane),
+            !part.lane.holdsFewHandles, scheduler.request.tuning.mayShare, mayShare()
         else { return }
         let ranges = FileRanges(part.offset..<job.size)
         guard let first = ranges.next() else { return }
         (part.offset, part.end) = (first.lowerBound, first.upperBound)
         job.ranges = ranges
         sharing.append(job)
-        let count = min(Self.most, Int(clamping: job.size / Self.worthwhileSize))
-        let further = target.end.lanes.dropFirst()
-        for lane in further.prefix(count) { join(job, lane, target, scheduler) }
-        let missing = count - further.count - target.end.opening
-        if missing > 0, !target.end.isExhausted { wanted += missing }
+        var channels = 0
+        if wantsChannels(part.lane) {
+            channels = min(Self.mostChannels, Int(clamping: job.size / Self.worthwhileSize))
+            let missing = channels - end.channels.count - end.opening
+            if missing > 0, !end.isExhausted { wanted += missing }
+        }
+        for lane in end.channels.prefix(channels) { join(job, lane, scheduler) }
+        for lane in end.mains where lane !== part.lane { join(job, lane, scheduler) }
     }
+
+    private func hasOthers(than lane: SFTPLane) -> Bool { end.lanes.count > 1 || wantsChannels(lane) }
+
+    private func wantsChannels(_ lane: SFTPLane) -> Bool { opensChannels && !lane.isNear && lane === end.main }
 
     /// One more lane is there.
-    func add(_ lane: SFTPLane, _ target: SFTPTarget, _ scheduler: Scheduler) {
-        for job in sharing { join(job, lane, target, scheduler) }
-    }
+    func add(_ lane: SFTPLane, _ scheduler: Scheduler) { for job in sharing { join(job, lane, scheduler) } }
 
-    private func join(_ job: FileJob, _ lane: SFTPLane, _ target: SFTPTarget, _ scheduler: Scheduler) {
-        let isKnown = target.keepsWhatItOpens
-        let sample = isKnown || isProven ? nil : WrittenSample(of: job)
-        guard isKnown || isProven || sample != nil else {
+    private func join(_ job: FileJob, _ lane: SFTPLane, _ scheduler: Scheduler) {
+        let isKnown = keepsWhatItOpens() || isProven
+        let sample = isKnown ? nil : WrittenSample(of: job)
+        guard isKnown || sample != nil else {
             waiting.append((job, lane))
             worthTrying = job.written.end + Self.trialDistance
             return
@@ -63,13 +88,10 @@ final class SFTPStripes {
         job.furtherParts += 1
         let part = SFTPPart(job, lane)
         part.end = 0
-        // For reading too: some servers empty what is opened for writing alone (Erlang's).
-        let flags: SFTPOpenFlags = isKnown ? .write : [.read, .write]
-        lane.open(.open(path: job.path.buffer, flags: flags, SFTPAttributes()), for: job.source) {
-            [unowned self, unowned target, unowned scheduler] opened in
+        lane.open(opening(job), for: job.source) { [unowned self, unowned scheduler] opened in
             guard case .handle(let handle) = opened else {
                 // A server that gives no further handle leaves more to the others.
-                return partIsOver(part, target, scheduler)
+                return partIsOver(part, scheduler)
             }
             part.handle = handle
             if let sample { prove(sample, part) } else { lane.ready.append(part) }
@@ -91,43 +113,51 @@ final class SFTPStripes {
     }
 
     /// More of a file is written: lanes that wait for something to be read back may join now.
-    func written(_ target: SFTPTarget, _ scheduler: Scheduler) {
+    func written(_ scheduler: Scheduler) {
         guard let job = waiting.first?.job, isProven || job.written.end >= worthTrying else { return }
         let lanes = waiting
         waiting = []
-        for (job, lane) in lanes { join(job, lane, target, scheduler) }
+        for (job, lane) in lanes { join(job, lane, scheduler) }
     }
 
-    /// All was submitted that this part will send.
-    func partIsSent(_ part: SFTPPart, _ target: SFTPTarget, _ scheduler: Scheduler) {
+    /// Gives a part the next bytes nobody has taken.
+    ///
+    /// - Returns: false if nothing is left.
+    static func continues(_ part: SFTPPart) -> Bool {
+        guard let ranges = part.job.ranges, part.offset >= part.end else { return true }
+        guard let next = ranges.next() else { return false }
+        (part.offset, part.end) = (next.lowerBound, next.upperBound)
+        return true
+    }
+
+    /// All of a part has been submitted, or has come.
+    func partIsDone(_ part: SFTPPart, _ scheduler: Scheduler) {
         let job = part.job
         if job.failure != nil { job.ranges?.abandon() }
-        guard job.ranges != nil else { return scheduler.finish(job) }
-        guard part !== job.writing else {
-            if job.furtherParts == 0 { allSent(job, scheduler) }
+        guard !part.isFirst else {
             job.isMainSent = true
+            if job.furtherParts == 0 { allDone(job, scheduler) }
             return
         }
-        part.lane.close(part.handle) { [unowned self, unowned target, unowned scheduler] status in
-            if status.code != .ok { job.fail(CopyError(job.path, .target, .status(status, operation: "close"))) }
-            partIsOver(part, target, scheduler)
+        part.lane.close(part.handle) { [unowned self, unowned scheduler] status in
+            if writes, status.code != .ok {
+                job.fail(CopyError(job.path, .target, .status(status, operation: "close")))
+            }
+            partIsOver(part, scheduler)
         }
     }
 
-    private func partIsOver(_ part: SFTPPart, _ target: SFTPTarget, _ scheduler: Scheduler) {
+    private func partIsOver(_ part: SFTPPart, _ scheduler: Scheduler) {
         let job = part.job
         job.furtherParts -= 1
-        if job.furtherParts == 0, job.isMainSent { allSent(job, scheduler) }
+        if job.furtherParts == 0, job.isMainSent { allDone(job, scheduler) }
     }
 
-    private func allSent(_ job: FileJob, _ scheduler: Scheduler) {
+    private func allDone(_ job: FileJob, _ scheduler: Scheduler) {
         sharing.removeAll { $0 === job }
         waiting.removeAll { $0.job === job }
         worthTrying = 1
-        job.end = job.size
-        // What has grown behind the ranges is not sent, but must not be lost silently.
-        if job.failure == nil, let growth = job.local?.growth() { job.fail(CopyError(growth, .source)) }
-        scheduler.finish(job)
+        end.shared?(job, scheduler)
     }
 }
 

@@ -21,7 +21,6 @@ final class SFTPTarget: TargetEndpoint {
 
     let end: SFTPEnd
     let request: CopyRequest
-    let stripes: SFTPStripes
     private let target: BytePath
     private let hasher: RemoteHasher?
     private let opensAhead: Bool
@@ -30,15 +29,21 @@ final class SFTPTarget: TargetEndpoint {
     /// - Parameter opensAhead: the server is known to fail to open a directory for writing, so that one small file's target is
     ///   opened while it is asked whether it is a directory, which saves a round trip.
     init(
-        _ end: SFTPEnd, _ target: BytePath, _ request: CopyRequest, opensAhead: Bool, stripes: SFTPStripes,
-        _ hasher: RemoteHasher?
+        _ end: SFTPEnd, _ target: BytePath, _ request: CopyRequest, opensAhead: Bool, _ hasher: RemoteHasher?
     ) {
         self.end = end
         self.target = target
         self.request = request
         self.opensAhead = opensAhead
-        self.stripes = stripes
         self.hasher = hasher
+        end.stripes = SFTPStripes(
+            end, writes: true, opensChannels: !request.source.isRemote,
+            keepsWhatItOpens: { [unowned self] in keepsWhatItOpens }
+        ) { [unowned self] job in
+            // For reading too: some servers empty what is opened for writing alone (Erlang's).
+            .open(path: job.path.buffer, flags: keepsWhatItOpens ? .write : [.read, .write], SFTPAttributes())
+        }
+        end.shared = { [unowned self] job, scheduler in allSent(job, scheduler) }
     }
 
     /// Whether the server is known to leave a file alone that is opened for writing once more: whoever the SSH server is, this
@@ -178,7 +183,7 @@ final class SFTPTarget: TargetEndpoint {
         min(end.openLimit() ?? 100, LocalFileSystem.openFilesLimit, main.isNear ? Self.nearFiles : .max)
     }
 
-    var mayOpen: Bool { !main.isFull && main.mayOpen(atMost: .max) }
+    var mayOpen: Bool { end.lane(openingAtMost: .max) != nil }
 
     func mayHold(_ job: FileJob) -> Bool {
         job.path = destination(job.name, in: job.directory)
@@ -190,7 +195,9 @@ final class SFTPTarget: TargetEndpoint {
         job.isEarly = job.directory?.state == .asked
         // What an earlier connection left is resumed from.
         job.isTruncated = job.partial == nil && (job.directory?.isNew ?? false)
-        let lane = main
+        // A directory that is not known to be there is on the way on the first lane.
+        let isThere = job.directory.map { $0.state == .ready } ?? true
+        let lane = isThere ? end.lane(openingAtMost: .max) ?? main : main
         lane.open(opening(job), for: job.source) { [unowned self, unowned scheduler] opened in
             take(opened, job, lane, scheduler)
         }
@@ -248,7 +255,11 @@ final class SFTPTarget: TargetEndpoint {
         part.lane.ready.append(part)
     }
 
-    var hasRoom: Bool { main.hasRoom && !main.isFull }
+    var hasRoom: Bool { end.mains.allSatisfy { $0.hasRoom && !$0.isFull } }
+
+    func takesAnyOrder(_ job: FileJob, _ scheduler: Scheduler) -> Bool {
+        !isSpecial(job) && scheduler.traits.takesStripes
+    }
 
     func advance(_ scheduler: Scheduler) -> Bool {
         for lane in end.lanes {
@@ -264,18 +275,9 @@ final class SFTPTarget: TargetEndpoint {
     /// Sends the next block of a local file, or the end behind the last one.
     private func send(_ part: SFTPPart, _ scheduler: Scheduler) {
         let job = part.job
-        if !job.isStarted, job.failure?.cause != .cancelled {
-            scheduler.contentsStart(job, at: job.source)
-            stripes.begin(job, from: part, isSpecial: isSpecial(job), self, scheduler)
-        }
-        var isDone = job.failure != nil
-        if let ranges = job.ranges, part.offset == part.end, !isDone {
-            if let next = ranges.next() {
-                (part.offset, part.end) = (next.lowerBound, next.upperBound)
-            } else {
-                isDone = true
-            }
-        }
+        if !job.isStarted, job.failure?.cause != .cancelled { scheduler.contentsStart(job, at: job.source) }
+        if job.failure == nil { end.stripes?.offer(part, scheduler) { takesAnyOrder(job, scheduler) } }
+        var isDone = job.failure != nil || !SFTPStripes.continues(part)
         if !isDone {
             do throws(FileError) {
                 isDone = try sendBlock(part, scheduler)
@@ -286,8 +288,17 @@ final class SFTPTarget: TargetEndpoint {
         }
         guard isDone else { return }
         part.lane.ready.removeFirst()
-        if job.ranges == nil { job.end = part.offset }
-        stripes.partIsSent(part, self, scheduler)
+        guard job.ranges == nil else { return end.stripes?.partIsDone(part, scheduler) ?? () }
+        job.end = part.offset
+        scheduler.finish(job)
+    }
+
+    /// All parts of a shared file were sent.
+    private func allSent(_ job: FileJob, _ scheduler: Scheduler) {
+        job.end = job.size
+        // What has grown behind the ranges is not sent, but must not be lost silently.
+        if job.failure == nil, let growth = job.local?.growth() { job.fail(CopyError(growth, .source)) }
+        scheduler.finish(job)
     }
 
     /// - Returns: whether that was the end of the file.
@@ -320,7 +331,7 @@ final class SFTPTarget: TargetEndpoint {
             part.unanswered -= 1
             if status.code == .ok {
                 job.written.add(offset..<offset + Int64(count))
-                stripes.written(self, scheduler)
+                end.stripes?.written(scheduler)
             } else if job.failure == nil, isOutOfOrder(job, offset) {
                 lane.note(.writesInOrder, job.source)
             } else {

@@ -90,6 +90,12 @@ struct HostVerifier {
     func verify(
         _ key: PublicKey, certificate: Certificate? = nil, address: String
     ) async throws(ClientError) -> HostTrust {
+        if let expected = options.expectedHostKey {
+            guard key == expected else {
+                throw .hostKeyRejected(.changed, reason: "\(options.host) shows another host key than before")
+            }
+            return .indirect
+        }
         try checkSize(key)
         if let certificate { describe(certificate) }
         try checkRevoked(key, certificate)

@@ -33,6 +33,8 @@ public struct ClientOptions: Sendable {
     /// The congestion control of the TCP connection, by the system's name for it (`bbr`, `cubic`); nil for the system's
     /// choice. It is no option of ssh_config's.
     public var congestionControl: String?
+    /// The one host key that is accepted, for one more connection to the same host; nil to judge it by the files.
+    package var expectedHostKey: PublicKey?
 
     /// The name to look up among the known hosts in place of the host's.
     public var hostKeyAlias: String?
