@@ -58,7 +58,7 @@ _swift_scp_read() {
 
 _swift_scp() {
     local cur previous quote= settings='AddKeysToAgent AddressFamily BatchMode BindAddress BindInterface CanonicalDomains CanonicalizeFallbackLocal CanonicalizeHostname CanonicalizeMaxDots CanonicalizePermittedCNAMEs CASignatureAlgorithms CertificateFile CheckHostIP Ciphers ClearAllForwardings Compression ConnectionAttempts ConnectTimeout ControlPath FingerprintHash ForwardAgent GlobalKnownHostsFile HashKnownHosts HostKeyAlgorithms HostKeyAlias HostName IdentitiesOnly IdentityAgent IdentityFile IgnoreUnknown IPQoS KbdInteractiveAuthentication KbdInteractiveDevices KexAlgorithms KnownHostsCommand LogLevel MACs NoHostAuthenticationForLocalhost NumberOfPasswordPrompts PasswordAuthentication Port PreferredAuthentications ProxyCommand ProxyJump PubkeyAcceptedAlgorithms PubkeyAuthentication RefuseConnection RekeyLimit RequiredRSASize RevokedHostKeys SendEnv ServerAliveCountMax ServerAliveInterval SetEnv StrictHostKeyChecking Tag TCPKeepAlive UpdateHostKeys User UserKnownHostsFile VersionAddendum VisualHostKey WarnWeakCrypto'
-    local valued='-l --retries -P -i -o -F -J -c --congestion -S -D -X -Q' line=${COMP_LINE:0:COMP_POINT}
+    local valued='-l --retries -P -i -o -F -J -c --connections --congestion -S -D -X -Q' line=${COMP_LINE:0:COMP_POINT}
     local -a words given
     # bash splits words at colons; blanks are what counts.
     read -ra words <<<"$line"
@@ -74,12 +74,13 @@ _swift_scp() {
         -J) _swift_scp_hosts '' ''; return ;;
         -o) COMPREPLY=($(compgen -S = -W "$settings" -- "$cur")); compopt -o nospace 2>/dev/null; return ;;
         -c) _swift_scp_list 'aes128-gcm@openssh.com aes256-gcm@openssh.com chacha20-poly1305@openssh.com aes256-ctr aes192-ctr aes128-ctr aes256-cbc aes192-cbc aes128-cbc 3des-cbc'; return ;;
+        --connections) _swift_scp_words 'auto 1 2 4 8'; return ;;
         -X) _swift_scp_words 'nrequests= buffer='; return ;;
         -Q) _swift_scp_words 'cipher cipher-auth compression help kex key key-ca-sign key-cert key-plain key-sig mac protocol-version sig'; return ;;
         -l|--retries|-P|--congestion) return ;;
     esac
     case $cur in
-    -*) COMPREPLY=($(compgen -W '-r -p -l -T --resume --verify --retries -P -i -o -F -J -4 -6 -A -B -C -c --congestion -S -3 -R -O -s -D -X -v -q -G -Q -V --version --help' -- "$cur")); return ;;
+    -*) COMPREPLY=($(compgen -W '-r -p -l -T --resume --verify --retries -P -i -o -F -J -4 -6 -A -B -C -c --connections --congestion -S -3 -R -O -s -D -X -v -q -G -Q -V --version --help' -- "$cur")); return ;;
     */*:*|*:*) _swift_scp_reply < <(_swift_scp_ask paths "$cur") ;;
     *)
         COMPREPLY=()

@@ -13,7 +13,7 @@ function _swift_scp_ask
             set wanted no
         else if string match -qr -- '^-' $word
             set -a given $word
-            if contains -- $word -l --retries -P -i -o -F -J -c --congestion -S -D -X -Q
+            if contains -- $word -l --retries -P -i -o -F -J -c --connections --congestion -S -D -X -Q
                 set wanted yes
             else if string match -qr -- '^-[^-]*[lPioFJcSDXQ]$' $word
                 set wanted yes
@@ -57,6 +57,7 @@ complete -c $command -s A -d 'let the server use the agent (ssh-agent) during th
 complete -c $command -s B -d 'ask nothing: fail where a question would come up'
 complete -c $command -s C -d 'compress what goes over the connection'
 complete -c $command -s c -x -a '(__fish_complete_list , "printf %s\\\\n aes128-gcm@openssh.com aes256-gcm@openssh.com chacha20-poly1305@openssh.com aes256-ctr aes192-ctr aes128-ctr aes256-cbc aes192-cbc aes128-cbc 3des-cbc")' -d 'encrypt with this cipher, or the first of these that the server has'
+complete -c $command -l connections -x -a 'auto 1 2 4 8' -d 'use so many connections to a server; auto: as many as help'
 complete -c $command -l congestion -x -d 'control congestion in this way where the system allows it, such as bbr'
 complete -c $command -s S -x -a '(__fish_complete_command)' -d 'have this program make the connections, as ssh does'
 complete -c $command -s 3 -d 'between two servers: copy through this machine, which is the default'
