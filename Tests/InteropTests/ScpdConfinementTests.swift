@@ -55,7 +55,8 @@
             let server = try await home.start()
             let batch = try home.write(
                 "batch",
-                "mkdir d\nrename a d/b\nln d/b c\nln -s d/b s\nchmod 640 c\nls -l c\ndf\nrm d/b\nrmdir d\nget c got\n")
+                "mkdir d\nrename a d/b\nln d/b c\nln -s d/b s\nchmod 640 c\nls -l c\ndf\nrm d/b\nrmdir d\nget c /dev/null\n"
+            )
             let sftp = try await run("sftp", ["-b", batch] + server.client() + ["\(home.user)@127.0.0.1"])
             #expect(sftp.succeeded, "\(sftp)")
             #expect(sftp.outputText.contains("-rw-r-----") && sftp.outputText.contains(" \(home.user) "), "\(sftp)")
