@@ -240,6 +240,7 @@ struct SCPTransferTests {
                 kinds[isLine ? String(String(buffer: bytes).prefix(1)) : "data", default: 0] += 1
                 try await far.write(ByteBuffer(bytes: [0]))
             }
+            try await far.finishWriting()
             #expect(kinds == ["C": 4, "D": 2, "E": 2, "data": 4].merging(preserve ? ["T": 6] : [:]) { $1 })
             #expect(try await sent.files == 4)
         }
