@@ -73,15 +73,12 @@ actor CopyRun {
             request, from: source, to: target, ledger: ledger, traits: traits, started: filesBegun, observer: observer)
         self.scheduler = scheduler
         lanes = source.lanes + target.lanes
-        let essential = lanes.count
         (failure, work, wishes) = (nil, [:], [])
         do {
             try await ends.proving(.source) { try await source.find(scheduler) }
             try await ends.proving(.target) { try await target.find(scheduler) }
             try await copy(scheduler)
-            for lane in lanes.prefix(essential) { try await lane.finish(scheduler) }
-            // All is confirmed: what happens to further lanes now changes nothing.
-            for lane in lanes.dropFirst(essential) { try? await lane.finish(scheduler) }
+            for lane in lanes { try await lane.finish(scheduler) }
             try await ends.verifyRest(scheduler)
             await ends.close()
             self.scheduler = nil
@@ -154,7 +151,7 @@ actor CopyRun {
     private func wakeLanes() { for lane in lanes { lane.wake() } }
 
     private func fail(_ error: any Error) {
-        guard failure == nil else { return }
+        guard !isOver else { return }
         failure = error
         wake()
         for lane in lanes { if error is ServerFault { lane.drain() } else { lane.wake() } }
@@ -163,6 +160,8 @@ actor CopyRun {
     /// Submits what may be submitted, and hands it to the streams.
     private func drive() async throws {
         guard let scheduler, failure == nil else { return }
+        // Also where a stream breaks that is not needed any more.
+        defer { if wantsAttention(scheduler) { wake() } }
         while scheduler.fill() {
             try await flush()
             if turn.isOver {
@@ -174,7 +173,6 @@ actor CopyRun {
         try await flush()
         wakeLanes()
         ends.review(scheduler)
-        if wantsAttention(scheduler) { wake() }
     }
 
     private func flush() async throws {
@@ -212,7 +210,7 @@ actor CopyRun {
         do {
             while try await receive(lanes[index]) { try await drive() }
         } catch {
-            if !isOver { fail(error) }
+            fail(error)
         }
     }
 

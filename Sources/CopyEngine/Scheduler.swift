@@ -512,6 +512,7 @@ final class Scheduler {
     /// - Parameter isFinal: there is no next one, as the copy was cancelled.
     func abandon(isFinal: Bool) {
         for job in underWay.values {
+            defer { job.release() }
             if isFinal { target.giveUp(job) }
             if let file = job.file { observer.receive(.interrupted(file)) }
             job.ranges?.abandon()

@@ -32,19 +32,23 @@ private struct Cut: Error {}
 /// A stream that is cut off after so many bytes, whichever way they go.
 private final class FragileStream: ByteStream {
     private let base: any ByteStream
-    private let left: Mutex<Int>
+    private let budget: Int
+    /// How many bytes have passed after each call.
+    private let passed = Mutex([0])
 
     init(_ base: any ByteStream, budget: Int) {
         self.base = base
-        left = Mutex(budget)
+        self.budget = budget
     }
 
+    var marks: [Int] { passed.withLock { $0 } }
+
     private func pass(_ count: Int) throws {
-        let isOver = left.withLock { left in
-            left -= count
-            return left < 0
+        let total = passed.withLock { passed in
+            passed.append((passed.last ?? 0) + count)
+            return passed.last ?? 0
         }
-        if isOver { throw Cut() }
+        if total > budget || (count == 0 && total == budget) { throw Cut() }
     }
 
     func read() async throws -> ByteBuffer? {
@@ -68,6 +72,7 @@ private actor FragileHost {
     private let directory: String
     private var budgets: [Int]
     private var children: [ChildProcess] = []
+    private var latest: FragileStream?
     /// What happens between two connections.
     private let between: @Sendable (_ losses: Int) throws -> Void
     private(set) var losses: [Bool] = []
@@ -97,9 +102,13 @@ private actor FragileHost {
     private func start() throws -> any ByteStream {
         let child = try ChildProcess([sftpServer, "-d", directory])
         children.append(child)
-        guard !budgets.isEmpty else { return child.stream }
-        return FragileStream(child.stream, budget: budgets.removeFirst())
+        let stream = FragileStream(child.stream, budget: budgets.isEmpty ? .max : budgets.removeFirst())
+        latest = stream
+        return stream
     }
+
+    /// How many bytes had passed over the latest connection after each call.
+    var marks: [Int] { latest?.marks ?? [] }
 
     private func lose(_ hasProgressed: Bool) async throws {
         losses.append(hasProgressed)
@@ -243,6 +252,38 @@ struct ReconnectionTests {
         return entries.reduce(into: [path: mode]) { modes, entry in
             let name = String(decoding: entry.key, as: UTF8.self)
             modes.merge(modesOfDirectories(entry.value, at: "\(path)/\(name)")) { first, _ in first }
+        }
+    }
+
+    @Test("Wherever it is cut off, the copy ends, whole, and nothing stays open", arguments: [true, false])
+    func everywhere(isUpload: Bool) async throws {
+        try await withTemporaryDirectory { base in
+            let tree = Tree.named([
+                "a": .named(["x": .file(content(100)), "y": .file(content(70_000))]), "b": .named([:]),
+                "z": .file([]),
+            ])
+            try makeTree(tree, at: base / "source")
+            let options = Wishes(recursive: true, preserve: true)
+            func copy(_ name: String, _ host: FragileHost) async throws {
+                if isUpload {
+                    _ = try await upload([base / "source"], to: name, host, options: options)
+                } else {
+                    _ = try await download(["source"], to: base / name, host, options: options)
+                }
+            }
+            let whole = FragileHost(directory: base, budgets: [])
+            try await copy("whole", whole)
+            let original = try readTree(at: base / "source")
+            // Just before a call is through, and just after.
+            let cuts = Set(await whole.marks.flatMap { [$0 - 1, $0] }).filter { $0 > 0 }.sorted()
+            #expect(cuts.count > 10)
+            for cut in cuts {
+                let host = FragileHost(directory: base, budgets: [cut])
+                try await copy("cut \(cut)", host)
+                let copied = try readTree(at: base / "cut \(cut)")
+                #expect(differences(original, copied, attributes: true) == [], "cut off after \(cut) bytes")
+            }
+            #expect(openFiles(below: base) == [])
         }
     }
 

@@ -146,3 +146,14 @@ package final class TemporaryDirectory: Sendable {
         Warden.shared.forget(directory: path)
     }
 }
+
+/// The files and directories below a directory that this process has open, by Linux' list of them.
+package func openFiles(below directory: some PathBytes) -> [String] {
+    let place = String(decoding: directory.bytes, as: UTF8.self) + "/"
+    return listDirectory("/proc/self/fd").compactMap { name in
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        let count = readlink("/proc/self/fd/" + String(decoding: name, as: UTF8.self), &buffer, buffer.count)
+        let path = String(decoding: buffer.prefix(max(0, count)), as: UTF8.self)
+        return path.hasPrefix(place) ? path : nil
+    }
+}

@@ -77,6 +77,9 @@ final class FileJob {
     /// Whether the target's directory can no longer be written in.
     var isLost: Bool { directory?.isLost ?? false }
 
+    /// Lets go of what is open: nothing more is done over the connection it was begun on.
+    func release() { (local, present, reading, writing) = (nil, nil, nil, nil) }
+
     /// This many bytes are at the target already, and are not copied.
     func begin(at start: Int64) {
         counted = start

@@ -258,9 +258,10 @@ final class SFTPLane: CopyLane {
         session.receive(bytes)
     }
 
-    func finish(_ scheduler: Scheduler) async throws {
-        try await flush()
-        try await stream.finishWriting()
+    /// All that counts is confirmed: whether the server hears the rest changes nothing.
+    func finish(_ scheduler: Scheduler) async {
+        try? await flush()
+        try? await stream.finishWriting()
     }
 
     func wake() {
@@ -299,6 +300,9 @@ final class SFTPLane: CopyLane {
         } catch {
             // The stream is gone, and with it what was under way.
         }
+        // What waits for answers, or for its turn, holds files and directories open and this lane too.
+        session = SFTPSession()
+        ready = []
     }
 }
 
