@@ -12,8 +12,9 @@ struct SFTPPacketParser {
         case data(ByteBuffer)
     }
 
-    /// The largest packet that is put together in memory, in bytes: a full directory answer of any server.
-    static let maximumLength = 4 << 20
+    /// The largest packet that is put together in memory, in bytes: as much as OpenSSH's client takes, so that no server sends more.
+    /// Data may be longer; how much was asked for bounds it.
+    static let maximumLength = 256 << 10
 
     private var bytes = ByteBuffer()
     private var dataLeft = 0
@@ -47,7 +48,7 @@ struct SFTPPacketParser {
         guard let length = bytes.getInteger(at: start, as: UInt32.self),
             let type = bytes.getInteger(at: start + 4, as: UInt8.self)
         else { return nil }
-        guard length >= 5, length <= Self.maximumLength else {
+        guard length >= 5, length <= Self.maximumLength || type == SFTPReply.dataType else {
             throw .packetLength(length, limit: Self.maximumLength)
         }
         if type == SFTPReply.dataType { return try beginData(Int(length)) }

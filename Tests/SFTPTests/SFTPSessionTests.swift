@@ -248,12 +248,21 @@ struct SFTPSessionTests {
         session.receive(packet(104, id: 0) { $0.writeInteger(UInt32.max) })
         #expect(throws: SFTPError.self) { try session.next() }
 
-        for length: UInt32 in [0, 4, 1 << 24, .max] {
+        // A listing of more is refused before its bytes are kept; of data there may be as much as was asked for.
+        for length: UInt32 in [0, 4, 256 << 10 + 1, 1 << 24, .max] {
             session = try startedSession()
             session.receive(ByteBuffer(integer: length))
-            session.receive(ByteBuffer(integer: UInt8(101)))
-            #expect(throws: SFTPError.packetLength(length, limit: 4 << 20)) { try session.next() }
+            session.receive(ByteBuffer(integer: UInt8(104)))
+            #expect(throws: SFTPError.packetLength(length, limit: 256 << 10)) { try session.next() }
         }
+        session = try startedSession()
+        session.send(.read(handle: text, offset: 0, length: 1 << 20), "r")
+        session.receive(packet(103, id: 0) { $0.writeSSHString(ByteBuffer(repeating: 7, count: 1 << 20)) })
+        guard case .data("r", let bytes, 0, isLast: true) = try session.next() else {
+            Issue.record("no data")
+            return
+        }
+        #expect(bytes.readableBytes == 1 << 20)
     }
 
     @Test("tells what is no SFTP server from one that ends too soon")
