@@ -15,12 +15,19 @@ extension ConnectionHandler {
         do {
             if let failure { throw failure }
             let id = try connection.openChannel(type, requests: requests)
-            let channel = SSHChannel(id: id, transport: transport, errorOutput: errorOutput)
+            let channel = self.channel(id, errorOutput: errorOutput)
             opening[id] = Opening(channel: channel, awaitsReply: !requests.isEmpty, waiter: waiter)
             flush()
         } catch {
             waiter.resume(throwing: error)
         }
+    }
+
+    private func channel(
+        _ id: ChannelID, errorOutput: @escaping @Sendable (ByteBuffer) -> Void = { _ in }
+    ) -> SSHChannel {
+        SSHChannel(
+            id: id, transport: transport, readBatch: connection.readBatch(id), errorOutput: errorOutput)
     }
 
     /// Whoever wanted a channel waits for it no longer.
@@ -73,7 +80,7 @@ extension ConnectionHandler {
     /// Opens a channel that the peer has offered; nil when the connection is over.
     func accept(_ id: ChannelID) -> SSHChannel? {
         guard failure == nil, channels[id] == nil else { return nil }
-        let channel = SSHChannel(id: id, transport: transport) { _ in }
+        let channel = self.channel(id)
         channels[id] = channel
         attempt { () throws(ConnectionError) in try connection.acceptChannel(id) }
         return failure == nil ? channel : nil
@@ -100,7 +107,7 @@ extension ConnectionHandler {
             guard let sessions, channels.count < sessions.most else {
                 return try connection.rejectChannel(id, .resourceShortage, "too many sessions")
             }
-            channels[id] = SSHChannel(id: id, transport: transport) { _ in }
+            channels[id] = channel(id)
             try connection.acceptChannel(id)
         } catch {
             // What is wrong with the connection shows at its next step.
@@ -165,7 +172,7 @@ extension ConnectionHandler {
         if let data = connection.takeReceived(id) { channel.received(data) }
         if let data = connection.takeReceivedErrors(id) {
             channel.receivedErrors(data)
-            try? connection.consumed(id, data.readableBytes)
+            try? connection.consumed(id, data.readableBytes, at: .now)
         }
     }
 }

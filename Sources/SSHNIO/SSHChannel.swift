@@ -46,13 +46,19 @@ public final class SSHChannel: ByteStream {
 
     let id: ChannelID
     private let transport: Transport
+    /// How much is read before the connection learns of it, in bytes: a wake-up of the event loop each.
+    private let readBatch: Int
     private let state = NIOLockedValueBox(State())
     /// Receives the remote program's standard error.
     private let errorOutput: @Sendable (ByteBuffer) -> Void
 
-    init(id: ChannelID, transport: Transport, errorOutput: @escaping @Sendable (ByteBuffer) -> Void) {
+    init(
+        id: ChannelID, transport: Transport, readBatch: Int,
+        errorOutput: @escaping @Sendable (ByteBuffer) -> Void
+    ) {
         self.id = id
         self.transport = transport
+        self.readBatch = readBatch
         self.errorOutput = errorOutput
     }
 
@@ -211,12 +217,14 @@ public final class SSHChannel: ByteStream {
     private func take(_ state: inout State) -> Result<ByteBuffer?, any Error>? {
         if let bytes = state.incoming.popFirst() {
             state.consumed += bytes.readableBytes
-            if state.consumed >= transport.consumedBatch, !state.isClosed {
+            if state.consumed >= readBatch, !state.isClosed {
                 let count = state.consumed
                 state.consumed = 0
                 transport.onLoop { [self] handler in
                     guard handler.channels[id] === self else { return }
-                    handler.attempt { () throws(ConnectionError) in try handler.connection.consumed(id, count) }
+                    handler.attempt { () throws(ConnectionError) in
+                        try handler.connection.consumed(id, count, at: .now)
+                    }
                 }
             }
             return .success(bytes)

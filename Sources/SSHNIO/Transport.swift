@@ -11,14 +11,7 @@ package final class Transport: Sendable {
     /// What concerns no single channel, in order; it ends with the connection.
     package let events = ConnectionEvents()
 
-    /// How much a reader takes before the connection learns of it, in bytes; a wake-up of the event loop each. Well below a window,
-    /// which would else never be granted again.
-    let consumedBatch: Int
-
-    private init(channel: any NIOCore.Channel, receiveWindow: Int) {
-        self.channel = channel
-        consumedBatch = min(128 << 10, receiveWindow / 8)
-    }
+    private init(channel: any NIOCore.Channel) { self.channel = channel }
 
     /// Starts the protocol on a channel. Call it on the channel's event loop.
     ///
@@ -27,7 +20,7 @@ package final class Transport: Sendable {
         on channel: any NIOCore.Channel, role: Role, configuration: ConnectionConfiguration,
         observer: (any ConnectionObserver)? = nil
     ) throws -> Transport {
-        let transport = Transport(channel: channel, receiveWindow: configuration.receiveWindow)
+        let transport = Transport(channel: channel)
         let connection = Connection(role: role, configuration: configuration, observer: observer)
         let handler = ConnectionHandler(connection, transport: transport)
         transport.handler.withLockedValue { $0 = NIOLoopBound(handler, eventLoop: channel.eventLoop) }

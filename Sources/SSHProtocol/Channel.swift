@@ -60,11 +60,11 @@ struct Channel {
     /// What the peer has asked for before the channel was accepted.
     var requestsAhead: [(kind: ChannelRequestKind, wantReply: Bool)] = []
 
-    init(id: ChannelID, type: String, stage: Stage, receiveWindow: Int) {
+    init(id: ChannelID, type: String, stage: Stage, window: ReceiveWindow) {
         self.id = id
         self.type = type
         self.stage = stage
-        window = ReceiveWindow(size: receiveWindow)
+        self.window = window
     }
 
     /// The peer's grant and limit as it opened or confirmed the channel.

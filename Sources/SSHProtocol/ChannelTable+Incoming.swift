@@ -38,7 +38,7 @@ extension ChannelTable {
         let index = try peerIndex(message.recipientChannel, ChannelData.name)
         try account(message.data, index, ChannelData.name)
         let id = ChannelID(number: message.recipientChannel)
-        guard !channels[index].closeWanted else { return try consumed(id, message.data.readableBytes) }
+        guard !channels[index].closeWanted else { return try discarded(id, message.data.readableBytes) }
         let held = channels[index].received.readableBytes
         channels[index].receive(message.data)
         if held == 0, message.data.readableBytes > 0 { try tell(.channelReadable(id), of: id) }
@@ -51,7 +51,7 @@ extension ChannelTable {
         let id = ChannelID(number: message.recipientChannel)
         // Other types than standard error are defined nowhere; they count against the window and go no further.
         guard message.dataType == ChannelExtendedData.standardError, !channels[index].closeWanted else {
-            return try consumed(id, message.data.readableBytes)
+            return try discarded(id, message.data.readableBytes)
         }
         let held = channels[index].receivedErrors.readableBytes
         channels[index].receivedErrors.writeImmutableBuffer(message.data)

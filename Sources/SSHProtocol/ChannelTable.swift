@@ -68,7 +68,7 @@ struct ChannelTable {
     ///   - packet: the number of the packet that will carry the next message.
     ///   - requests: are made at once.
     mutating func openAhead(packet: UInt32, requests: [ChannelRequestKind]) throws(ConnectionError) {
-        let id = try open(.session)
+        let id = try open(.session, isMeasured: Self.isMeasured(.session, requests))
         ahead = SessionAhead(id: id, packet: packet, requests: requests)
         try send(requests, on: id, number: SessionAhead.firstNumber)
     }
@@ -127,11 +127,16 @@ struct ChannelTable {
         return index
     }
 
-    mutating func allocate(type: String, stage: Channel.Stage) throws(ConnectionError) -> ChannelID {
+    /// - Parameter isMeasured: the peer may send without being asked, see ``ReceiveWindow``.
+    mutating func allocate(
+        type: String, stage: Channel.Stage, isMeasured: Bool = false
+    ) throws(ConnectionError) -> ChannelID {
         guard count < configuration.mostChannels else { throw .violation("\(count) channels are open, no more may be") }
         let slot = channels.firstIndex { $0.stage == .unused } ?? channels.endIndex
         let id = ChannelID(number: UInt32(slot))
-        let channel = Channel(id: id, type: type, stage: stage, receiveWindow: configuration.receiveWindow)
+        let channel = Channel(
+            id: id, type: type, stage: stage,
+            window: ReceiveWindow(size: configuration.receiveWindow, isMeasured: isMeasured))
         if slot == channels.endIndex { channels.append(channel) } else { channels[slot] = channel }
         count += 1
         return id
@@ -146,7 +151,7 @@ struct ChannelTable {
     private mutating func forget(_ id: ChannelID) {
         guard let index = index(id.number) else { return }
         _ = takeRequestsAhead(index)
-        channels[index] = Channel(id: id, type: "", stage: .unused, receiveWindow: 0)
+        channels[index] = Channel(id: id, type: "", stage: .unused, window: ReceiveWindow(size: 0))
         count -= 1
     }
 
@@ -155,10 +160,30 @@ struct ChannelTable {
     /// - Parameter requests: are made as soon as the channel is open; the last one's answer is told.
     mutating func open(_ type: ChannelType, requests: [ChannelRequestKind] = []) throws(ConnectionError) -> ChannelID {
         if case .session = type, let id = try claimAhead(for: requests) { return id }
-        let id = try allocate(type: type.name, stage: .requested)
-        try sendOpen(type, id)
+        let id = try open(type, isMeasured: Self.isMeasured(type, requests))
         try request(requests, on: id)
         return id
+    }
+
+    private mutating func open(_ type: ChannelType, isMeasured: Bool) throws(ConnectionError) -> ChannelID {
+        let id = try allocate(type: type.name, stage: .requested, isMeasured: isMeasured)
+        try sendOpen(type, id)
+        return id
+    }
+
+    /// A command sends what it has; a subsystem such as SFTP what it is asked for.
+    static func isMeasured(_ type: ChannelType, _ requests: [ChannelRequestKind]) -> Bool {
+        guard case .session = type else { return false }
+        return !requests.contains { if case .subsystem = $0 { true } else { false } }
+    }
+
+    /// A subsystem is about to be asked for.
+    private mutating func widen(_ index: Int, for kind: ChannelRequestKind) throws(ConnectionError) {
+        guard case .subsystem = kind else { return }
+        let grant = channels[index].window.stopMeasuring()
+        if grant > 0 {
+            try send(ChannelWindowAdjust(recipientChannel: channels[index].remoteNumber, bytesToAdd: grant))
+        }
     }
 
     /// Makes requests on a channel now, or when it is open.
@@ -177,6 +202,7 @@ struct ChannelTable {
     ) throws(ConnectionError) {
         guard let index = index(id.number), !requests.isEmpty else { return }
         for (position, kind) in requests.enumerated() {
+            try widen(index, for: kind)
             try send(ChannelRequest(recipientChannel: number, kind: kind, wantReply: position == requests.count - 1))
         }
         channels[index].repliesAwaited += 1
@@ -185,7 +211,8 @@ struct ChannelTable {
     private mutating func sendOpen(_ type: ChannelType, _ id: ChannelID) throws(ConnectionError) {
         try send(
             ChannelOpen(
-                type: type, senderChannel: id.number, initialWindowSize: UInt32(configuration.receiveWindow),
+                type: type, senderChannel: id.number,
+                initialWindowSize: UInt32(channels[Int(id.number)].window.remaining),
                 maximumPacketSize: maximumPacketSize))
     }
 
@@ -195,7 +222,7 @@ struct ChannelTable {
         var message = ChannelOpenConfirmation()
         message.recipientChannel = channels[index].remoteNumber
         message.senderChannel = id.number
-        message.initialWindowSize = UInt32(configuration.receiveWindow)
+        message.initialWindowSize = UInt32(channels[index].window.remaining)
         message.maximumPacketSize = maximumPacketSize
         try send(message)
         let requests = takeRequestsAhead(index)
@@ -213,6 +240,7 @@ struct ChannelTable {
             throw .closed
         }
         if wantReply { channels[index].repliesAwaited += 1 }
+        try widen(index, for: kind)
         try send(ChannelRequest(recipientChannel: channels[index].remoteNumber, kind: kind, wantReply: wantReply))
     }
 
@@ -252,7 +280,7 @@ struct ChannelTable {
         channels[index].closeWanted = true
         // A peer that waits for room to write must not keep us waiting for its CLOSE.
         for data in [takeReceived(id), takeReceivedErrors(id)] {
-            try? consumed(id, data?.readableBytes ?? 0)
+            try? discarded(id, data?.readableBytes ?? 0)
         }
     }
 
@@ -260,6 +288,8 @@ struct ChannelTable {
     func unsentBytes(_ id: ChannelID) -> Int {
         index(id.number).map { channels[$0].unsentBytes } ?? 0
     }
+
+    func readBatch(_ id: ChannelID) -> Int { index(id.number).map { channels[$0].window.batch } ?? 0 }
 
     /// Whether the peer's window is what holds a channel's data back.
     func isStalled(_ id: ChannelID) -> Bool {
@@ -280,9 +310,20 @@ struct ChannelTable {
     }
 
     /// Data was read by its reader: grants the peer as much again, early.
-    mutating func consumed(_ id: ChannelID, _ count: Int) throws(ConnectionError) {
+    mutating func consumed(
+        _ id: ChannelID, _ count: Int, at now: FlowMeasure.Instant
+    ) throws(ConnectionError) {
         guard let index = index(id.number) else { return }
-        let grant = channels[index].window.read(count)
+        try grant(channels[index].window.read(count, at: now), index)
+    }
+
+    /// Data is read by nobody.
+    mutating func discarded(_ id: ChannelID, _ count: Int) throws(ConnectionError) {
+        guard let index = index(id.number) else { return }
+        try grant(channels[index].window.discard(count), index)
+    }
+
+    private mutating func grant(_ grant: UInt32, _ index: Int) throws(ConnectionError) {
         guard grant > 0, channels[index].stage == .open, !channels[index].eofReceived, !channels[index].closeSent else {
             return
         }

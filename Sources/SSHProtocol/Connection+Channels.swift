@@ -78,10 +78,15 @@ extension Connection {
     package mutating func takeReceivedErrors(_ id: ChannelID) -> ByteBuffer? { channels.takeReceivedErrors(id) }
 
     /// Tells that taken data was read by whom it is for; the peer may then send as much again.
-    package mutating func consumed(_ id: ChannelID, _ count: Int) throws(ConnectionError) {
+    package mutating func consumed(
+        _ id: ChannelID, _ count: Int, at now: FlowMeasure.Instant
+    ) throws(ConnectionError) {
         guard failure == nil else { return }
-        try channels.consumed(id, count)
+        try channels.consumed(id, count, at: now)
     }
+
+    /// How much may be read of a channel before ``consumed(_:_:at:)`` tells of it, in bytes.
+    package func readBatch(_ id: ChannelID) -> Int { channels.readBatch(id) }
 
     /// Sends a request about the whole connection; where `wantReply` is set, a
     /// ``ConnectionEvent/globalReply(to:_:)`` follows, in the order of the requests.

@@ -61,7 +61,7 @@ private enum Sessions {
             let count =
                 (connection.takeReceived(id)?.readableBytes ?? 0)
                 + (connection.takeReceivedErrors(id)?.readableBytes ?? 0)
-            try connection.consumed(id, count)
+            try connection.consumed(id, count, at: .now)
         case .channelClosed(let id): connection.release(id)
         default: break
         }

@@ -91,7 +91,7 @@ private final class EchoHandler: ChannelInboundHandler {
             try connection.replyToRequest(id, success: false)
         case .channelReadable(let id) where commands[id] != .hang:
             guard let bytes = connection.takeReceived(id) else { return }
-            try connection.consumed(id, bytes.readableBytes)
+            try connection.consumed(id, bytes.readableBytes, at: .now)
             try connection.write(id, bytes)
         case .channelEOF(let id) where commands[id] == .echo:
             try connection.request(id, .exitStatus(3), wantReply: false)

@@ -240,7 +240,7 @@ struct DisciplineTests {
         connection.release(id)
         connection.disconnect()
         connection.fail(.closed)
-        #expect(throws: Never.self) { try connection.consumed(id, 1) }
+        #expect(throws: Never.self) { try connection.consumed(id, 1, at: .now) }
         #expect(try connection.takeOutput(limit: 1000) == nil)
         _ = connection.takeReceived(id)
         while connection.nextEvent() != nil {}

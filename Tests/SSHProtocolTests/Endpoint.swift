@@ -73,11 +73,11 @@ final class Endpoint {
     func read(_ connection: inout Connection, _ id: ChannelID) throws {
         if let bytes = connection.takeReceived(id) {
             data[id, default: ByteBuffer()].writeImmutableBuffer(bytes)
-            try connection.consumed(id, bytes.readableBytes)
+            try connection.consumed(id, bytes.readableBytes, at: .now)
         }
         if let bytes = connection.takeReceivedErrors(id) {
             errorData[id, default: ByteBuffer()].writeImmutableBuffer(bytes)
-            try connection.consumed(id, bytes.readableBytes)
+            try connection.consumed(id, bytes.readableBytes, at: .now)
         }
     }
 

@@ -99,7 +99,7 @@ struct FlowTests {
             let count = Int.random(in: 0...window.remaining, using: &random)
             let fits = window.received(count)
             #expect(fits)
-            _ = window.read(Int.random(in: 0...(window.unread + 10), using: &random))
+            _ = window.read(Int.random(in: 0...(window.unread + 10), using: &random), at: .now)
             #expect(window.remaining >= 0 && window.unread >= 0)
             #expect(window.remaining + window.unread <= window.size)
         }
@@ -116,9 +116,67 @@ struct FlowTests {
             #expect(count > 0)
             guard count > 0, window.received(count) else { return }
             total += count
-            _ = window.read(count)
+            _ = window.read(count, at: .now)
         }
         #expect(total >= 1000)
+    }
+
+    @Test("A window that follows the rate stays within its size and never closes for good", arguments: [1, 20, 50])
+    func measured(_ milliseconds: Int) {
+        var window = ReceiveWindow(size: 24 << 20, isMeasured: true)
+        var now = ContinuousClock.now
+        // What is on its way there and back, in milliseconds; the peer delivers up to 100 MB/s, and from the middle on ten times
+        // slower and later, so that the shortest time is looked for anew.
+        var (grants, data) = ([Int](repeating: 0, count: milliseconds), [Int](repeating: 0, count: milliseconds))
+        var (credit, unreported, received, peak) = (window.remaining, 0, 0, 0)
+        for tick in 0..<30_000 {
+            now += .milliseconds(1)
+            if tick == 15_000 {
+                grants += [Int](repeating: 0, count: milliseconds)
+                data += [Int](repeating: 0, count: milliseconds)
+            }
+            grants.append(0)
+            credit += grants.removeFirst()
+            let sent = min(credit, tick < 15_000 ? 100_000 : 10_000)
+            credit -= sent
+            data.append(sent)
+            let arrived = data.removeFirst()
+            guard window.received(arrived) else {
+                Issue.record("more than was granted came")
+                return
+            }
+            unreported += arrived
+            received += arrived
+            if unreported >= window.batch {
+                grants[grants.count - 1] += Int(window.read(unreported, at: now))
+                unreported = 0
+            }
+            #expect(window.remaining + window.unread <= window.size)
+            peak = max(peak, window.remaining + window.unread)
+        }
+        // All but the beginning at the full rate, with about as much under way as the link holds.
+        #expect(received > 1_500_000_000 * 9 / 10)
+        #expect(peak < max(4 << 20, milliseconds * 2 * 100_000 * 4))
+    }
+
+    @Test("A command's window follows the rate, that of a subsystem is wide from the beginning")
+    func kinds() throws {
+        let client = ConnectionConfiguration.quick.with { $0.receiveWindow = ReceiveWindow.usualSize }
+        for (requests, size) in [
+            ([ChannelRequestKind.exec(command: ByteBuffer(string: "scp -f x"))], 1 << 20),
+            ([.environment(name: "LANG", value: "C"), .subsystem(name: "sftp")], ReceiveWindow.usualSize),
+        ] {
+            let pair = JoinedPair.authenticated(client: client)
+            pair.client.attempt { _ = try $0.openChannel(requests: requests) }
+            pair.run()
+            #expect(pair.server.connection.channels.channels.first?.sendWindow == size)
+        }
+        // What was opened before it was known for what.
+        let (pair, id) = JoinedPair.withChannel(client: client)
+        #expect(pair.server.connection.channels.channels.first?.sendWindow == 1 << 20)
+        pair.client.attempt { try $0.request(id, .subsystem(name: "sftp"), wantReply: true) }
+        pair.run()
+        #expect(pair.server.connection.channels.channels.first?.sendWindow == ReceiveWindow.usualSize)
     }
 
     @Test("Between our own ends packets are larger, to others they are not")
