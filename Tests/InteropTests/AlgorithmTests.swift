@@ -22,7 +22,7 @@ struct AlgorithmTests {
         testsReleaseBinary || $0 != "diffie-hellman-group18-sha512"
     }
     private static let signatures = SignatureAlgorithm.all.map(\.name).filter(keyTypes.keys.contains)
-    private static let keyTypes: [String: TestSupport.KeyType] = [
+    private static let keyTypes: [String: TestKeyType] = [
         "ssh-ed25519": .ed25519, "ecdsa-sha2-nistp256": .ecdsa256, "ecdsa-sha2-nistp384": .ecdsa384,
         "ecdsa-sha2-nistp521": .ecdsa521, "rsa-sha2-256": .rsa, "rsa-sha2-512": .rsa, "ssh-rsa": .rsa,
     ]
@@ -130,12 +130,12 @@ struct AlgorithmTests {
 
     @Test("Dropbear with each type of host key, and each type of user key", .enabled(if: Peer.dropbearIsAvailable))
     func dropbear() async throws {
-        for type in [TestSupport.KeyType.ed25519, .ecdsa256, .rsa] {
+        for type in [TestKeyType.ed25519, .ecdsa256, .rsa] {
             let peer = try await Peer.dropbear(hostKeys: [type])
             try await peer.roundTrip()
         }
         let peer = try await Peer.dropbear(hostKeys: [.ed25519])
-        for key in TestSupport.KeyType.allCases { try await peer.roundTrip(key: key) }
+        for key in TestKeyType.allCases { try await peer.roundTrip(key: key) }
     }
 
     @Test("Dropbear, each of its algorithms", .enabled(if: Peer.dropbearIsAvailable))
@@ -152,8 +152,8 @@ struct AlgorithmTests {
         try await peer.roundTrip(["-c", "aes128-ctr", "-oMACs=hmac-sha1"])
     }
 
-    @Test("A user's key in Dropbear's own format logs in", arguments: [TestSupport.KeyType.ed25519, .ecdsa521, .rsa])
-    func dropbearKeyFile(type: TestSupport.KeyType) async throws {
+    @Test("A user's key in Dropbear's own format logs in", arguments: [TestKeyType.ed25519, .ecdsa521, .rsa])
+    func dropbearKeyFile(type: TestKeyType) async throws {
         let peer = try await Peer.openSSH(hostKeys: [.ed25519])
         let key = peer.directory.file("key")
         try await run("dropbearconvert", ["openssh", "dropbear", peer.keys.clientKey(type), key]).success()
@@ -167,8 +167,8 @@ struct AlgorithmTests {
     @Test("Paramiko as it is, with each type of key")
     func paramiko() async throws {
         let peer = try await Peer.paramiko()
-        for key in TestSupport.KeyType.allCases { try await peer.roundTrip(key: key) }
-        for type in [TestSupport.KeyType.ecdsa256, .rsa] {
+        for key in TestKeyType.allCases { try await peer.roundTrip(key: key) }
+        for type in [TestKeyType.ecdsa256, .rsa] {
             try await Peer.paramiko(hostKeys: [type]).roundTrip()
         }
     }

@@ -29,8 +29,8 @@ struct AuthenticationAgentTests {
             scpBinary(), options + [peer.knownHosts, peer.remote("copy")], environment: environment)
     }
 
-    @Test("The keys of an agent let in, of every type", arguments: TestSupport.KeyType.allCases)
-    func keys(type: TestSupport.KeyType) async throws {
+    @Test("The keys of an agent let in, of every type", arguments: TestKeyType.allCases)
+    func keys(type: TestKeyType) async throws {
         let (peer, agent) = (try await Peer.openSSH(hostKeys: [.ed25519]), try await TestAgent())
         try await agent.add([peer.keys.clientKey(type)])
         let finished = try await copy(peer, options(peer, agent))

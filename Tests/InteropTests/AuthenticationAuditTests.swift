@@ -91,7 +91,7 @@ struct AuditTests {
 
 @Suite("What ssh-audit says of our server", .timeLimit(.minutes(hangMinutes)))
 struct ServerAuditTests {
-    private func audit(_ options: [String], hostKeys: [KeyType] = [.ed25519]) async throws -> (
+    private func audit(_ options: [String], hostKeys: [TestKeyType] = [.ed25519]) async throws -> (
         text: String, faults: [String]
     ) {
         let home = try await ScpdHome()

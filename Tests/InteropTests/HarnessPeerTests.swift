@@ -12,8 +12,8 @@ struct HarnessPeerTests {
 
     @Test(
         "OpenSSH's server lets every type of client key in and shows every type of host key",
-        arguments: KeyType.allCases)
-    func keyTypes(type: KeyType) async throws {
+        arguments: TestKeyType.allCases)
+    func keyTypes(type: TestKeyType) async throws {
         let peer = try await Peer.openSSH(hostKeys: [type])
         let finished = try await run("ssh", peer.clientOptions(key: type) + [peer.sshDestination, "true"])
         #expect(finished.succeeded, "\(finished)\n\(peer.log)")

@@ -13,7 +13,7 @@ extension Peer {
     ///   - options: come first, so that they count before those that reach the server.
     ///   - timeout: for the largest copies there are.
     func scp(
-        _ options: [String], _ operands: [String], key: KeyType = .ed25519, port: Int? = nil,
+        _ options: [String], _ operands: [String], key: TestKeyType = .ed25519, port: Int? = nil,
         timeout: Duration = patience * 2
     ) async throws -> Finished {
         try await run(
@@ -36,7 +36,7 @@ extension Peer {
     ///
     /// - Throws: `TestSupportError` if one of the copies failed, said something, or is not the same.
     func roundTrip(
-        _ options: [String] = [], size: Int = 300_000, key: KeyType = .ed25519, port: Int? = nil
+        _ options: [String] = [], size: Int = 300_000, key: TestKeyType = .ed25519, port: Int? = nil
     ) async throws {
         let bytes = noise(size)
         try writeFile(bytes, at: directory.file("original"))

@@ -104,7 +104,8 @@ struct ScpdCertificateTests {
     func revoked() async throws {
         let home = try await withAuthority()
         try writeFile(
-            home.authorizedKeys, text: KeyType.allCases.map { try readText(home.keys.clientKey($0) + ".pub") }.joined())
+            home.authorizedKeys,
+            text: TestKeyType.allCases.map { try readText(home.keys.clientKey($0) + ".pub") }.joined())
         let list = try home.write("list", readText(home.keys.clientKey(.rsa) + ".pub"))
         let options = ["--trusted-user-ca-keys", home.directory.file("ca.pub"), "--no-penalties"]
         let plain = try await home.start(options + ["--revoked-keys", list])

@@ -119,7 +119,7 @@ struct ScpdLimitTests {
     func tries() async throws {
         let home = try await ScpdHome()
         let server = try await home.start(["--max-auth-tries", "2", "--no-penalties"])
-        let wrong: [KeyType] = [.ecdsa256, .ecdsa384, .rsa]
+        let wrong: [TestKeyType] = [.ecdsa256, .ecdsa384, .rsa]
         let finished = try await run(
             "ssh",
             wrong.flatMap { ["-i", home.keys.clientKey($0)] } + server.client() + [

@@ -129,7 +129,7 @@ struct ScpdLoginTests {
         _ = try home.write("keys/ben", readText(home.keys.clientKey(.rsa) + ".pub"))
         let server = try await home.start(["--authorized-keys", home.directory.file("keys/%u"), "--no-penalties"])
         for (user, key, isLetIn) in [
-            ("anna", KeyType.ecdsa256, true), ("ben", .rsa, true), ("anna", .rsa, false), ("ben", .ecdsa256, false),
+            ("anna", TestKeyType.ecdsa256, true), ("ben", .rsa, true), ("anna", .rsa, false), ("ben", .ecdsa256, false),
             ("carl", .rsa, false), ("../keys/anna", .ecdsa256, false), (".", .rsa, false), (home.user, .rsa, false),
         ] {
             let fetched = try await server.fetch("a", user: user, key: home.keys.clientKey(key))

@@ -35,7 +35,7 @@ struct ScpdHome {
 
     /// Starts scpd on a free port of 127.0.0.1, with a host key and with the authorized keys of this home.
     func start(
-        _ options: [String] = [], hostKeys: [KeyType] = [.ed25519], environment: [String: String?] = [:]
+        _ options: [String] = [], hostKeys: [TestKeyType] = [.ed25519], environment: [String: String?] = [:]
     ) async throws -> ScpdProcess {
         try await ScpdProcess.start(
             [
@@ -150,7 +150,7 @@ final class ScpdProcess: Sendable {
     }
 
     /// Where clients keep its host keys.
-    func knownHosts(_ types: [KeyType] = [.ed25519]) throws -> String {
+    func knownHosts(_ types: [TestKeyType] = [.ed25519]) throws -> String {
         try home.write("known_hosts", home.keys.knownHosts("[127.0.0.1]:\(port)", types))
     }
 

@@ -34,7 +34,8 @@ struct TrustTests {
 
         /// A server whose key of that type is certified.
         func peer(
-            _ type: KeyType = .ed25519, by authority: String = "ca", _ options: [String] = ["-h", "-n", "test-peer"]
+            _ type: TestKeyType = .ed25519, by authority: String = "ca",
+            _ options: [String] = ["-h", "-n", "test-peer"]
         ) async throws -> Peer {
             let keys = try await TestKeys.ofThisRun()
             let path = directory.file("host_\(type.rawValue)")
@@ -56,8 +57,8 @@ struct TrustTests {
 
     // MARK: Certificates
 
-    @Test("A host certificate of a known authority is accepted, whatever its key", arguments: KeyType.allCases)
-    func accepted(type: KeyType) async throws {
+    @Test("A host certificate of a known authority is accepted, whatever its key", arguments: TestKeyType.allCases)
+    func accepted(type: TestKeyType) async throws {
         let authority = try await Authority()
         let peer = try await authority.peer(type)
         let finished = try await authority.copy(peer, ["-v"])
@@ -181,7 +182,7 @@ struct TrustTests {
         let finished = try await learning
         let after = try readText(authority.hosts)
         #expect(after.hasPrefix(try "# mine\n" + peer.keys.knownHosts("test-peer", [.ed25519])), "\(finished)")
-        for type in [KeyType.ecdsa256, .rsa] {
+        for type in [TestKeyType.ecdsa256, .rsa] {
             let key = try peer.keys.knownHosts("", [type]).split(separator: " ").joined(separator: " ")
             #expect(after.contains(key), "\(type): \(after)\(finished)")
         }

@@ -28,7 +28,7 @@ struct IdentityTests {
     @Test("Files of every type are read, in order")
     func types() async throws {
         let keys = try await TestKeys.ofThisRun()
-        let paths = TestSupport.KeyType.allCases.map { keys.clientKey($0) }
+        let paths = TestKeyType.allCases.map { keys.clientKey($0) }
         let (found, told) = await load(paths)
         #expect(found == paths && told.isEmpty)
     }

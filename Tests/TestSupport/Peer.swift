@@ -15,7 +15,7 @@ package final class Peer: Sendable {
     package let user: String
     package let keys: TestKeys
     /// The types of its host keys.
-    package let hostKeys: [KeyType]
+    package let hostKeys: [TestKeyType]
     /// The path of a `known_hosts` file with its host keys.
     package let knownHosts: String
     /// An empty directory that lives as long as the server does.
@@ -39,7 +39,7 @@ package final class Peer: Sendable {
     /// own configuration, and nothing is asked unless `asking` is set.
     ///
     /// - Parameter port: another port than the server's, as that of a relay to it.
-    package func clientOptions(key: KeyType = .ed25519, port: Int? = nil, asking: Bool = false) -> [String] {
+    package func clientOptions(key: TestKeyType = .ed25519, port: Int? = nil, asking: Bool = false) -> [String] {
         [
             // The key exchanges of some peers are warned of, by releases of ssh that know of that.
             "-F", "none", "-o", "IgnoreUnknown=WarnWeakCrypto", "-o", "WarnWeakCrypto=no", "-o",
@@ -54,7 +54,7 @@ package final class Peer: Sendable {
     package func stop() { process.end() }
 
     init(
-        address: Loopback, port: Int, user: String, keys: TestKeys, hostKeys: [KeyType],
+        address: Loopback, port: Int, user: String, keys: TestKeys, hostKeys: [TestKeyType],
         directory: TemporaryDirectory, process: ChildProcess, logPath: String
     ) throws {
         self.address = address
@@ -85,7 +85,7 @@ struct ServerCommand {
 extension Peer {
     /// Starts a server on a free port and waits until it says that it listens.
     static func start(
-        address: Loopback, keys: TestKeys, hostKeys: [KeyType], directory: TemporaryDirectory,
+        address: Loopback, keys: TestKeys, hostKeys: [TestKeyType], directory: TemporaryDirectory,
         _ command: @escaping @Sendable (_ port: Int) throws -> ServerCommand
     ) async throws -> Peer {
         try await onThread {

@@ -71,7 +71,8 @@ extension Peer {
     ///   - rekeyBytes: new keys after so much data, asked for by the server; nil for its own choice.
     ///   - version: what it says it is; nil for the truth.
     package static func asyncSSH(
-        _ address: Loopback = .ipv4, hostKeys: [KeyType] = KeyType.allCases, steps: [AuthenticationStep] = [.publicKey],
+        _ address: Loopback = .ipv4, hostKeys: [TestKeyType] = TestKeyType.allCases,
+        steps: [AuthenticationStep] = [.publicKey],
         algorithms: AsyncSSHAlgorithms = AsyncSSHAlgorithms(), banner: String = "", rekeyBytes: Int? = nil,
         version: String? = nil
     ) async throws -> Peer {

@@ -17,7 +17,7 @@ extension Peer {
     ///   - options: more of its command-line options.
     ///   - hasSFTP: whether it finds the installed `sftp-server`, which Debian's dropbear runs for the subsystem.
     package static func dropbear(
-        _ address: Loopback = .ipv4, hostKeys: [KeyType] = [.ed25519, .ecdsa256, .rsa], options: [String] = [],
+        _ address: Loopback = .ipv4, hostKeys: [TestKeyType] = [.ed25519, .ecdsa256, .rsa], options: [String] = [],
         passwords: [(name: String, password: String)] = [], hasSFTP: Bool = true
     ) async throws -> Peer {
         let dropbear = try requireProgram("dropbear")

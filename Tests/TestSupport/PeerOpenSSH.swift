@@ -14,7 +14,7 @@ extension Peer {
     ///   - accounts: nil, or accounts that only this server knows, each with a password; needs `SyntheticAccounts.reason`
     ///     to be nil.
     package static func openSSH(
-        _ address: Loopback = .ipv4, hostKeys: [KeyType] = KeyType.allCases, configuration: [String] = [],
+        _ address: Loopback = .ipv4, hostKeys: [TestKeyType] = TestKeyType.allCases, configuration: [String] = [],
         accounts: SyntheticAccounts? = nil
     ) async throws -> Peer {
         let sshd = try requireProgram("sshd")
@@ -35,7 +35,7 @@ extension Peer {
 }
 
 private func sshdConfiguration(
-    _ address: Loopback, port: Int, _ keys: TestKeys, _ hostKeys: [KeyType], _ given: [String]
+    _ address: Loopback, port: Int, _ keys: TestKeys, _ hostKeys: [TestKeyType], _ given: [String]
 ) -> [String] {
     var lines = hostKeys.map { "HostKey \(keys.hostKey($0))" }
     lines += [

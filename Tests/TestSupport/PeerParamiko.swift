@@ -7,7 +7,8 @@ extension Peer {
     ///   - ciphers: the same for ciphers.
     ///   - macs: the same for MACs.
     package static func paramiko(
-        _ address: Loopback = .ipv4, hostKeys: [KeyType] = [.ed25519, .ecdsa256, .rsa], keyExchanges: [String]? = nil,
+        _ address: Loopback = .ipv4, hostKeys: [TestKeyType] = [.ed25519, .ecdsa256, .rsa],
+        keyExchanges: [String]? = nil,
         ciphers: [String]? = nil, macs: [String]? = nil
     ) async throws -> Peer {
         let python = try requirePython(with: "paramiko")

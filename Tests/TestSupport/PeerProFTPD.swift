@@ -9,7 +9,7 @@
 extension Peer {
     /// Starts the installed `proftpd` with its module `mod_sftp`, which speaks SFTP and the SCP protocol and runs no command.
     /// It serves the files of this machine as the current user, the only one it knows.
-    package static func proFTPD(hostKeys: [KeyType] = [.ed25519, .ecdsa256, .rsa]) async throws -> Peer {
+    package static func proFTPD(hostKeys: [TestKeyType] = [.ed25519, .ecdsa256, .rsa]) async throws -> Peer {
         let proftpd = try requireProgram("proftpd")
         let keys = try await TestKeys.ofThisRun()
         let directory = try TemporaryDirectory("scp-test-proftpd")
@@ -19,7 +19,7 @@ extension Peer {
         try writeFile(directory.file("group"), text: "\(user.name):x:\(user.gid):\n")
         // It reads keys in the form of RFC 4716 only.
         var authorized = ""
-        for type in KeyType.allCases {
+        for type in TestKeyType.allCases {
             authorized += try await run("ssh-keygen", ["-e", "-m", "RFC4716", "-f", keys.clientKey(type) + ".pub"])
                 .success().outputText
         }

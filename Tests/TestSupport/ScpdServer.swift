@@ -31,7 +31,7 @@ package final class ScpdServer: Sendable {
     /// Starts it and waits until it listens.
     ///
     /// - Parameter options: more of its command-line options.
-    package static func start(_ options: [String] = [], hostKey: KeyType = .ed25519) async throws -> ScpdServer {
+    package static func start(_ options: [String] = [], hostKey: TestKeyType = .ed25519) async throws -> ScpdServer {
         let program = try scpdBinary()
         let keys = try await TestKeys.ofThisRun()
         let passwords = try await passwordLine.value()
@@ -48,7 +48,7 @@ package final class ScpdServer: Sendable {
     }
 
     private init(
-        _ program: String, _ options: [String], keys: TestKeys, hostKey: KeyType, passwords: String
+        _ program: String, _ options: [String], keys: TestKeys, hostKey: TestKeyType, passwords: String
     ) throws {
         self.keys = keys
         user = try currentUser().name

@@ -1,7 +1,7 @@
 import Synchronization
 
 /// A kind of key, as `ssh-keygen -t` names it.
-package enum KeyType: String, CaseIterable, Sendable {
+package enum TestKeyType: String, CaseIterable, Sendable {
     case ed25519
     case ecdsa256
     case ecdsa384
@@ -25,10 +25,10 @@ package struct TestKeys: Sendable {
     private let directory: TemporaryDirectory
 
     /// The path of a host's private key; `.pub` is beside it.
-    package func hostKey(_ type: KeyType) -> String { directory.file("host_\(type.rawValue)") }
+    package func hostKey(_ type: TestKeyType) -> String { directory.file("host_\(type.rawValue)") }
 
     /// The path of a user's private key without passphrase; `.pub` is beside it.
-    package func clientKey(_ type: KeyType) -> String { directory.file("client_\(type.rawValue)") }
+    package func clientKey(_ type: TestKeyType) -> String { directory.file("client_\(type.rawValue)") }
 
     /// The path of a user's private key that no server here accepts.
     package var strangerKey: String { directory.file("stranger") }
@@ -37,7 +37,7 @@ package struct TestKeys: Sendable {
     package var authorizedKeys: String { directory.file("authorized_keys") }
 
     /// `known_hosts` lines with the given host keys for names separated by commas.
-    package func knownHosts(_ names: String, _ types: [KeyType]) throws -> String {
+    package func knownHosts(_ names: String, _ types: [TestKeyType]) throws -> String {
         try types.map { type in
             let fields = try readText(hostKey(type) + ".pub").split(separator: " ")
             return "\(names) \(fields.prefix(2).joined(separator: " "))\n"
@@ -53,21 +53,21 @@ package struct TestKeys: Sendable {
         let directory = try TemporaryDirectory("scp-test-keys")
         self.directory = directory
         try await withThrowingTaskGroup(of: Void.self) { group in
-            func make(_ name: String, _ type: KeyType) {
+            func make(_ name: String, _ type: TestKeyType) {
                 group.addTask {
                     try await run(
                         "ssh-keygen", ["-q", "-N", "", "-C", name, "-f", directory.file(name)] + type.options
                     ).success()
                 }
             }
-            for type in KeyType.allCases {
+            for type in TestKeyType.allCases {
                 make("host_\(type.rawValue)", type)
                 make("client_\(type.rawValue)", type)
             }
             make("stranger", .ed25519)
             try await group.waitForAll()
         }
-        let publicKeys = try KeyType.allCases.map { try readText(directory.file("client_\($0.rawValue).pub")) }
+        let publicKeys = try TestKeyType.allCases.map { try readText(directory.file("client_\($0.rawValue).pub")) }
         try writeFile(directory.file("authorized_keys"), text: publicKeys.joined())
     }
 }
