@@ -77,7 +77,7 @@ public final class MemoryFileSystem: FileSystem {
 
     public func change(_ path: [UInt8], _ changes: FileChanges, followingLinks: Bool) throws(FileError.Cause) {
         try locked { tree throws(FileError.Cause) in
-            try tree.change(tree.find(path, followingLinks: followingLinks), changes)
+            try tree.change(tree.find(path, followingLinks: followingLinks).identity, changes)
         }
     }
 
@@ -168,12 +168,12 @@ public final class MemoryFileSystem: FileSystem {
 
 /// An open file of a ``MemoryFileSystem``; one whose name is gone lives on in it.
 private final class MemoryFile: OpenFile {
-    private let node: MemoryNode
+    private let node: FileStatus.Identity
     private let files: MemoryFileSystem
     private let options: OpenOptions
     private var isClosed = false
 
-    init(node: MemoryNode, files: MemoryFileSystem, options: OpenOptions) {
+    init(node: FileStatus.Identity, files: MemoryFileSystem, options: OpenOptions) {
         (self.node, self.files, self.options) = (node, files, options)
     }
 
@@ -182,7 +182,7 @@ private final class MemoryFile: OpenFile {
     func read(into buffer: inout ByteBuffer, count: Int, at offset: Int64) throws(FileError.Cause) -> Int {
         guard options.reads else { throw .system(EBADF) }
         guard offset >= 0, count >= 0 else { throw .system(EINVAL) }
-        let bytes = try locked { _ throws(FileError.Cause) in node.read(count: count, at: offset) }
+        let bytes = try locked { tree throws(FileError.Cause) in try tree.node(node).read(count: count, at: offset) }
         return buffer.writeBytes(bytes)
     }
 
@@ -190,11 +190,13 @@ private final class MemoryFile: OpenFile {
         guard options.writes || options.appends else { throw .system(EBADF) }
         guard offset >= 0 else { throw .system(EINVAL) }
         try locked { tree throws(FileError.Cause) in
-            try tree.write(bytes, at: options.appends ? Int64(clamping: node.size) : offset, of: node)
+            try tree.write(bytes, at: options.appends ? nil : offset, of: node)
         }
     }
 
-    func status() throws(FileError.Cause) -> FileStatus { try locked { _ throws(FileError.Cause) in node.status } }
+    func status() throws(FileError.Cause) -> FileStatus {
+        try locked { tree throws(FileError.Cause) in try tree.node(node).status }
+    }
 
     func change(_ changes: FileChanges) throws(FileError.Cause) {
         if changes.size != nil, !options.writes { throw .system(EINVAL) }
@@ -203,7 +205,7 @@ private final class MemoryFile: OpenFile {
 
     func volume() throws(FileError.Cause) -> VolumeStatus { try locked { tree throws(FileError.Cause) in tree.volume } }
 
-    func isSameFile(as other: any OpenFile) -> Bool { (other as? MemoryFile)?.node === node }
+    func isSameFile(as other: any OpenFile) -> Bool { (other as? MemoryFile)?.node == node }
 
     func synchronize() throws(FileError.Cause) { try locked { _ throws(FileError.Cause) in } }
 

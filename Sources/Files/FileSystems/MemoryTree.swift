@@ -1,94 +1,9 @@
 import NIOCore
 import Platform
-import Synchronization
-
-/// A file, directory or link in memory.
-///
-/// `@unchecked Sendable`, as the compiler cannot see which lock guards it: nodes are made by a ``MemoryTree`` alone, the tree
-/// exists only inside the mutex of its ``MemoryFileSystem``, and whoever holds a node outside, which is an open file, hands
-/// it back to functions that run under that mutex and reads no field of it himself.
-final class MemoryNode: @unchecked Sendable {
-    enum Content {
-        case file([UInt8])
-        case directory([[UInt8]: MemoryNode])
-        case link([UInt8])
-    }
-
-    var content: Content
-    var mode: UInt16
-    var owner: UInt32 = getuid()
-    var group: UInt32 = getgid()
-    var accessed: FileTime
-    var modified: FileTime
-    /// Names the node has in directories.
-    var links: UInt64 = 0
-    /// Open files of it.
-    var opened = 0
-    let identity: FileStatus.Identity
-
-    private static let count = Atomic<UInt64>(0)
-
-    init(_ content: Content, mode: UInt16) {
-        self.content = content
-        let number = Self.count.add(1, ordering: .relaxed).newValue
-        identity = FileStatus.Identity(device: .max, number: number)
-        self.mode = mode & 0o7777
-        (accessed, modified) = (FileTime.now(), FileTime.now())
-    }
-
-    /// A file's contents.
-    var bytes: [UInt8]? {
-        guard case .file(let bytes) = content else { return nil }
-        return bytes
-    }
-
-    var size: Int {
-        switch content {
-        case .file(let bytes): bytes.count
-        case .directory(let entries): entries.count
-        case .link(let target): target.count
-        }
-    }
-
-    var status: FileStatus {
-        let (kind, links): (FileStatus.Kind, UInt64) =
-            switch content {
-            case .file: (.regular, links)
-            case .directory: (.directory, 2)
-            case .link: (.symbolicLink, links)
-            }
-        return FileStatus(
-            kind: kind, mode: mode, size: Int64(size), owner: owner, group: group, links: links, accessed: accessed,
-            modified: modified, identity: identity)
-    }
-
-    func read(count: Int, at offset: Int64) -> ArraySlice<UInt8> {
-        guard case .file(let bytes) = content, offset < Int64(bytes.count) else { return [] }
-        return bytes[Int(offset)...].prefix(count)
-    }
-
-    /// Changes a file's contents where they are, without a copy.
-    func edit(_ body: (inout [UInt8]) -> Void) {
-        guard case .file(var bytes) = content else { return }
-        content = .file([])
-        body(&bytes)
-        content = .file(bytes)
-        modified = FileTime.now()
-    }
-
-    /// Changes a directory's entries.
-    func setEntry(_ name: [UInt8], _ node: MemoryNode?) {
-        guard case .directory(var entries) = content else { return }
-        content = .directory([:])
-        entries[name] = node
-        content = .directory(entries)
-        modified = FileTime.now()
-    }
-}
 
 /// Where a path's last component stands, or would.
 struct MemoryPlace {
-    var parent: MemoryNode
+    var parent: FileStatus.Identity
     var name: [UInt8]
     /// What is there, no link followed.
     var node: MemoryNode?
@@ -100,7 +15,9 @@ struct MemoryPlace {
 
 /// The nodes of a ``MemoryFileSystem`` and what is done with them.
 struct MemoryTree {
-    let root = MemoryNode(.directory([:]), mode: 0o755)
+    /// All that have a name or are open, and the root.
+    private var nodes: [FileStatus.Identity: MemoryNode]
+    private let root: FileStatus.Identity
     let capacity: Int
     let mask: UInt16
     /// Bytes in files, those without a name but still open among them.
@@ -113,17 +30,26 @@ struct MemoryTree {
     init(capacity: Int, mask: UInt16) {
         self.capacity = max(0, capacity)
         self.mask = mask
+        let root = MemoryNode(.directory([:]), mode: 0o755)
+        self.root = root.identity
+        nodes = [root.identity: root]
+    }
+
+    /// What an identity stands for now.
+    func node(_ identity: FileStatus.Identity) throws(FileError.Cause) -> MemoryNode {
+        guard let node = nodes[identity] else { throw .system(ESTALE) }
+        return node
     }
 
     // MARK: Paths
 
     private struct Walk {
         /// The directories from the root, and what was found last.
-        var trail: [(name: [UInt8], node: MemoryNode)] = []
+        var trail: [(name: [UInt8], node: FileStatus.Identity)] = []
         var links = 0
     }
 
-    private func directory(_ walk: Walk) -> MemoryNode { walk.trail.last?.node ?? root }
+    private func last(_ walk: Walk) throws(FileError.Cause) -> MemoryNode { try node(walk.trail.last?.node ?? root) }
 
     private static let slash = UInt8(ascii: "/")
     private static let dot = [UInt8(ascii: ".")]
@@ -138,7 +64,7 @@ struct MemoryTree {
         }
         let components = path.split(separator: Self.slash).map(Array.init)
         for (index, name) in components.enumerated() {
-            guard case .directory(let entries) = directory(walk).content else { throw .system(ENOTDIR) }
+            guard case .directory(let entries) = try last(walk).content else { throw .system(ENOTDIR) }
             if name == Self.dot { continue }
             if name == Self.dots {
                 if !walk.trail.isEmpty {
@@ -149,24 +75,24 @@ struct MemoryTree {
                 continue
             }
             guard name.count <= Self.longestName else { throw .system(ENAMETOOLONG) }
-            guard let node = entries[name] else { throw .system(ENOENT) }
+            guard let identity = entries[name] else { throw .system(ENOENT) }
             let isLast = index == components.count - 1 && path.last != Self.slash
-            if case .link(let target) = node.content, !isLast || followingLast {
+            if case .link(let target) = try node(identity).content, !isLast || followingLast {
                 walk.links += 1
                 guard walk.links <= Self.linkLimit else { throw .system(ELOOP) }
                 try go(target, &walk, followingLast: true, isLink: true)
             } else {
-                walk.trail.append((name, node))
+                walk.trail.append((name, identity))
             }
         }
-        if path.last == Self.slash, case .file = directory(walk).content { throw .system(ENOTDIR) }
+        if path.last == Self.slash, case .file = try last(walk).content { throw .system(ENOTDIR) }
     }
 
     func find(_ path: [UInt8], followingLinks: Bool) throws(FileError.Cause) -> MemoryNode {
         guard !path.isEmpty else { throw .system(ENOENT) }
         var walk = Walk()
         try go(path, &walk, followingLast: followingLinks, isLink: false)
-        return directory(walk)
+        return try last(walk)
     }
 
     /// The place of a path's last component, whose directory must be there.
@@ -179,14 +105,15 @@ struct MemoryTree {
         guard !path.isEmpty else { throw .system(ENOENT) }
         let (parent, name) = Self.divide(path)
         try go(parent, &walk, followingLast: true, isLink: walk.links > 0)
-        let node = directory(walk)
-        guard case .directory(let entries) = node.content else { throw .system(ENOTDIR) }
+        let directory = try last(walk)
+        guard case .directory(let entries) = directory.content else { throw .system(ENOTDIR) }
         if name.isEmpty { return MemoryPlace(parent: root, name: [], node: nil, mustBeDirectory: true) }
         guard name != Self.dot, name != Self.dots else { throw .system(EINVAL) }
         guard !name.contains(0) else { throw .system(ENOENT) }
         guard name.count <= Self.longestName else { throw .system(ENAMETOOLONG) }
         return MemoryPlace(
-            parent: node, name: name, node: entries[name], mustBeDirectory: path.last == Self.slash)
+            parent: directory.identity, name: name, node: entries[name].flatMap { nodes[$0] },
+            mustBeDirectory: path.last == Self.slash)
     }
 
     /// A path's directory and its last component, without slashes at the end.
@@ -214,24 +141,25 @@ struct MemoryTree {
 
     // MARK: Entries
 
-    func add(_ node: MemoryNode, at place: MemoryPlace) throws(FileError.Cause) {
+    /// Gives a node that is new, or there already, a name.
+    mutating func add(_ node: MemoryNode, at place: MemoryPlace) throws(FileError.Cause) {
         guard place.node == nil, !place.isRoot else { throw .system(EEXIST) }
-        place.parent.setEntry(place.name, node)
-        node.links += 1
+        nodes[place.parent]?.setEntry(place.name, node.identity)
+        nodes[node.identity, default: node].links += 1
     }
 
     /// Takes a name away, and what nobody has open with its last one.
     mutating func take(_ place: MemoryPlace) {
         guard let node = place.node else { return }
-        place.parent.setEntry(place.name, nil)
-        node.links -= 1
-        free(node)
+        nodes[place.parent]?.setEntry(place.name, nil)
+        nodes[node.identity]?.links -= 1
+        free(node.identity)
     }
 
-    private mutating func free(_ node: MemoryNode) {
-        guard node.links == 0, node.opened == 0, case .file(let bytes) = node.content else { return }
-        used -= bytes.count
-        node.content = .file([])
+    private mutating func free(_ identity: FileStatus.Identity) {
+        guard let node = nodes[identity], node.links == 0, node.opened == 0 else { return }
+        if case .file(let bytes) = node.content { used -= bytes.count }
+        nodes[identity] = nil
     }
 
     mutating func rename(_ old: [UInt8], to new: [UInt8], replacing: Bool) throws(FileError.Cause) {
@@ -240,10 +168,10 @@ struct MemoryTree {
         guard !to.isRoot else { throw .system(replacing ? EBUSY : EEXIST) }
         let isDirectory = if case .directory = node.content { true } else { false }
         if !isDirectory, from.mustBeDirectory || to.mustBeDirectory { throw .system(ENOTDIR) }
-        if isDirectory, try leads(to.parent, below: node) { throw .system(EINVAL) }
+        if isDirectory, try leads(to.parent, below: node.identity) { throw .system(EINVAL) }
         if let there = to.node {
             guard replacing else { throw .system(EEXIST) }
-            if there === node { return }
+            if there.identity == node.identity { return }
             switch there.content {
             case .directory(let entries):
                 guard isDirectory else { throw .system(EISDIR) }
@@ -253,34 +181,36 @@ struct MemoryTree {
             }
             take(to)
         }
-        from.parent.setEntry(from.name, nil)
-        to.parent.setEntry(to.name, node)
+        nodes[from.parent]?.setEntry(from.name, nil)
+        nodes[to.parent]?.setEntry(to.name, node.identity)
     }
 
     /// Whether a directory is another or lies in it.
-    private func leads(_ directory: MemoryNode, below top: MemoryNode) throws(FileError.Cause) -> Bool {
+    private func leads(
+        _ directory: FileStatus.Identity, below top: FileStatus.Identity
+    ) throws(FileError.Cause) -> Bool {
         var open = [top]
-        while let node = open.popLast() {
-            if node === directory { return true }
-            guard case .directory(let entries) = node.content else { continue }
-            open += entries.values.filter { if case .directory = $0.content { true } else { false } }
+        while let identity = open.popLast() {
+            if identity == directory { return true }
+            if case .directory(let entries) = try node(identity).content { open += entries.values }
         }
         return false
     }
 
     func entries(of node: MemoryNode) throws(FileError.Cause) -> [DirectoryEntry] {
         guard case .directory(let entries) = node.content else { throw .system(ENOTDIR) }
-        let own = [Self.dot, Self.dots].map { DirectoryEntry(name: $0, status: node.status) }
-        return own
-            + entries.sorted { $0.key.lexicographicallyPrecedes($1.key) }
-            .map { DirectoryEntry(name: $0.key, status: $0.value.status) }
+        var list = [Self.dot, Self.dots].map { DirectoryEntry(name: $0, status: node.status) }
+        for (name, identity) in entries.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
+            list.append(DirectoryEntry(name: name, status: try self.node(identity).status))
+        }
+        return list
     }
 
     func paths() -> [String] {
         var result: [String] = []
-        var open: [(path: String, node: MemoryNode)] = [("", root)]
-        while let (path, node) = open.popLast() {
-            guard case .directory(let entries) = node.content else {
+        var open: [(path: String, node: FileStatus.Identity)] = [("", root)]
+        while let (path, identity) = open.popLast() {
+            guard case .directory(let entries) = nodes[identity]?.content else {
                 result.append(path)
                 continue
             }
@@ -293,16 +223,16 @@ struct MemoryTree {
 
     // MARK: Files
 
-    mutating func open(_ path: [UInt8], _ options: OpenOptions) throws(FileError.Cause) -> MemoryNode {
+    mutating func open(_ path: [UInt8], _ options: OpenOptions) throws(FileError.Cause) -> FileStatus.Identity {
         let found = try existing(path, options)
-        let node = if let found { found } else { try create(path, options) }
-        node.opened += 1
-        return node
+        let identity = if let found { found } else { try create(path, options) }
+        nodes[identity]?.opened += 1
+        return identity
     }
 
     private mutating func existing(
         _ path: [UInt8], _ options: OpenOptions
-    ) throws(FileError.Cause) -> MemoryNode? {
+    ) throws(FileError.Cause) -> FileStatus.Identity? {
         if options.creates, path.last == Self.slash {
             // A file is not made with the name of a directory; what is wrong on the way there comes first.
             _ = try place(path)
@@ -317,11 +247,13 @@ struct MemoryTree {
         }
         if options.creates, options.isExclusive { throw .system(EEXIST) }
         guard case .file = node.content else { throw .system(EISDIR) }
-        if options.truncates, options.writes { try resize(node, to: 0) }
-        return node
+        if options.truncates, options.writes { try resize(node.identity, to: 0) }
+        return node.identity
     }
 
-    private func create(_ path: [UInt8], _ options: OpenOptions) throws(FileError.Cause) -> MemoryNode {
+    private mutating func create(
+        _ path: [UInt8], _ options: OpenOptions
+    ) throws(FileError.Cause) -> FileStatus.Identity {
         var walk = Walk()
         var place = try place(path, &walk)
         // A link with nothing at its other end: the file is made there.
@@ -333,36 +265,42 @@ struct MemoryTree {
         guard !place.mustBeDirectory, !place.isRoot else { throw .system(EISDIR) }
         let node = MemoryNode(.file([]), mode: options.mode & ~mask)
         try add(node, at: place)
-        return node
+        return node.identity
     }
 
-    mutating func close(_ node: MemoryNode) {
-        node.opened -= 1
-        free(node)
+    mutating func close(_ identity: FileStatus.Identity) {
+        nodes[identity]?.opened -= 1
+        free(identity)
     }
 
-    mutating func write(_ bytes: ByteBuffer, at offset: Int64, of node: MemoryNode) throws(FileError.Cause) {
+    /// - Parameter offset: nil for the end of the file.
+    mutating func write(
+        _ bytes: ByteBuffer, at offset: Int64?, of identity: FileStatus.Identity
+    ) throws(FileError.Cause) {
+        let size = Int64(try node(identity).size)
+        let offset = offset ?? size
         let (end, overflows) = offset.addingReportingOverflow(Int64(bytes.readableBytes))
         guard !overflows else { throw .system(EINVAL) }
         guard bytes.readableBytes > 0 else { return }
-        if end > Int64(node.size) { try resize(node, to: end) }
-        node.edit { contents in
+        if end > size { try resize(identity, to: end) }
+        nodes[identity]?.edit { contents in
             contents.replaceSubrange(Int(offset)..<Int(end), with: bytes.readableBytesView)
         }
     }
 
-    mutating func resize(_ node: MemoryNode, to size: Int64) throws(FileError.Cause) {
-        guard case .file = node.content else {
-            if case .directory = node.content { throw .system(EISDIR) }
-            throw .system(EINVAL)
+    mutating func resize(_ identity: FileStatus.Identity, to size: Int64) throws(FileError.Cause) {
+        let old: Int
+        switch try node(identity).content {
+        case .file(let bytes): old = bytes.count
+        case .directory: throw .system(EISDIR)
+        case .link: throw .system(EINVAL)
         }
-        let old = node.size
         guard size >= 0 else { throw .system(EINVAL) }
         // What does not fit into the capacity need not fit into anything else.
         guard size <= Int64(old) || size - Int64(old) <= Int64(max(0, capacity - used)) else { throw .system(ENOSPC) }
         let new = Int(size)
         used += new - old
-        node.edit { contents in
+        nodes[identity]?.edit { contents in
             if new < old {
                 contents.removeSubrange(new...)
             } else {
@@ -371,11 +309,17 @@ struct MemoryTree {
         }
     }
 
-    mutating func change(_ node: MemoryNode, _ changes: FileChanges) throws(FileError.Cause) {
-        if let size = changes.size { try resize(node, to: size) }
-        if let mode = changes.mode { node.mode = mode & 0o7777 }
-        if let owner = changes.owner { (node.owner, node.group) = (owner.user, owner.group) }
-        if let times = changes.times { (node.accessed, node.modified) = (times.accessed, times.modified) }
+    mutating func change(_ identity: FileStatus.Identity, _ changes: FileChanges) throws(FileError.Cause) {
+        if let size = changes.size { try resize(identity, to: size) }
+        if let mode = changes.mode { nodes[identity]?.mode = mode & 0o7777 }
+        if let owner = changes.owner {
+            nodes[identity]?.owner = owner.user
+            nodes[identity]?.group = owner.group
+        }
+        if let times = changes.times {
+            nodes[identity]?.accessed = times.accessed
+            nodes[identity]?.modified = times.modified
+        }
     }
 
     var volume: VolumeStatus {
