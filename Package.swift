@@ -42,7 +42,7 @@ let fuzzing: Target = {
             swiftSettings: settings)
     }
     return .testTarget(
-        name: "FuzzTests", dependencies: modules, exclude: ["Fuzz.swift"], swiftSettings: settings)
+        name: "FuzzTests", dependencies: modules + ["TestSupport"], exclude: ["Fuzz.swift"], swiftSettings: settings)
 }()
 
 // Lowest floor first; a target imports only floors above it in this list (docs/architecture.md).
@@ -123,11 +123,11 @@ let package = Package(
         tests("LinkEmulatorTests", ["LinkEmulator"]),
         fuzzing,
         tests("PlatformTests", ["Platform", "CSystemCalls", "TestSupport"]),
-        tests("SSHWireTests", ["SSHWire", nioCore]),
+        tests("SSHWireTests", ["SSHWire", "TestSupport", nioCore]),
         tests("CommandOptionsTests", ["CommandOptions", "SSHWire"]),
-        tests("SSHCryptoTests", ["SSHCrypto", "SSHWire", nioCore, crypto]),
-        tests("SSHKeysTests", ["SSHKeys", "SSHWire", nioCore, crypto]),
-        tests("SSHProtocolTests", ["SSHProtocol", "SSHCrypto", "SSHKeys", "SSHWire", nioCore]),
+        tests("SSHCryptoTests", ["SSHCrypto", "SSHWire", "TestSupport", nioCore, crypto]),
+        tests("SSHKeysTests", ["SSHKeys", "SSHWire", "TestSupport", nioCore, crypto]),
+        tests("SSHProtocolTests", ["SSHProtocol", "SSHCrypto", "SSHKeys", "SSHWire", "TestSupport", nioCore]),
         tests(
             "SSHNIOTests",
             ["SSHNIO", "SSHProtocol", "SSHKeys", "SSHWire", "TestSupport", nioCore, nioPosix]),

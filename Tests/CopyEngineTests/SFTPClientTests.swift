@@ -27,8 +27,6 @@ struct SFTPClientTests {
         }
     }
 
-    private func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
-
     @Test("files are written, read, listed, renamed, linked and removed")
     func files() async throws {
         try await withClient { client, base in

@@ -1,4 +1,5 @@
 import Files
+import TestSupport
 import Testing
 
 @testable import CopyEngine
@@ -7,7 +8,7 @@ import Testing
 struct WrittenPrefixTests {
     @Test("Parts in any order, overlapping or not, make a prefix as long as there is no gap", arguments: 0..<50)
     func anyOrder(seed: UInt64) {
-        var random = Numbers(state: seed &* 0x9e37_79b9_7f4a_7c15 | 1)
+        var random = SeededGenerator(seed: seed)
         var prefix = WrittenPrefix(10)
         var isThere = [Bool](repeating: false, count: 200)
         for index in 0..<10 { isThere[index] = true }
@@ -41,17 +42,5 @@ struct WrittenPrefixTests {
         #expect(!isNew("a") && isNew("b"))
         ledger.leave(CopySummary())
         #expect(!isNew("a") && !isNew("b") && isNew("c"))
-    }
-}
-
-/// Numbers in no order, the same for a seed.
-private struct Numbers {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state ^= state << 13
-        state ^= state >> 7
-        state ^= state << 17
-        return state
     }
 }

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 /// The fuzzing targets without a fuzzer: their seeds, and what comes of a few changes to them, the same in every run.
@@ -31,20 +32,5 @@ struct ReplayTests {
         case 3: bytes.insert(contentsOf: bytes.suffix(from: place), at: place)
         default: if place < bytes.count { bytes[place] = byte }
         }
-    }
-}
-
-/// A generator that gives the same numbers in every run (SplitMix64).
-private struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
     }
 }

@@ -7,8 +7,6 @@ import Testing
 
 @Suite("What a copy leaves itself")
 struct CopyConfinementTests {
-    private func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
-
     private func confinement(
         _ arguments: [String], _ change: (inout ClientOptions) -> Void = { _ in }, variables: [String: String] = [:]
     ) throws -> CopyConfinement {

@@ -13,7 +13,7 @@ struct GlobDifferentialTests {
         let names = ["[", "[a", "a[b]", "*"] + letters + pairs + pairs.map { $0 + "a" }
         for name in names { try writeFile(directory.file(name), text: "") }
 
-        var random = Generator(state: 15)
+        var random = SeededGenerator(seed: 15)
         let patterns = (0..<400).map { _ in
             (0..<Int.random(in: 1...6, using: &random)).map { _ in
                 ["a", "b", "-", "]", "!", "*", "?", "[", "["].randomElement(using: &random) ?? "a"
@@ -37,15 +37,6 @@ struct GlobDifferentialTests {
         for (pattern, listed) in zip(patterns, found) {
             let matched = names.filter { GlobPattern(Array(pattern.utf8)).matches(Array($0.utf8)) }
             #expect(Set(matched) == Set(listed), "pattern \(pattern)")
-        }
-    }
-
-    /// The same numbers in every run.
-    private struct Generator: RandomNumberGenerator {
-        var state: UInt64
-        mutating func next() -> UInt64 {
-            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            return state ^ (state >> 31)
         }
     }
 }

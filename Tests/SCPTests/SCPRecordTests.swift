@@ -1,9 +1,9 @@
 import NIOCore
+import TestSupport
 import Testing
 
 @testable import SCP
 
-func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
 func name(_ text: String) throws -> SCPName { try SCPName(Array(text.utf8)) }
 
 @Suite("SCP records")

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 // Published test vectors of Project Wycheproof (github.com/C2SP/wycheproof, testvectors_v1), a few of each kind: the number

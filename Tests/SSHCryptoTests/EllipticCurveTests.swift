@@ -1,6 +1,7 @@
 import Crypto
 import NIOCore
 import SSHWire
+import TestSupport
 import Testing
 
 @testable import SSHCrypto

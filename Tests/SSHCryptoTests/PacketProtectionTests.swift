@@ -1,6 +1,7 @@
 import Crypto
 import NIOCore
 import SSHCrypto
+import TestSupport
 import Testing
 
 @Suite("Packet protection")

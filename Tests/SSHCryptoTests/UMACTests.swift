@@ -1,5 +1,6 @@
 import Crypto
 import NIOCore
+import TestSupport
 import Testing
 
 @testable import SSHCrypto

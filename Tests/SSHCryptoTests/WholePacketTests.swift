@@ -1,6 +1,7 @@
 import Crypto
 import NIOCore
 import SSHCrypto
+import TestSupport
 import Testing
 
 /// Whole packets made with another implementation (Python's `cryptography`, that is OpenSSL) and put together from the

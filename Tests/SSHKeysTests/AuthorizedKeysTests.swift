@@ -1,4 +1,5 @@
 import SSHWire
+import TestSupport
 import Testing
 
 @testable import SSHKeys

@@ -1,3 +1,5 @@
+import TestSupport
+
 // Published test vectors of Project Wycheproof (github.com/C2SP/wycheproof, testvectors_v1), a few of each kind: the number
 // there and whether the value is to be taken, then the fields in hexadecimal digits, a line each.
 

@@ -72,28 +72,6 @@ func succeed(_ name: String, _ arguments: [String], input: String = "") throws -
     return output
 }
 
-/// Bytes of hexadecimal digits; blanks between them are skipped.
-func hex(_ text: String) -> [UInt8] {
-    let digits = text.compactMap(\.hexDigitValue)
-    return stride(from: 0, to: digits.count - 1, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
-}
-
-/// Numbers that are the same in every run.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        // SplitMix64 (Steele, Lea, Flood 2014).
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var value = state
-        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-        return value ^ (value >> 31)
-    }
-}
-
 /// The key types that can sign, with the arguments `ssh-keygen` makes them with.
 let signingTypes: [(type: KeyType, arguments: [String])] = [
     (.ed25519, ["-t", "ed25519"]),

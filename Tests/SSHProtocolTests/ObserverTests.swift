@@ -1,6 +1,7 @@
 import NIOCore
 import SSHWire
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import SSHProtocol

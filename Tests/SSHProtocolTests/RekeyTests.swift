@@ -2,6 +2,7 @@ import NIOCore
 import SSHCrypto
 import SSHKeys
 import SSHWire
+import TestSupport
 import Testing
 
 @testable import SSHProtocol

@@ -253,11 +253,6 @@ private final class Counter: @unchecked Sendable {
 
 @Suite("Policies: passwords by scrypt")
 struct AuthenticationPasswordTests {
-    private func hex(_ text: String) -> [UInt8] {
-        let digits = text.compactMap(\.hexDigitValue)
-        return stride(from: 0, to: digits.count - 1, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
-    }
-
     @Test("The test vectors of RFC 7914 section 12 come out")
     func vectors() throws {
         let first = try ScryptHash.derive(

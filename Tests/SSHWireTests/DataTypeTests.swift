@@ -1,5 +1,6 @@
 import NIOCore
 import SSHWire
+import TestSupport
 import Testing
 
 @Suite("Data types of RFC 4251")

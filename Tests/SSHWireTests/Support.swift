@@ -1,24 +1,8 @@
 import NIOCore
 import SSHWire
+import TestSupport
 
-/// A generator that gives the same numbers in every run (SplitMix64).
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
-    }
-
-    mutating func bytes(_ count: Int) -> [UInt8] {
-        (0..<count).map { _ in UInt8.random(in: .min ... .max, using: &self) }
-    }
-
+extension SeededGenerator {
     mutating func buffer(upTo most: Int = 40) -> ByteBuffer {
         ByteBuffer(bytes: bytes(Int.random(in: 0...most, using: &self)))
     }
@@ -34,12 +18,6 @@ struct SeededGenerator: RandomNumberGenerator {
     }
 
     mutating func number() -> UInt32 { UInt32.random(in: .min ... .max, using: &self) }
-}
-
-/// Bytes out of hexadecimal digits; anything else between them is skipped.
-func hex(_ text: String) -> [UInt8] {
-    let digits = text.compactMap(\.hexDigitValue)
-    return stride(from: 0, to: digits.count - 1, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
 }
 
 /// Fills every field of a message with random values, by passing as a coder over it.

@@ -9,9 +9,6 @@ import NIOCore
     import Glibc
 #endif
 
-/// A text as the bytes of a path.
-package func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
-
 /// The ways to keep inside that this system has.
 package let confinements: [DirectoryConfinement] = {
     #if os(Linux)

@@ -210,14 +210,3 @@ package func treeOfSmallFiles(_ count: Int) -> Tree {
     }
     return .named(directories)
 }
-
-/// Bytes that do not compress and hold no long runs.
-package func noise(_ count: Int) -> [UInt8] {
-    var state = UInt64(count) &* 0x9e37_79b9_7f4a_7c15 | 1
-    return (0..<count).map { _ in
-        state ^= state << 13
-        state ^= state >> 7
-        state ^= state << 17
-        return UInt8(truncatingIfNeeded: state >> 32)
-    }
-}

@@ -1,35 +1,11 @@
 import Crypto
 import NIOCore
 import SSHCrypto
+import TestSupport
 import Testing
 
 /// Crypto exports a name like this one too; the module's own declaration decides.
 typealias CryptoError = SSHCrypto.CryptoError
-
-/// Bytes out of hexadecimal digits; anything else between them is skipped.
-func hex(_ text: String) -> [UInt8] {
-    let digits = text.compactMap(\.hexDigitValue)
-    return stride(from: 0, to: digits.count - 1, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
-}
-
-/// A generator that gives the same numbers in every run (SplitMix64).
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
-    }
-
-    mutating func bytes(_ count: Int) -> [UInt8] {
-        (0..<count).map { _ in UInt8.random(in: .min ... .max, using: &self) }
-    }
-}
 
 /// A cipher and, where it needs one, a MAC.
 struct Protection: Sendable, CustomTestStringConvertible {
