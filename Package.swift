@@ -34,7 +34,8 @@ let cryptoExtras: Target.Dependency = .product(name: "CryptoExtras", package: "s
 // With FUZZ set (Scripts/fuzz.sh), the targets of FuzzTests are linked with libFuzzer's own program in place of a test.
 let fuzzing: Target = {
     let modules: [Target.Dependency] = [
-        "SSHWire", "SSHCrypto", "SSHKeys", "SSHProtocol", "SSHConfig", "SCP", "SFTP", "FileServer", nioCore, crypto,
+        "Platform", "SSHWire", "SSHCrypto", "SSHKeys", "SSHProtocol", "SSHConfig", "SCP", "SFTP", "FileServer", nioCore,
+        crypto,
     ]
     if Context.environment["FUZZ"] != nil {
         return .executableTarget(
@@ -116,7 +117,8 @@ let package = Package(
         .executableTarget(name: "Commands", dependencies: ["SCPCommand", "SCPDCommand"], swiftSettings: settings),
 
         .target(
-            name: "TestSupport", dependencies: ["SSHWire", "Files", "CopyEngine", nioCore], path: "Tests/TestSupport",
+            name: "TestSupport", dependencies: ["Platform", "SSHWire", "Files", "CopyEngine", nioCore],
+            path: "Tests/TestSupport",
             swiftSettings: settings),
         .executableTarget(
             name: "LinkEmulator", path: "Benchmarks/LinkEmulator", swiftSettings: settings),
@@ -130,28 +132,31 @@ let package = Package(
         tests("SSHProtocolTests", ["SSHProtocol", "SSHCrypto", "SSHKeys", "SSHWire", "TestSupport", nioCore]),
         tests(
             "SSHNIOTests",
-            ["SSHNIO", "SSHProtocol", "SSHKeys", "SSHWire", "TestSupport", nioCore, nioPosix]),
-        tests("SSHConfigTests", ["SSHConfig", "SSHKeys", "TestSupport"]),
+            ["Platform", "SSHNIO", "SSHProtocol", "SSHKeys", "SSHWire", "TestSupport", nioCore, nioPosix]),
+        tests("SSHConfigTests", ["Platform", "SSHConfig", "SSHKeys", "TestSupport"]),
         tests(
             "SSHClientTests",
-            ["SSHClient", "SSHConfig", "SSHNIO", "SSHProtocol", "SSHKeys", "SSHWire", "TestSupport", nioCore, nioPosix]),
+            [
+                "Platform", "SSHClient", "SSHConfig", "SSHNIO", "SSHProtocol", "SSHKeys", "SSHWire", "TestSupport",
+                nioCore, nioPosix,
+            ]),
         tests(
             "SSHServerTests",
             [
-                "SSHServer", "SSHClient", "SSHConfig", "SSHNIO", "SSHProtocol", "SSHCrypto", "SSHKeys", "SSHWire",
-                "TestSupport", nioCore, nioEmbedded, nioPosix, nioLocks, crypto, logging,
+                "Platform", "SSHServer", "SSHClient", "SSHConfig", "SSHNIO", "SSHProtocol", "SSHCrypto", "SSHKeys",
+                "SSHWire", "TestSupport", nioCore, nioEmbedded, nioPosix, nioLocks, crypto, logging,
             ]),
         tests("SCPTests", ["SCP", "SSHWire", "TestSupport", nioCore]),
-        tests("FilesTests", ["Files", "TestSupport", nioCore]),
+        tests("FilesTests", ["Platform", "Files", "TestSupport", nioCore]),
         tests("SFTPTests", ["SFTP", "SSHWire", "TestSupport", nioCore]),
         tests(
             "CopyEngineTests",
-            ["CopyEngine", "Files", "SCP", "SFTP", "SSHWire", "TestSupport", nioCore]),
+            ["Platform", "CopyEngine", "Files", "SCP", "SFTP", "SSHWire", "TestSupport", nioCore]),
         tests(
             "FileServerTests",
             [
-                "FileServer", "Files", "SSHServer", "SSHClient", "SSHConfig", "SSHNIO", "CopyEngine", "SFTP", "SCP",
-                "SSHWire", "SSHKeys", "TestSupport", nioCore, nioPosix, metricsTestKit, metrics, logging,
+                "Platform", "FileServer", "Files", "SSHServer", "SSHClient", "SSHConfig", "SSHNIO", "CopyEngine",
+                "SFTP", "SCP", "SSHWire", "SSHKeys", "TestSupport", nioCore, nioPosix, metricsTestKit, metrics, logging,
             ]),
         tests(
             "SCPCommandTests",
@@ -162,11 +167,12 @@ let package = Package(
         tests(
             "RemoteHostsTests",
             ["RemoteHosts", "CopyEngine", "SFTP", "SSHClient", "SSHNIO", "SSHProtocol", "SSHWire"]),
-        tests("SCPDCommandTests", ["CommandOptions", "SCPDCommand", "SSHServer", "TestSupport", logging]),
+        tests("SCPDCommandTests", ["Platform", "CommandOptions", "SCPDCommand", "SSHServer", "TestSupport", logging]),
         tests(
             "InteropTests",
             [
-                "CSystemCalls", "SSHClient", "SSHConfig", "SSHNIO", "SSHCrypto", "SSHKeys", "SFTP", "TestSupport",
+                "CSystemCalls", "Platform", "SSHClient", "SSHConfig", "SSHNIO", "SSHCrypto", "SSHKeys", "SFTP",
+                "TestSupport",
                 nioCore,
             ]),
     ],

@@ -1,17 +1,10 @@
 import NIOCore
+import Platform
 import TestSupport
 import Testing
 
 @testable import CopyEngine
 @testable import Files
-
-#if canImport(Darwin)
-    import Darwin
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Glibc
-#endif
 
 @Suite("A program that hashes files on a server")
 struct HashProgramTests {

@@ -1,16 +1,9 @@
 import CopyEngine
 import Files
 import NIOCore
+import Platform
 import TestSupport
 import Testing
-
-#if canImport(Darwin)
-    import Darwin
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Glibc
-#endif
 
 @Suite("A local copy")
 struct LocalCopyTests {

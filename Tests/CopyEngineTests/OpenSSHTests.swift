@@ -1,16 +1,9 @@
 import CopyEngine
 import Files
+import Platform
 import SCP
 import TestSupport
 import Testing
-
-#if canImport(Darwin)
-    import Darwin
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Glibc
-#endif
 
 private let scp = "/usr/bin/scp"
 

@@ -1,19 +1,12 @@
 import CopyEngine
 import Files
 import NIOCore
+import Platform
 import SFTP
 import SSHWire
 import Synchronization
 import TestSupport
 import Testing
-
-#if canImport(Darwin)
-    import Darwin
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Glibc
-#endif
 
 /// Bytes whose order is lost in no multiple of a block; quickly made.
 private func content(_ count: Int) -> [UInt8] {

@@ -1,4 +1,5 @@
 import NIOCore
+import Platform
 import SFTP
 import SSHWire
 import Synchronization
@@ -7,14 +8,6 @@ import Testing
 
 @testable import CopyEngine
 @testable import Files
-
-#if canImport(Darwin)
-    import Darwin
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Glibc
-#endif
 
 /// A host with OpenSSH's sftp-server, and a shell if it is to run commands.
 private actor Host {

@@ -1,18 +1,11 @@
 import CopyEngine
 import Files
 import NIOCore
+import Platform
 import SCP
 import SSHWire
 import TestSupport
 import Testing
-
-#if canImport(Darwin)
-    import Darwin
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Glibc
-#endif
 
 @Suite("An SCP upload into an SCP download")
 struct SCPTransferTests {

@@ -1,16 +1,9 @@
 import Files
 import NIOCore
+import Platform
 import SFTP
 import TestSupport
 import Testing
-
-#if canImport(Darwin)
-    import Darwin
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Glibc
-#endif
 
 @Suite("An SFTP session for programs, with OpenSSH's sftp-server")
 struct SFTPClientTests {

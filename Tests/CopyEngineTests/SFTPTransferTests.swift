@@ -1,18 +1,11 @@
 import CopyEngine
 import Files
 import NIOCore
+import Platform
 import SFTP
 import SSHWire
 import TestSupport
 import Testing
-
-#if canImport(Darwin)
-    import Darwin
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Glibc
-#endif
 
 /// Starts OpenSSH's sftp-server in a directory for each channel asked for.
 private func opener(_ servers: Servers) -> SFTPOpener {

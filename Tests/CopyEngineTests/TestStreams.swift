@@ -1,17 +1,10 @@
 import CopyEngine
 import Files
 import NIOCore
+import Platform
 import SSHWire
 import Synchronization
 import TestSupport
-
-#if canImport(Darwin)
-    import Darwin
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Glibc
-#endif
 
 /// OpenSSH's SFTP server.
 let sftpServer =
@@ -33,11 +26,7 @@ struct ChildProcess {
         let result = Self.spawning.run { () -> Int32 in
             guard pipe(&toChild) == 0, pipe(&fromChild) == 0 else { return errno }
             for descriptor in toChild + fromChild { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
-            #if canImport(Darwin)
-                var actions: posix_spawn_file_actions_t?
-            #else
-                var actions = posix_spawn_file_actions_t()
-            #endif
+            var actions = SystemCall.newFileActions()
             posix_spawn_file_actions_init(&actions)
             defer { posix_spawn_file_actions_destroy(&actions) }
             posix_spawn_file_actions_adddup2(&actions, toChild[0], 0)

@@ -2,17 +2,10 @@ import CopyEngine
 import FileServer
 import Files
 import NIOCore
+import Platform
 import SFTP
 import TestSupport
 import Testing
-
-#if canImport(Darwin)
-    import Darwin
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Glibc
-#endif
 
 @Suite("A server whose disk is full or broken")
 struct BrokenDiskTests {

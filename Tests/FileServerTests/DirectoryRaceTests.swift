@@ -1,4 +1,5 @@
 import NIOCore
+import Platform
 import SFTP
 import Synchronization
 import TestSupport
@@ -6,14 +7,6 @@ import Testing
 
 @testable import FileServer
 @testable import Files
-
-#if canImport(Darwin)
-    import Darwin
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Glibc
-#endif
 
 /// Makes `root/sub` a directory and a link to `outside` by turns, on a thread of its own.
 private final class Swapper: Sendable {

@@ -1,4 +1,5 @@
 import NIOCore
+import Platform
 import SFTP
 import SSHClient
 import SSHConfig
@@ -12,14 +13,6 @@ import Testing
 
 @testable import FileServer
 @testable import Files
-
-#if canImport(Darwin)
-    import Darwin
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Glibc
-#endif
 
 /// Knows one password.
 private struct OnePassword: UserInterface {

@@ -1,14 +1,7 @@
 import Files
+import Platform
 import Synchronization
 import TestSupport
-
-#if canImport(Darwin)
-    import Darwin
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Glibc
-#endif
 
 /// Holds threads until it is opened.
 final class Gate: Sendable {

@@ -1,18 +1,11 @@
 import FileServer
 import Files
 import NIOCore
+import Platform
 import SFTP
 import SSHWire
 import TestSupport
 import Testing
-
-#if canImport(Darwin)
-    import Darwin
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Glibc
-#endif
 
 @Suite("An SFTP server with a hostile client", .timeLimit(.minutes(hangMinutes)))
 struct SFTPServerHostileTests {

@@ -1,19 +1,12 @@
 import FileServer
 import Files
 import NIOCore
+import Platform
 import SFTP
 import SSHWire
 import Synchronization
 import TestSupport
 import Testing
-
-#if canImport(Darwin)
-    import Darwin
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Glibc
-#endif
 
 /// One direction of bytes in memory.
 private actor SFTPTestPipe {

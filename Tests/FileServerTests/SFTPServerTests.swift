@@ -2,18 +2,11 @@ import CopyEngine
 import FileServer
 import Files
 import NIOCore
+import Platform
 import SFTP
 import SSHWire
 import TestSupport
 import Testing
-
-#if canImport(Darwin)
-    import Darwin
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Glibc
-#endif
 
 @Suite("An SFTP server")
 struct SFTPServerTests {

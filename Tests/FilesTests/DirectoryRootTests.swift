@@ -1,15 +1,8 @@
 import Files
 import NIOCore
+import Platform
 import TestSupport
 import Testing
-
-#if canImport(Darwin)
-    import Darwin
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Glibc
-#endif
 
 /// Everything a path can be used for, each by its name.
 func uses(of path: String, in confined: Confined) -> [(name: String, body: () throws -> Void)] {

@@ -1,15 +1,8 @@
 import Files
 import NIOCore
+import Platform
 import TestSupport
 import Testing
-
-#if canImport(Darwin)
-    import Darwin
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Glibc
-#endif
 
 /// What holds for every ``FileSystem``, with the values of errno that Linux has.
 @Suite("A file system")

@@ -1,15 +1,8 @@
 import Files
 import NIOCore
+import Platform
 import TestSupport
 import Testing
-
-#if canImport(Darwin)
-    import Darwin
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Glibc
-#endif
 
 @Suite("A slash at the end of a path")
 struct FinalSlashTests {

@@ -1,16 +1,9 @@
 import Files
 import NIOCore
+import Platform
 import Synchronization
 import TestSupport
 import Testing
-
-#if canImport(Darwin)
-    import Darwin
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Glibc
-#endif
 
 @Suite("A turn on a thread", .timeLimit(.minutes(hangMinutes)))
 struct TurnTests {

@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Darwin)
-    import Darwin
-#endif
+import Platform
 
 // libFuzzer's own program calls this; Scripts/fuzz.sh builds and runs it. FUZZ_TARGET names the target.
 

@@ -1,17 +1,10 @@
 import NIOCore
+import Platform
 import SSHClient
 import SSHConfig
 import SSHNIO
 import TestSupport
 import Testing
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
 
 @Suite("Log in by an agent", .timeLimit(.minutes(hangMinutes)))
 struct AuthenticationAgentTests {

@@ -1,17 +1,10 @@
 import NIOCore
+import Platform
 import SFTP
 import SSHClient
 import SSHConfig
 import TestSupport
 import Testing
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
 
 @Suite("scpd's limits", .timeLimit(.minutes(hangMinutes)))
 struct ScpdLimitTests {

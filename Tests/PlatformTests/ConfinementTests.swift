@@ -3,14 +3,6 @@ import Testing
 
 @testable import Platform
 
-#if canImport(Darwin)
-    import Darwin
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Glibc
-#endif
-
 #if os(Linux)
     import CSystemCalls
 
@@ -57,7 +49,7 @@ import Testing
         }
 
         private static func connected(port: UInt16) -> Int32 {
-            let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+            let descriptor = socket(AF_INET, SystemCall.streamSocket, 0)
             defer { close(descriptor) }
             var address = sockaddr_in()
             address.sin_family = sa_family_t(AF_INET)

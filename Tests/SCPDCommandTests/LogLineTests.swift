@@ -1,16 +1,9 @@
 import Logging
+import Platform
 import TestSupport
 import Testing
 
 @testable import SCPDCommand
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
 
 @Suite("Lines of scpd's log")
 struct LogLineTests {

@@ -1,15 +1,8 @@
+import Platform
 import TestSupport
 import Testing
 
 @testable import SCPDCommand
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
 
 @Suite("Secret files")
 struct SecretFileTests {

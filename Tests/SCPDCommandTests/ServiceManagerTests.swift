@@ -1,15 +1,8 @@
+import Platform
 import TestSupport
 import Testing
 
 @testable import SCPDCommand
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
 
 @Suite("What a service manager hands over and is told")
 struct ServiceManagerTests {
@@ -62,11 +55,7 @@ private final class DatagramSocket {
     private let descriptor: Int32
 
     init(_ name: String) throws {
-        #if canImport(Glibc)
-            descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0)
-        #else
-            descriptor = socket(AF_UNIX, SOCK_DGRAM, 0)
-        #endif
+        descriptor = socket(AF_UNIX, SystemCall.datagramSocket, 0)
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         var bytes = Array(name.utf8)

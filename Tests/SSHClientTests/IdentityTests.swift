@@ -1,17 +1,10 @@
+import Platform
 import SSHKeys
 import TestSupport
 import Testing
 
 @testable import SSHClient
 @testable import SSHConfig
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
 
 @Suite("Key files of the user's")
 struct IdentityTests {

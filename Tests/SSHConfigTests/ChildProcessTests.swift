@@ -1,14 +1,7 @@
+import Platform
 import Testing
 
 @testable import SSHConfig
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
 
 @Suite("Child processes")
 struct ChildProcessTests {

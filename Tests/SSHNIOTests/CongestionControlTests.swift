@@ -1,14 +1,9 @@
 import NIOCore
 import NIOPosix
+import Platform
 import Testing
 
 @testable import SSHNIO
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 @Suite struct CongestionControlTests {
     @Test(arguments: ["bbr", "cubic", "dctcp", "bpf_cubic", "a-b_c9"])

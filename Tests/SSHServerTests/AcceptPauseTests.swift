@@ -1,17 +1,10 @@
 import NIOCore
 import NIOEmbedded
+import Platform
 import Synchronization
 import Testing
 
 @testable import SSHServer
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
 
 @Suite("A pause in accepting")
 struct AcceptPauseTests {

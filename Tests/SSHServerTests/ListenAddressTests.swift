@@ -1,15 +1,8 @@
+import Platform
 import TestSupport
 import Testing
 
 @testable import SSHServer
-
-#if canImport(Darwin)
-    import Darwin
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Glibc
-#endif
 
 @Suite("Where a server listens", .timeLimit(.minutes(hangMinutes)))
 struct ListenAddressTests {

@@ -1,13 +1,6 @@
 import Files
 import NIOCore
-
-#if canImport(Darwin)
-    import Darwin
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Glibc
-#endif
+import Platform
 
 /// The ways to keep inside that this system has.
 package let confinements: [DirectoryConfinement] = {

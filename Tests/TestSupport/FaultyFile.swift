@@ -1,14 +1,7 @@
 import Files
 import NIOCore
+import Platform
 import Synchronization
-
-#if canImport(Darwin)
-    import Darwin
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Glibc
-#endif
 
 /// What goes wrong with the contents of files, as on a disk that is full or breaks. Places are bytes of a file.
 package struct FileFaults: Sendable {

@@ -1,16 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
-
-#if canImport(Glibc)
-    let streamSocket = Int32(SOCK_STREAM.rawValue)
-#else
-    let streamSocket = SOCK_STREAM
-#endif
+import Platform
 
 /// One of this machine's own addresses.
 package enum Loopback: String, CaseIterable, Sendable, CustomStringConvertible {
@@ -79,7 +67,7 @@ package enum Loopback: String, CaseIterable, Sendable, CustomStringConvertible {
     }
 
     private func makeSocket(_ family: Int32) throws -> Int32 {
-        let descriptor = openUninherited { socket(family, streamSocket, 0) }
+        let descriptor = openUninherited { socket(family, SystemCall.streamSocket, 0) }
         guard descriptor >= 0 else { throw SystemError("socket") }
         return descriptor
     }

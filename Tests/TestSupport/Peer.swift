@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
+import Platform
 
 /// An SSH server of another project, running on a loopback address as the current user, that lets the client keys of
 /// `TestKeys` in. It ends with its last reference.

@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
+import Platform
 
 /// What an AsyncSSH server asks of a client before it lets it in; all steps have to succeed, in their order, and each but
 /// the last is answered as a partial success.

@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
+import Platform
 
 extension Peer {
     /// Starts the installed `dropbear`, the SSH server of embedded systems; it has no SFTP, and runs the `scp` that the login

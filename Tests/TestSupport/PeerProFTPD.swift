@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
+import Platform
 
 extension Peer {
     /// Starts the installed `proftpd` with its module `mod_sftp`, which speaks SFTP and the SCP protocol and runs no command.

@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
+import Platform
 
 /// Our own `scpd`, running on a free loopback port, that lets the client keys of `TestKeys` in, and the password
 /// ``password``. It serves a directory of its own, and ends with its last reference.

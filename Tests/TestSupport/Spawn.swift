@@ -1,12 +1,5 @@
+import Platform
 import Synchronization
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
 
 #if canImport(Darwin)
     private let newSession = Int32(POSIX_SPAWN_SETSID)
@@ -68,13 +61,8 @@ func spawn(
     _ program: String, _ arguments: [String], environment: [String]?, directory: String?,
     descriptors: [ChildDescriptor]
 ) throws -> pid_t {
-    #if canImport(Darwin)
-        var actions: posix_spawn_file_actions_t?
-        var attributes: posix_spawnattr_t?
-    #else
-        var actions = posix_spawn_file_actions_t()
-        var attributes = posix_spawnattr_t()
-    #endif
+    var actions = SystemCall.newFileActions()
+    var attributes = SystemCall.newSpawnAttributes()
     posix_spawn_file_actions_init(&actions)
     defer { posix_spawn_file_actions_destroy(&actions) }
     posix_spawnattr_init(&attributes)
@@ -93,10 +81,7 @@ func spawn(
     var none = sigset_t()
     sigemptyset(&none)
     posix_spawnattr_setsigmask(&attributes, &none)
-    var flags = Int32(POSIX_SPAWN_SETSIGDEF) | Int32(POSIX_SPAWN_SETSIGMASK) | newSession
-    #if canImport(Darwin)
-        flags |= Int32(POSIX_SPAWN_CLOEXEC_DEFAULT)
-    #endif
+    let flags = Int32(POSIX_SPAWN_SETSIGDEF) | Int32(POSIX_SPAWN_SETSIGMASK) | newSession | SystemCall.spawnFlags
     posix_spawnattr_setflags(&attributes, Int16(flags))
 
     var command = [program] + arguments

@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
+import Platform
 
 /// Accounts that only one server sees: it runs in a mount namespace of its own, where files made for it lie over
 /// `/etc/passwd` and `/etc/shadow`. The machine's own files are never touched.

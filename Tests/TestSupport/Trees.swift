@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
+import Platform
 
 /// A file or directory as a test wants it, or as it was found.
 package indirect enum Tree: Equatable, Sendable {
@@ -106,11 +100,7 @@ package func readFile(at path: some PathBytes) throws -> [UInt8] {
 package func readTree(at path: some PathBytes) throws -> Tree {
     var status = stat()
     guard path.withCString({ stat($0, &status) }) == 0 else { throw SystemError("stat \(path.text)") }
-    #if canImport(Darwin)
-        let modified = status.st_mtimespec.tv_sec
-    #else
-        let modified = status.st_mtim.tv_sec
-    #endif
+    let modified = status.modificationTime.tv_sec
     let mode = UInt16(status.st_mode & 0o7777)
     guard status.st_mode & S_IFMT == S_IFDIR else {
         return .file(try readFile(at: path), mode: mode, modified: modified)
