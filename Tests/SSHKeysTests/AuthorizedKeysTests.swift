@@ -140,10 +140,10 @@ struct AuthorizedKeysTests {
     }
 
     @Test("Times without Z are local, by date(1)", arguments: ["20300102", "203007020304", "20300702030405"])
-    func localTime(_ text: String) throws {
+    func localTime(_ text: String) async throws {
         let padded = Array(text) + Array(repeating: "0", count: 14 - text.count)
         let clock = "\(String(padded[8...9])):\(String(padded[10...11])):\(String(padded[12...13]))"
-        let theirs = try succeed("date", ["-d", "\(String(padded[..<8])) \(clock)", "+%s"])
+        let theirs = try await succeed("date", ["-d", "\(String(padded[..<8])) \(clock)", "+%s"])
         #expect(ExpiryTime.parse(text.utf8).map { "\($0)\n" } == theirs)
     }
 

@@ -1,5 +1,6 @@
 import NIOCore
 import SSHWire
+import TestSupport
 import Testing
 
 @testable import SSHKeys
@@ -9,20 +10,20 @@ struct CertificateTests {
     /// A certificate over a new key of those arguments, signed by a new authority.
     private func make(
         _ key: [String], authority: [String] = ["-t", "ed25519"], options: [String]
-    ) throws -> (line: String, key: String, authority: String) {
+    ) async throws -> (line: String, key: String, authority: String) {
         let directory = try TemporaryDirectory()
-        try succeed("ssh-keygen", authority + ["-q", "-N", "", "-f", directory.path("ca")])
-        try succeed("ssh-keygen", key + ["-q", "-N", "", "-f", directory.path("key")])
-        try succeed(
-            "ssh-keygen", ["-q", "-s", directory.path("ca"), "-I", "an id"] + options + [directory.path("key.pub")])
+        try await succeed("ssh-keygen", authority + ["-q", "-N", "", "-f", directory.file("ca")])
+        try await succeed("ssh-keygen", key + ["-q", "-N", "", "-f", directory.file("key")])
+        try await succeed(
+            "ssh-keygen", ["-q", "-s", directory.file("ca"), "-I", "an id"] + options + [directory.file("key.pub")])
         return (
             try directory.read("key-cert.pub"), try directory.read("key.pub"), try directory.read("ca.pub")
         )
     }
 
     @Test("host certificates of ssh-keygen are read and verified, for every type of key", arguments: signingTypes)
-    func host(type: KeyType, arguments: [String]) throws {
-        let made = try make(arguments, authority: arguments, options: ["-h", "-n", "a.example,*.b", "-z", "7"])
+    func host(type: KeyType, arguments: [String]) async throws {
+        let made = try await make(arguments, authority: arguments, options: ["-h", "-n", "a.example,*.b", "-z", "7"])
         let certificate = try Certificate(openSSHLine: made.line)
         #expect(certificate.key == (try PublicKey(openSSHLine: made.key)))
         #expect(certificate.authority == (try PublicKey(openSSHLine: made.authority)))
@@ -44,8 +45,8 @@ struct CertificateTests {
     }
 
     @Test("a user certificate's options, extensions, principals and time are read and kept to")
-    func user() throws {
-        let made = try make(
+    func user() async throws {
+        let made = try await make(
             ["-t", "ed25519"],
             options: [
                 "-n", "alice", "-V", "20200101000000Z:20210101000000Z", "-O", "force-command=true", "-O",
@@ -72,16 +73,16 @@ struct CertificateTests {
     }
 
     @Test("a certificate without principals is good for nobody, a host's as little as a user's")
-    func noPrincipals() throws {
-        let host = try Certificate(openSSHLine: make(["-t", "ed25519"], options: ["-h"]).line)
+    func noPrincipals() async throws {
+        let host = try await Certificate(openSSHLine: make(["-t", "ed25519"], options: ["-h"]).line)
         #expect(throws: CertificateError.noPrincipals) { try host.check(role: .host, principal: "any", at: 1) }
-        let user = try Certificate(openSSHLine: make(["-t", "ed25519"], options: []).line)
+        let user = try await Certificate(openSSHLine: make(["-t", "ed25519"], options: []).line)
         #expect(throws: CertificateError.noPrincipals) { try user.check(role: .user, principal: "any", at: 1) }
     }
 
     @Test("an authority that signs with SHA-1 is refused, unless that is allowed")
-    func sha1() throws {
-        let made = try make(
+    func sha1() async throws {
+        let made = try await make(
             ["-t", "ed25519"], authority: ["-t", "rsa", "-b", "2048"], options: ["-h", "-t", "ssh-rsa", "-n", "a"])
         let certificate = try Certificate(openSSHLine: made.line)
         #expect(throws: CertificateError.disallowedSignature(algorithm: "ssh-rsa")) {
@@ -91,19 +92,19 @@ struct CertificateTests {
     }
 
     @Test("times are told as dates of the Gregorian calendar, by date(1)")
-    func timestamps() throws {
+    func timestamps() async throws {
         for seconds: UInt64 in [
             0, 951_782_399, 951_782_400, 951_868_800, 1_709_164_800, 4_107_542_399, 253_402_300_799,
         ] {
-            let theirs = try succeed("date", ["-u", "-d", "@\(seconds)", "+%Y-%m-%dT%H:%M:%SZ"])
+            let theirs = try await succeed("date", ["-u", "-d", "@\(seconds)", "+%Y-%m-%dT%H:%M:%SZ"])
             #expect("\(Timestamp(seconds))\n" == theirs)
         }
         #expect("\(Timestamp(.max))" == "forever")
     }
 
     @Test("every truncation, every flipped bit and bytes left over are refused, without a trap")
-    func damage() throws {
-        let made = try make(["-t", "ed25519"], options: ["-n", "alice", "-O", "force-command=true"])
+    func damage() async throws {
+        let made = try await make(["-t", "ed25519"], options: ["-n", "alice", "-O", "force-command=true"])
         let blob = try Certificate(openSSHLine: made.line).blobBytes
         for count in blob.indices {
             #expect(throws: KeyError.self) { try Certificate(blob: ByteBuffer(bytes: blob.prefix(count))) }

@@ -24,8 +24,8 @@ struct KeyFileMatrixTests {
     }
 
     /// A key without passphrase in OpenSSH's own format, and its public line.
-    private func makeKey(_ arguments: [String], in directory: TemporaryDirectory) throws -> String {
-        try succeed("ssh-keygen", arguments + ["-q", "-N", "", "-C", "my key", "-f", directory.path("key")])
+    private func makeKey(_ arguments: [String], in directory: TemporaryDirectory) async throws -> String {
+        try await succeed("ssh-keygen", arguments + ["-q", "-N", "", "-C", "my key", "-f", directory.file("key")])
         return try directory.read("key.pub")
     }
 
@@ -35,9 +35,9 @@ struct KeyFileMatrixTests {
     ]
 
     @Test("ssh-keygen, with each cipher of -Z and each format of -m", arguments: types)
-    func sshKeygen(arguments: [String]) throws {
+    func sshKeygen(arguments: [String]) async throws {
         let directory = try TemporaryDirectory()
-        let line = try makeKey(arguments, in: directory)
+        let line = try await makeKey(arguments, in: directory)
         let original = try directory.read("key")
         try check("key", in: directory, sealed: false, as: line)
         // bcrypt takes its time in a debug build: all ciphers with the shortest and the longest key, else one of each kind.
@@ -45,20 +45,20 @@ struct KeyFileMatrixTests {
         let isMiddling = arguments[1] == "ecdsa" || ["1024", "2048"].contains(arguments.last)
         for cipher in isMiddling ? ciphers.filter({ !$0.hasPrefix("aes") || $0.hasPrefix("aes256") }) : ciphers {
             try directory.write(original, to: "copy")
-            try succeed(
+            try await succeed(
                 "ssh-keygen",
-                ["-p", "-q", "-P", "", "-N", Self.words, "-a", "1", "-Z", cipher, "-f", directory.path("copy")])
+                ["-p", "-q", "-P", "", "-N", Self.words, "-a", "1", "-Z", cipher, "-f", directory.file("copy")])
             #expect(try directory.read("copy").contains("OPENSSH"))
             try check("copy", in: directory, sealed: true, as: line)
         }
         for format in ["RFC4716", "PKCS8", "PEM"] where format == "RFC4716" || arguments[1] != "ed25519" {
             for sealed in [false, true] {
                 try directory.write(original, to: "copy")
-                try succeed(
+                try await succeed(
                     "ssh-keygen",
                     [
                         "-p", "-q", "-m", format, "-P", "", "-N", sealed ? Self.words : "", "-a", "1", "-f",
-                        directory.path("copy"),
+                        directory.file("copy"),
                     ])
                 try check("copy", in: directory, sealed: sealed, as: line)
             }
@@ -66,29 +66,31 @@ struct KeyFileMatrixTests {
     }
 
     @Test("puttygen: both versions of .ppk, every form of Argon2, and what it exports", arguments: types)
-    func puttygen(arguments: [String]) throws {
+    func puttygen(arguments: [String]) async throws {
         let directory = try TemporaryDirectory()
-        let line = try makeKey(arguments, in: directory)
+        let line = try await makeKey(arguments, in: directory)
         try directory.write(Self.words, to: "words")
-        func convert(_ format: String, _ parameters: String? = nil, from source: String = "key", sealed: Bool) throws {
-            try succeed(
+        func convert(_ format: String, _ parameters: String? = nil, from source: String = "key", sealed: Bool)
+            async throws
+        {
+            try await succeed(
                 "puttygen",
-                [directory.path(source), "-O", format, "-o", directory.path("copy")]
-                    + (sealed ? ["--new-passphrase", directory.path("words")] : [])
+                [directory.file(source), "-O", format, "-o", directory.file("copy")]
+                    + (sealed ? ["--new-passphrase", directory.file("words")] : [])
                     + (parameters.map { ["--ppk-param", $0] } ?? []))
             try check("copy", in: directory, sealed: sealed, as: line)
         }
-        for version in ["version=2", "version=3"] { try convert("private", version, sealed: false) }
-        try convert("private", "version=2", sealed: true)
+        for version in ["version=2", "version=3"] { try await convert("private", version, sealed: false) }
+        try await convert("private", "version=2", sealed: true)
         for kdf in ["argon2id", "argon2i", "argon2d"] {
             for cost in ["memory=8,passes=1", "memory=64,passes=3,parallelism=4", "memory=1000,passes=2"] {
-                try convert("private", "version=3,kdf=\(kdf),\(cost)", sealed: true)
+                try await convert("private", "version=3,kdf=\(kdf),\(cost)", sealed: true)
             }
         }
         // It writes no file of the format it has read.
-        try succeed("puttygen", [directory.path("key"), "-O", "private", "-o", directory.path("key.ppk")])
+        try await succeed("puttygen", [directory.file("key"), "-O", "private", "-o", directory.file("key.ppk")])
         for format in ["private-openssh", "private-openssh-new"] {
-            for sealed in [false, true] { try convert(format, from: "key.ppk", sealed: sealed) }
+            for sealed in [false, true] { try await convert(format, from: "key.ppk", sealed: sealed) }
         }
     }
 
@@ -106,16 +108,16 @@ struct KeyFileMatrixTests {
     ]
 
     @Test("openssl: genpkey, and PKCS #8 with each cipher and key derivation", arguments: opensslTypes)
-    func pkcs8(arguments: [String]) throws {
+    func pkcs8(arguments: [String]) async throws {
         let directory = try TemporaryDirectory()
-        try succeed("openssl", ["genpkey", "-out", directory.path("key"), "-algorithm"] + arguments)
-        let line = try publicLine(directory, isEd25519: arguments[0] == "ED25519")
+        try await succeed("openssl", ["genpkey", "-out", directory.file("key"), "-algorithm"] + arguments)
+        let line = try await publicLine(directory, isEd25519: arguments[0] == "ED25519")
         try check("key", in: directory, sealed: false, as: line)
         for options in Self.encryptions {
-            try succeed(
+            try await succeed(
                 "openssl",
                 [
-                    "pkcs8", "-topk8", "-in", directory.path("key"), "-out", directory.path("copy"), "-passout",
+                    "pkcs8", "-topk8", "-in", directory.file("key"), "-out", directory.file("copy"), "-passout",
                     "pass:\(Self.words)",
                 ] + options)
             try check("copy", in: directory, sealed: true, as: line)
@@ -124,10 +126,10 @@ struct KeyFileMatrixTests {
         let program = arguments[0].lowercased()
         for options in [[], ["-aes128"], ["-aes192"], ["-aes256"], ["-des3"]] {
             let traditional = program == "rsa" ? ["-traditional"] : []
-            try succeed(
+            try await succeed(
                 "openssl",
                 [program] + traditional + options + [
-                    "-in", directory.path("key"), "-out", directory.path("copy"), "-passout", "pass:\(Self.words)",
+                    "-in", directory.file("key"), "-out", directory.file("copy"), "-passout", "pass:\(Self.words)",
                 ])
             #expect(try directory.read("copy").contains("BEGIN \(arguments[0]) PRIVATE KEY"))
             try check("copy", in: directory, sealed: !options.isEmpty, as: line)
@@ -135,10 +137,10 @@ struct KeyFileMatrixTests {
     }
 
     /// By ssh-keygen, which takes no Ed25519 key this way: for that, our own reading has to do.
-    private func publicLine(_ directory: TemporaryDirectory, isEd25519: Bool) throws -> String {
+    private func publicLine(_ directory: TemporaryDirectory, isEd25519: Bool) async throws -> String {
         if isEd25519 { return try PrivateKey(file: directory.bytes("key")).publicKey.openSSHLine }
-        try succeed("openssl", ["pkey", "-in", directory.path("key"), "-pubout", "-out", directory.path("pub")])
-        return try succeed("ssh-keygen", ["-i", "-m", "PKCS8", "-f", directory.path("pub")])
+        try await succeed("openssl", ["pkey", "-in", directory.file("key"), "-pubout", "-out", directory.file("pub")])
+        return try await succeed("ssh-keygen", ["-i", "-m", "PKCS8", "-f", directory.file("pub")])
     }
 
     @Test(
@@ -147,9 +149,9 @@ struct KeyFileMatrixTests {
             ["ed25519"], ["ecdsa", "-s", "256"], ["ecdsa", "-s", "384"], ["ecdsa", "-s", "521"],
             ["rsa", "-s", "1024"], ["rsa", "-s", "2048"],
         ])
-    func dropbear(arguments: [String]) throws {
+    func dropbear(arguments: [String]) async throws {
         let directory = try TemporaryDirectory()
-        let output = try succeed("dropbearkey", ["-f", directory.path("key"), "-t"] + arguments)
+        let output = try await succeed("dropbearkey", ["-f", directory.file("key"), "-t"] + arguments)
         let line = try #require(output.split(separator: "\n").first { $0.contains("AAAA") })
         try check("key", in: directory, sealed: false, as: String(line))
         let bytes = try directory.bytes("key")

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import SSHKeys
@@ -13,7 +14,7 @@ struct KeyFileTextTests {
 
     private static let passphrase = Array("pass phrase".utf8)
 
-    private func samples() throws -> [Sample] {
+    private func samples() async throws -> [Sample] {
         let directory = try TemporaryDirectory()
         var samples: [Sample] = []
         func add(_ name: String, _ passphrase: [UInt8]?) throws {
@@ -27,17 +28,17 @@ struct KeyFileTextTests {
             let passphrase = words.isEmpty ? nil : Self.passphrase
             for (type, format) in [("ed25519", "RFC4716"), ("ecdsa", "PEM"), ("ecdsa", "PKCS8"), ("rsa", "PEM")] {
                 let name = "\(type)-\(format)-\(words.count)"
-                try succeed(
-                    "ssh-keygen", ["-q", "-t", type, "-m", format, "-N", words, "-f", directory.path(name)])
+                try await succeed(
+                    "ssh-keygen", ["-q", "-t", type, "-m", format, "-N", words, "-f", directory.file(name)])
                 try add(name, passphrase)
             }
             try directory.write(words, to: "words")
             let name = "putty-\(words.count)"
-            try succeed(
+            try await succeed(
                 "puttygen",
                 [
-                    "-q", "-t", "ed25519", "-C", "a comment: with a colon", "-o", directory.path(name),
-                    "--new-passphrase", directory.path("words"),
+                    "-q", "-t", "ed25519", "-C", "a comment: with a colon", "-o", directory.file(name),
+                    "--new-passphrase", directory.file("words"),
                 ])
             try add(name, passphrase)
         }
@@ -47,8 +48,8 @@ struct KeyFileTextTests {
     @Test(
         "Line ends may be those of any system, blanks, or written out; the whole may be quoted and behind a byte order mark"
     )
-    func lineEnds() throws {
-        for sample in try samples() {
+    func lineEnds() async throws {
+        for sample in try await samples() {
             for end in ["\r\n", "\r", " ", "\\n", "\\r\\n", "\n\n", "\t"] {
                 let changed = sample.text.split(separator: "\n").joined(separator: end)
                 // Opening an encrypted one takes its time.
@@ -63,16 +64,16 @@ struct KeyFileTextTests {
     }
 
     @Test("A key without encryption may lose its line ends altogether")
-    func noLineEnds() throws {
-        for sample in try samples() where sample.passphrase == nil && !sample.text.hasPrefix("PuTTY") {
+    func noLineEnds() async throws {
+        for sample in try await samples() where sample.passphrase == nil && !sample.text.hasPrefix("PuTTY") {
             let text = sample.text.split(separator: "\n").joined()
             #expect(try PrivateKey(text: text).publicKey == sample.key)
         }
     }
 
     @Test("No message about a file shows what it holds, however it is damaged")
-    func messages() throws {
-        for sample in try samples() {
+    func messages() async throws {
+        for sample in try await samples() {
             let lines = sample.text.split(separator: "\n").map(String.init)
             let secrets = lines.filter { !$0.hasPrefix("-") && !$0.contains(":") && $0.count > 12 }
             let joined = lines.joined(separator: " ")

@@ -25,7 +25,7 @@ struct KnownHostsTests {
     }
 
     @Test("agrees with ssh-keygen -F about which lines hold a host")
-    func agreesWithSSHKeygen() throws {
+    func agreesWithSSHKeygen() async throws {
         let key = first.openSSHLine
         let fields = [
             "a.example,b*", "!bad*,*.ex.com", "*.ex.com,!bad*", "[h]:2222", "A.Upper", "[p?]:*", "h?st", "*", "?",
@@ -51,7 +51,7 @@ struct KnownHostsTests {
             "[::1]:2222", "é.example", "r", "x.ca", "ca", "host.", "hashed.example", "HASHED.example", "[hashed]:2222",
             "hashed", "xyz",
         ] {
-            let output = try run("ssh-keygen", ["-F", name.asciiLowercased, "-f", path]).output
+            let output = try await run("ssh-keygen", ["-F", name.asciiLowercased, "-f", path]).outputText
             let theirs = output.split(separator: "\n").filter { $0.hasPrefix("# Host") }
                 .compactMap { line in line.split(separator: " ").compactMap { Int($0) }.last }
             let ours = hosts.entries.filter { $0.covers(name) }.map(\.line)
@@ -164,7 +164,7 @@ struct KnownHostsTests {
     }
 
     @Test("lines we write are found again, by us and by ssh-keygen")
-    func writing() throws {
+    func writing() async throws {
         let directory = try TemporaryDirectory()
         for (host, port) in [("Host.Example", 22), ("host", 2222), ("::1", 22), ("::1", 2222), ("fe80::1%eth0", 22)] {
             let name = KnownHosts.name(host: host, port: port)
@@ -173,7 +173,7 @@ struct KnownHostsTests {
                 #expect(line.hasPrefix("|1|") == hashed)
                 #expect(self.line(hosts(line).verdict(host: host, port: port, key: first)) == 1)
                 let path = try directory.write(line + "\n", to: "kh")
-                #expect(try run("ssh-keygen", ["-F", name.asciiLowercased, "-f", path]).status == 0)
+                #expect(try await run("ssh-keygen", ["-F", name.asciiLowercased, "-f", path]).succeeded)
             }
         }
         #expect(
@@ -185,10 +185,10 @@ struct KnownHostsTests {
     }
 
     @Test("hashed lines that ssh-keygen -H made are found")
-    func hashedBySSHKeygen() throws {
+    func hashedBySSHKeygen() async throws {
         let directory = try TemporaryDirectory()
         let path = try directory.write("Host,10.0.0.1 \(first.openSSHLine)\n[h]:99 \(second.openSSHLine)\n", to: "kh")
-        try succeed("ssh-keygen", ["-H", "-f", path])
+        try await succeed("ssh-keygen", ["-H", "-f", path])
         let hosts = hosts(try directory.read("kh"))
         #expect(hosts.entries.allSatisfy { $0.hosts.hasPrefix("|1|") })
         #expect(line(hosts.verdict(host: "host", key: first)) != nil)

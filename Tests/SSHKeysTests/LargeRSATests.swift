@@ -8,9 +8,9 @@ import Testing
 @Suite("RSA keys beyond the cryptographic library")
 struct LargeRSATests {
     @Test("our arithmetic signs as the library does, with every hash", arguments: [1024, 1031, 2048])
-    func likeTheLibrary(bits: Int) throws {
+    func likeTheLibrary(bits: Int) async throws {
         let directory = try TemporaryDirectory()
-        try succeed("ssh-keygen", ["-t", "rsa", "-b", "\(bits)", "-q", "-N", "", "-f", directory.path("key")])
+        try await succeed("ssh-keygen", ["-t", "rsa", "-b", "\(bits)", "-q", "-N", "", "-f", directory.file("key")])
         let key = try PrivateKey(text: directory.read("key"))
         guard case .rsa(.library(let library)) = key.material else {
             Issue.record("not a key of the library")
@@ -57,17 +57,17 @@ struct LargeRSATests {
     }
 
     @Test("a key of 16384 bits is read, and verifies what openssl signed with it")
-    func largest() throws {
+    func largest() async throws {
         let directory = try TemporaryDirectory()
         try directory.write(largestKey, to: "key")
         let key = try PrivateKey(text: largestKey)
         #expect(key.publicKey.bitCount == 16384)
-        let line = try succeed("ssh-keygen", ["-y", "-f", directory.path("key")])
+        let line = try await succeed("ssh-keygen", ["-y", "-f", directory.file("key")])
         #expect(line.trimmed.hasPrefix(key.publicKey.openSSHLine))
         try directory.write("a text to sign", to: "text")
-        try succeed(
+        try await succeed(
             "openssl",
-            ["dgst", "-sha512", "-sign", directory.path("key"), "-out", directory.path("sig"), directory.path("text")])
+            ["dgst", "-sha512", "-sign", directory.file("key"), "-out", directory.file("sig"), directory.file("text")])
         var blob = ByteBuffer()
         blob.writeSSHString("rsa-sha2-512")
         blob.writeSSHString(try directory.bytes("sig"))

@@ -9,23 +9,23 @@ import Testing
 @Suite("OpenSSH private key files")
 struct OpenSSHKeyFileTests {
     @Test("what ssh-keygen wrote is read", arguments: signingTypes)
-    func readsSSHKeygen(type: KeyType, arguments: [String]) throws {
+    func readsSSHKeygen(type: KeyType, arguments: [String]) async throws {
         let directory = try TemporaryDirectory()
-        try succeed("ssh-keygen", arguments + ["-q", "-N", "", "-C", "me@host", "-f", directory.path("key")])
+        try await succeed("ssh-keygen", arguments + ["-q", "-N", "", "-C", "me@host", "-f", directory.file("key")])
         let key = try PrivateKey(text: directory.read("key"))
         #expect(key.comment == "me@host")
         #expect(key.publicKey.openSSHLine + " me@host\n" == (try directory.read("key.pub")))
     }
 
     @Test("what we write, ssh-keygen and we read", arguments: signingTypes)
-    func writtenForSSHKeygen(type: KeyType, arguments: [String]) throws {
+    func writtenForSSHKeygen(type: KeyType, arguments: [String]) async throws {
         let directory = try TemporaryDirectory()
         let key = try PrivateKey.generate(type, bits: 2048, comment: "ours")
         for passphrase in [nil, Array("secret".utf8)] {
             let text = try key.openSSHFile(passphrase: passphrase, rounds: 1)
             try directory.write(text, to: "key")
             let words = passphrase == nil ? "" : "secret"
-            let line = try succeed("ssh-keygen", ["-y", "-P", words, "-f", directory.path("key")])
+            let line = try await succeed("ssh-keygen", ["-y", "-P", words, "-f", directory.file("key")])
             #expect(line == key.publicKey.openSSHLine + " ours\n")
             let again = try PrivateKey(text: text, passphrase: passphrase)
             #expect(again.publicKey == key.publicKey)
@@ -35,21 +35,21 @@ struct OpenSSHKeyFileTests {
     }
 
     @Test("RSA keys of odd sizes pass through our writer", arguments: [1024, 1031, 2047])
-    func oddRSA(bits: Int) throws {
+    func oddRSA(bits: Int) async throws {
         let directory = try TemporaryDirectory()
-        try succeed("ssh-keygen", ["-t", "rsa", "-b", "\(bits)", "-q", "-N", "", "-f", directory.path("key")])
+        try await succeed("ssh-keygen", ["-t", "rsa", "-b", "\(bits)", "-q", "-N", "", "-f", directory.file("key")])
         let key = try PrivateKey(text: directory.read("key"))
         try directory.write(key.openSSHFile(), to: "again")
-        let line = try succeed("ssh-keygen", ["-y", "-P", "", "-f", directory.path("again")])
+        let line = try await succeed("ssh-keygen", ["-y", "-P", "", "-f", directory.file("again")])
         #expect(line.trimmed.hasPrefix(key.publicKey.openSSHLine))
     }
 
     @Test("every cipher ssh-keygen writes with is opened and written", arguments: KeyFileCipher.all.map(\.name))
-    func ciphers(name: String) throws {
+    func ciphers(name: String) async throws {
         let directory = try TemporaryDirectory()
-        try succeed(
+        try await succeed(
             "ssh-keygen",
-            ["-t", "ed25519", "-q", "-N", "pass phrase", "-a", "1", "-Z", name, "-f", directory.path("key")])
+            ["-t", "ed25519", "-q", "-N", "pass phrase", "-a", "1", "-Z", name, "-f", directory.file("key")])
         let text = try directory.read("key")
         let key = try PrivateKey(text: text, passphrase: Array("pass phrase".utf8))
         #expect(
@@ -59,7 +59,7 @@ struct OpenSSHKeyFileTests {
         #expect(throws: KeyError.passphraseNeeded) { try PrivateKey(text: text) }
         #expect(throws: KeyError.passphraseNeeded) { try PrivateKey(text: text, passphrase: []) }
         try directory.write(key.openSSHFile(passphrase: Array("new".utf8), cipher: name, rounds: 1), to: "key")
-        let line = try succeed("ssh-keygen", ["-y", "-P", "new", "-f", directory.path("key")])
+        let line = try await succeed("ssh-keygen", ["-y", "-P", "new", "-f", directory.file("key")])
         #expect(line.trimmed.hasPrefix(key.publicKey.openSSHLine))
     }
 

@@ -20,13 +20,13 @@ struct OtherKeyFileTests {
     @Test(
         "PEM and PKCS #8 as ssh-keygen writes them, plain and encrypted",
         arguments: signingTypes.filter { $0.type != .ed25519 })
-    func sshKeygenFormats(type: KeyType, arguments: [String]) throws {
+    func sshKeygenFormats(type: KeyType, arguments: [String]) async throws {
         let directory = try TemporaryDirectory()
         for format in ["PEM", "PKCS8"] {
             for words in ["", "pass phrase"] {
                 let name = "\(format)-\(words.count)"
-                try succeed(
-                    "ssh-keygen", arguments + ["-q", "-m", format, "-N", words, "-f", directory.path(name)])
+                try await succeed(
+                    "ssh-keygen", arguments + ["-q", "-m", format, "-N", words, "-f", directory.file(name)])
                 let text = try directory.read(name)
                 let line = try directory.read(name + ".pub")
                 #expect(!text.contains("OPENSSH"))
@@ -46,18 +46,18 @@ struct OtherKeyFileTests {
             ["-v2", "aes-256-cbc"], ["-v2", "aes-192-cbc", "-v2prf", "hmacWithSHA512"],
             ["-v2", "aes-128-cbc", "-v2prf", "hmacWithSHA1"], ["-v2", "aes256", "-v2prf", "hmacWithSHA384"],
         ])
-    func openssl(options: [String]) throws {
+    func openssl(options: [String]) async throws {
         let directory = try TemporaryDirectory()
         for algorithm in [
             ["ED25519"], ["RSA", "-pkeyopt", "rsa_keygen_bits:2048"], ["EC", "-pkeyopt", "ec_paramgen_curve:P-384"],
         ] {
-            let plain = directory.path("plain")
-            try succeed("openssl", ["genpkey", "-out", plain, "-algorithm"] + algorithm)
+            let plain = directory.file("plain")
+            try await succeed("openssl", ["genpkey", "-out", plain, "-algorithm"] + algorithm)
             let key = try PrivateKey(text: directory.read("plain"))
             try expectSame(directory.read("plain"), as: key.publicKey.openSSHLine)
-            try succeed(
+            try await succeed(
                 "openssl",
-                ["pkcs8", "-topk8", "-in", plain, "-out", directory.path("sealed"), "-passout", "pass:pass phrase"]
+                ["pkcs8", "-topk8", "-in", plain, "-out", directory.file("sealed"), "-passout", "pass:pass phrase"]
                     + options)
             try expectSame(directory.read("sealed"), passphrase: Self.pass, as: key.publicKey.openSSHLine)
             #expect(throws: KeyError.wrongPassphrase) {
@@ -67,15 +67,15 @@ struct OtherKeyFileTests {
     }
 
     @Test("old encrypted PEM files of openssl", arguments: ["-aes128", "-aes192", "-aes256"])
-    func legacyPEM(cipher: String) throws {
+    func legacyPEM(cipher: String) async throws {
         let directory = try TemporaryDirectory()
-        let plain = directory.path("plain")
-        try succeed("openssl", ["genrsa", "-traditional", "-out", plain, "2048"])
+        let plain = directory.file("plain")
+        try await succeed("openssl", ["genrsa", "-traditional", "-out", plain, "2048"])
         let key = try PrivateKey(text: directory.read("plain"))
-        try succeed(
+        try await succeed(
             "openssl",
             [
-                "rsa", "-traditional", cipher, "-in", plain, "-out", directory.path("sealed"), "-passout",
+                "rsa", "-traditional", cipher, "-in", plain, "-out", directory.file("sealed"), "-passout",
                 "pass:pass phrase",
             ])
         let text = try directory.read("sealed")
@@ -86,28 +86,28 @@ struct OtherKeyFileTests {
     }
 
     @Test("what we cannot open is named: a strange cipher, an old scheme, a foreign curve, DSA")
-    func unsupported() throws {
+    func unsupported() async throws {
         let directory = try TemporaryDirectory()
-        let plain = directory.path("plain")
-        try succeed("openssl", ["genrsa", "-traditional", "-out", plain, "2048"])
-        try succeed(
+        let plain = directory.file("plain")
+        try await succeed("openssl", ["genrsa", "-traditional", "-out", plain, "2048"])
+        try await succeed(
             "openssl",
-            ["rsa", "-traditional", "-camellia128", "-in", plain, "-out", directory.path("c"), "-passout", "pass:x"])
+            ["rsa", "-traditional", "-camellia128", "-in", plain, "-out", directory.file("c"), "-passout", "pass:x"])
         #expect(throws: KeyError.unsupported(what: "key file cipher", name: "CAMELLIA-128-CBC")) {
             try PrivateKey(text: directory.read("c"), passphrase: [1])
         }
-        try succeed(
+        try await succeed(
             "openssl",
             [
-                "pkcs8", "-topk8", "-v1", "PBE-SHA1-3DES", "-in", plain, "-out", directory.path("v1"), "-passout",
+                "pkcs8", "-topk8", "-v1", "PBE-SHA1-3DES", "-in", plain, "-out", directory.file("v1"), "-passout",
                 "pass:x",
             ])
         #expect(throws: KeyError.unsupported(what: "encryption of PKCS #8", name: "1.2.840.113549.1.12.1.3")) {
             try PrivateKey(text: directory.read("v1"), passphrase: [1])
         }
-        try succeed(
+        try await succeed(
             "openssl",
-            ["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:secp256k1", "-out", directory.path("k1")])
+            ["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:secp256k1", "-out", directory.file("k1")])
         #expect(throws: KeyError.unsupported(what: "curve", name: "1.3.132.0.10")) {
             try PrivateKey(text: directory.read("k1"))
         }
@@ -120,19 +120,19 @@ struct OtherKeyFileTests {
     }
 
     @Test("PuTTY's files, versions 2 and 3", arguments: signingTypes)
-    func putty(type: KeyType, arguments: [String]) throws {
+    func putty(type: KeyType, arguments: [String]) async throws {
         let directory = try TemporaryDirectory()
-        try succeed("ssh-keygen", arguments + ["-q", "-N", "", "-C", "my key", "-f", directory.path("key")])
+        try await succeed("ssh-keygen", arguments + ["-q", "-N", "", "-C", "my key", "-f", directory.file("key")])
         try directory.write("pass phrase", to: "words")
         let line = try directory.read("key.pub")
-        func convert(_ name: String, _ options: [String]) throws -> String {
-            try succeed(
-                "puttygen", [directory.path("key"), "-O", "private", "-o", directory.path(name)] + options)
+        func convert(_ name: String, _ options: [String]) async throws -> String {
+            try await succeed(
+                "puttygen", [directory.file("key"), "-O", "private", "-o", directory.file(name)] + options)
             return try directory.read(name)
         }
-        let sealing = ["--new-passphrase", directory.path("words")]
+        let sealing = ["--new-passphrase", directory.file("words")]
         for version in ["2", "3"] {
-            let text = try convert("plain\(version)", ["--ppk-param", "version=\(version)"])
+            let text = try await convert("plain\(version)", ["--ppk-param", "version=\(version)"])
             try expectSame(text, as: line)
             #expect(try PrivateKey(text: text).comment == "my key")
             let windows = text.split(separator: "\n").joined(separator: "\r\n")
@@ -142,11 +142,11 @@ struct OtherKeyFileTests {
                 try PrivateKey(text: damaged)
             }
         }
-        let second = try convert("sealed2", ["--ppk-param", "version=2"] + sealing)
+        let second = try await convert("sealed2", ["--ppk-param", "version=2"] + sealing)
         try expectSame(second, passphrase: Self.pass, as: line)
         #expect(throws: KeyError.wrongPassphrase) { try PrivateKey(text: second, passphrase: [1]) }
         #expect(throws: KeyError.passphraseNeeded) { try PrivateKey(text: second) }
-        let third = try convert("sealed3", ["--ppk-param", "version=3,time=1"] + sealing)
+        let third = try await convert("sealed3", ["--ppk-param", "version=3,time=1"] + sealing)
         let unknown = third.replacing("Argon2id", with: "Argon2xx")
         #expect(throws: KeyError.unsupported(what: "key derivation of PuTTY files", name: "Argon2xx")) {
             try PrivateKey(text: unknown, passphrase: Self.pass)
@@ -159,9 +159,9 @@ struct OtherKeyFileTests {
     }
 
     @Test("Dropbear's public keys and fingerprints are ours", arguments: ["ed25519", "ecdsa", "rsa"])
-    func dropbear(type: String) throws {
+    func dropbear(type: String) async throws {
         let directory = try TemporaryDirectory()
-        let output = try succeed("dropbearkey", ["-t", type, "-f", directory.path("key")])
+        let output = try await succeed("dropbearkey", ["-t", type, "-f", directory.file("key")])
         let line = try #require(output.split(separator: "\n").first { $0.hasPrefix("ssh-") || $0.hasPrefix("ecdsa-") })
         let key = try PublicKey(openSSHLine: String(line))
         #expect(output.contains("Fingerprint: \(key.fingerprint())\n"))
@@ -169,18 +169,18 @@ struct OtherKeyFileTests {
     }
 
     @Test("truncated and damaged files of every format never trap")
-    func damage() throws {
+    func damage() async throws {
         let directory = try TemporaryDirectory()
         var texts: [String] = []
         for (name, arguments) in [
             ("a", ["-t", "ecdsa", "-m", "PEM"]), ("b", ["-t", "ecdsa", "-m", "PKCS8"]),
             ("c", ["-t", "rsa", "-b", "1024", "-m", "PEM"]),
         ] {
-            try succeed("ssh-keygen", arguments + ["-q", "-N", "", "-f", directory.path(name)])
+            try await succeed("ssh-keygen", arguments + ["-q", "-N", "", "-f", directory.file(name)])
             texts.append(try directory.read(name))
         }
-        try succeed(
-            "puttygen", [directory.path("a"), "-O", "private", "-o", directory.path("d"), "--ppk-param", "version=2"])
+        try await succeed(
+            "puttygen", [directory.file("a"), "-O", "private", "-o", directory.file("d"), "--ppk-param", "version=2"])
         texts.append(try directory.read("d"))
         var random = SeededGenerator(seed: 5)
         for text in texts {

@@ -8,24 +8,24 @@ import Testing
 @Suite("Public keys")
 struct PublicKeyTests {
     @Test("type, size, fingerprints and line are those of ssh-keygen", arguments: signingTypes)
-    func agreesWithSSHKeygen(type: KeyType, arguments: [String]) throws {
+    func agreesWithSSHKeygen(type: KeyType, arguments: [String]) async throws {
         let directory = try TemporaryDirectory()
-        try succeed("ssh-keygen", arguments + ["-q", "-N", "", "-C", "a comment", "-f", directory.path("key")])
+        try await succeed("ssh-keygen", arguments + ["-q", "-N", "", "-C", "a comment", "-f", directory.file("key")])
         let line = try directory.read("key.pub").trimmed
         let (key, comment) = try PublicKey.parse(openSSHLine: line)
         #expect(key.type == type)
         #expect(comment == "a comment")
         #expect(key.openSSHLine + " a comment" == line)
         for hash in FingerprintHash.allCases {
-            let listed = try succeed("ssh-keygen", ["-l", "-E", hash.rawValue, "-f", directory.path("key.pub")])
+            let listed = try await succeed("ssh-keygen", ["-l", "-E", hash.rawValue, "-f", directory.file("key.pub")])
             #expect(listed == "\(key.bitCount) \(key.fingerprint(hash)) a comment (\(type.shortName))\n")
         }
     }
 
     @Test("RSA keys of odd sizes keep their size", arguments: [1024, 1031, 2047, 3072, 4096])
-    func rsaSizes(bits: Int) throws {
+    func rsaSizes(bits: Int) async throws {
         let directory = try TemporaryDirectory()
-        try succeed("ssh-keygen", ["-t", "rsa", "-b", "\(bits)", "-q", "-N", "", "-f", directory.path("key")])
+        try await succeed("ssh-keygen", ["-t", "rsa", "-b", "\(bits)", "-q", "-N", "", "-f", directory.file("key")])
         let key = try PrivateKey(text: directory.read("key"))
         #expect(key.publicKey.bitCount == bits)
         let signature = try key.sign([1, 2, 3], algorithm: "rsa-sha2-512")

@@ -78,12 +78,12 @@ struct SignatureTests {
     @Test(
         "RSA signatures are openssl's, byte for byte",
         arguments: [("rsa-sha2-512", "-sha512"), ("rsa-sha2-256", "-sha256"), ("ssh-rsa", "-sha1")])
-    func rsaAgreesWithOpenSSL(algorithm: String, digest: String) throws {
+    func rsaAgreesWithOpenSSL(algorithm: String, digest: String) async throws {
         let directory = try TemporaryDirectory()
-        try succeed("openssl", ["genrsa", "-out", directory.path("key"), "2048"])
+        try await succeed("openssl", ["genrsa", "-out", directory.file("key"), "2048"])
         let data = try directory.write("what is signed", to: "data")
-        try succeed(
-            "openssl", ["dgst", digest, "-sign", directory.path("key"), "-out", directory.path("signature"), data])
+        try await succeed(
+            "openssl", ["dgst", digest, "-sign", directory.file("key"), "-out", directory.file("signature"), data])
         let theirs = try directory.bytes("signature")
         let key = try PrivateKey(text: directory.read("key"))
         #expect(try key.sign(Self.data, algorithm: algorithm) == Self.blob(algorithm, theirs))
@@ -206,12 +206,12 @@ struct SignatureTests {
     }
 
     @Test("OpenSSH's signatures over files verify here, and ours verify there", arguments: signingTypes)
-    func interoperatesWithSSHKeygen(type: KeyType, arguments: [String]) throws {
+    func interoperatesWithSSHKeygen(type: KeyType, arguments: [String]) async throws {
         let directory = try TemporaryDirectory()
-        try succeed("ssh-keygen", arguments + ["-q", "-N", "", "-f", directory.path("key")])
+        try await succeed("ssh-keygen", arguments + ["-q", "-N", "", "-f", directory.file("key")])
         try directory.write("content", to: "file")
-        try succeed(
-            "ssh-keygen", ["-q", "-Y", "sign", "-f", directory.path("key"), "-n", "file", directory.path("file")])
+        try await succeed(
+            "ssh-keygen", ["-q", "-Y", "sign", "-f", directory.file("key"), "-n", "file", directory.file("file")])
         let key = try PrivateKey(text: directory.read("key"))
         // PROTOCOL.sshsig: magic, version, public key, namespace, reserved, hash, signature.
         let text = try directory.read("file.sig")
@@ -235,7 +235,7 @@ struct SignatureTests {
         ours.writeSSHString(try key.sign(signed.readableBytesView, algorithm: algorithm))
         try directory.write(
             PEM.text(label: "SSH SIGNATURE", bytes: Array(ours.readableBytesView), width: 70), to: "file.sig")
-        try succeed(
-            "ssh-keygen", ["-Y", "check-novalidate", "-n", "file", "-s", directory.path("file.sig")], input: "content")
+        try await succeed(
+            "ssh-keygen", ["-Y", "check-novalidate", "-n", "file", "-s", directory.file("file.sig")], input: "content")
     }
 }

@@ -1,75 +1,23 @@
-import Foundation
-import NIOCore
+import TestSupport
 import Testing
 
 @testable import SSHKeys
 
-/// A directory that goes when its owner does.
-final class TemporaryDirectory {
-    let url: URL
-
-    init() throws {
-        url = FileManager.default.temporaryDirectory.appendingPathComponent("keys-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(
-            at: url, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-    }
-
-    deinit { try? FileManager.default.removeItem(at: url) }
-
-    func path(_ name: String) -> String { url.appendingPathComponent(name).path }
-
+extension TemporaryDirectory {
     @discardableResult
     func write(_ text: String, to name: String) throws -> String {
-        try Data(text.utf8).write(to: URL(fileURLWithPath: path(name)))
-        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path(name))
-        return path(name)
+        try writeFile(file(name), text: text)
+        return file(name)
     }
 
-    func bytes(_ name: String) throws -> [UInt8] {
-        Array(try Data(contentsOf: URL(fileURLWithPath: path(name))))
-    }
-
-    func read(_ name: String) throws -> String {
-        String(decoding: try bytes(name), as: UTF8.self)
-    }
+    func bytes(_ name: String) throws -> [UInt8] { try readFile(file(name)) }
+    func read(_ name: String) throws -> String { try readText(file(name)) }
 }
 
-struct ToolFailure: Error, CustomStringConvertible {
-    let description: String
-}
-
-/// Where the tool is installed, or nil.
-func toolPath(_ name: String) -> String? {
-    ["/usr/bin/", "/usr/local/bin/", "/opt/homebrew/bin/"].map { $0 + name }
-        .first { FileManager.default.isExecutableFile(atPath: $0) }
-}
-
-/// Runs an installed tool and returns its exit status and standard output.
-func run(_ name: String, _ arguments: [String], input: String = "") throws -> (status: Int32, output: String) {
-    guard let path = toolPath(name) else { throw ToolFailure(description: "\(name) is not installed") }
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: path)
-    process.arguments = arguments
-    let (stdin, stdout) = (Pipe(), Pipe())
-    process.standardInput = stdin
-    process.standardOutput = stdout
-    process.standardError = FileHandle.nullDevice
-    try process.run()
-    try stdin.fileHandleForWriting.write(contentsOf: Data(input.utf8))
-    try stdin.fileHandleForWriting.close()
-    let output = stdout.fileHandleForReading.readDataToEndOfFile()
-    process.waitUntilExit()
-    return (process.terminationStatus, String(decoding: output, as: UTF8.self))
-}
-
-/// Runs an installed tool that must succeed.
+/// The standard output of an installed tool, which must succeed.
 @discardableResult
-func succeed(_ name: String, _ arguments: [String], input: String = "") throws -> String {
-    let (status, output) = try run(name, arguments, input: input)
-    guard status == 0 else {
-        throw ToolFailure(description: "\(name) \(arguments.joined(separator: " ")): status \(status)")
-    }
-    return output
+func succeed(_ name: String, _ arguments: [String], input: String = "") async throws -> String {
+    try await run(name, arguments, input: Array(input.utf8)).success().outputText
 }
 
 /// The key types that can sign, with the arguments `ssh-keygen` makes them with.
