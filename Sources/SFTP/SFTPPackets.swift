@@ -22,14 +22,7 @@ struct SFTPPacketParser {
     /// Whether bytes of an unfinished packet are held.
     var isInsidePacket: Bool { dataLeft > 0 || bytes.readableBytes > 0 }
 
-    mutating func receive(_ more: ByteBuffer) {
-        if bytes.readableBytes == 0 {
-            bytes = more
-        } else {
-            bytes.discardReadBytes()
-            bytes.writeImmutableBuffer(more)
-        }
-    }
+    mutating func receive(_ more: ByteBuffer) { bytes.append(received: more) }
 
     /// Everything that has not been taken yet.
     var unread: ByteBuffer { bytes }

@@ -27,14 +27,7 @@ struct SFTPRequestParser {
     /// Whether bytes of an unfinished packet are held or due.
     var isInsidePacket: Bool { dataLeft > 0 || skipLeft > 0 || bytes.readableBytes > 0 }
 
-    mutating func receive(_ more: ByteBuffer) {
-        if bytes.readableBytes == 0 {
-            bytes = more
-        } else {
-            bytes.discardReadBytes()
-            bytes.writeImmutableBuffer(more)
-        }
-    }
+    mutating func receive(_ more: ByteBuffer) { bytes.append(received: more) }
 
     /// - Returns: nil until more bytes have come.
     /// - Throws: `SFTPError.packetLength`, `.malformed`: where the next packet begins is then not known.

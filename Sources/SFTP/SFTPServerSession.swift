@@ -159,22 +159,7 @@ package struct SFTPServerSession {
     ) throws(E) -> Int {
         let start = beginPacket(SFTPReply.dataType)
         output.writeInteger(id)
-        output.writeInteger(UInt32(0))
-        let data = output.writerIndex
-        let count: Int
-        do throws(E) {
-            count = try fill(&output)
-        } catch {
-            output.moveWriterIndex(to: start)
-            throw error
-        }
-        guard count > 0 else {
-            output.moveWriterIndex(to: start)
-            return 0
-        }
-        output.setInteger(UInt32(clamping: output.writerIndex - data), at: data - 4)
-        endPacket(start)
-        return count
+        return try output.endPacket(at: start, withData: fill)
     }
 }
 

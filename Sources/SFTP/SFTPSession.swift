@@ -100,21 +100,8 @@ package struct SFTPSession<Tag> {
         output.writeInteger(id)
         output.writeSSHString(handle)
         output.writeInteger(offset)
-        output.writeInteger(UInt32(0))
-        let data = output.writerIndex
-        let count: Int
-        do throws(E) {
-            count = try fill(&output)
-        } catch {
-            output.moveWriterIndex(to: start)
-            throw error
-        }
-        guard count > 0 else {
-            output.moveWriterIndex(to: start)
-            return 0
-        }
-        output.setInteger(UInt32(count), at: data - 4)
-        output.setInteger(UInt32(output.writerIndex - start - 4), at: start)
+        let count = try output.endPacket(at: start, withData: fill)
+        guard count > 0 else { return 0 }
         requestsMade += 1
         pending[id] = Pending(tag: tag(count), request: "SSH_FXP_WRITE")
         trace?(
