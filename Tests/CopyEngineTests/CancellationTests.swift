@@ -78,7 +78,7 @@ struct CancellationTests {
         let silent = StalledStream()
         try await expectCancelled(after: silent.stall) { _ = try await SFTPClient(stream: silent) }
         for request in 0..<3 {
-            let child = try ChildProcess([sftpServer])
+            let child = try PipedProgram([sftpServer])
             // The server's VERSION is the one thing that comes.
             let stream = StalledStream(child.stream, after: 400)
             let sftp = try await SFTPClient(stream: stream)
@@ -97,7 +97,7 @@ struct CancellationTests {
         "Copies by SFTP of which the server stops to answer", arguments: [0, 100, 700, 3_000, 300_000], [true, false])
     func sftp(budget: Int, isUpload: Bool) async throws {
         try makeFiles(30, size: 100_000, in: "from")
-        let child = try ChildProcess([sftpServer, "-d", directory.path])
+        let child = try PipedProgram([sftpServer, "-d", directory.path])
         let stream = StalledStream(child.stream, after: budget)
         let wishes = Wishes(recursive: true)
         let (source, target) = (path("from"), path("to"))
@@ -129,7 +129,7 @@ struct CancellationTests {
     func hashes(isUpload: Bool) async throws {
         try makeFiles(1, size: 300_000, in: "from")
         try makeFiles(1, size: 200_000, in: "to")
-        let child = try ChildProcess([sftpServer, "-d", directory.path])
+        let child = try PipedProgram([sftpServer, "-d", directory.path])
         let silent = StalledStream()
         let opened = Mutex(0)
         var host = StreamHost()
@@ -173,7 +173,7 @@ struct CancellationTests {
         for isUpload in [true, false] {
             let (from, to) = ("from\(isUpload)", "to\(isUpload)")
             try makeFiles(60, size: 6_000_000, in: from)
-            let child = try ChildProcess([sftpServer, "-d", directory.path])
+            let child = try PipedProgram([sftpServer, "-d", directory.path])
             let started = Started()
             let (source, target) = (path(from), path(to))
             var slow = Wishes(recursive: true)

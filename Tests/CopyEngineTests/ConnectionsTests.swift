@@ -10,7 +10,7 @@ import Testing
 struct ConnectionsTests {
     /// A server whose first connection is slow until the further ones carry bytes.
     private final class Server: Sendable {
-        let children = Mutex<[ChildProcess]>([])
+        let children = Mutex<[PipedProgram]>([])
         /// Further connections over which bytes have come.
         let busy = Atomic<Int>(0)
         let further: Int
@@ -27,7 +27,7 @@ struct ConnectionsTests {
         }
 
         private func start() throws -> any ByteStream {
-            let child = try ChildProcess([sftpServer])
+            let child = try PipedProgram([sftpServer])
             children.withLock { $0.append(child) }
             return child.stream
         }

@@ -12,7 +12,7 @@ struct HashProgramTests {
     private func begin(
         _ shell: [String] = ["/bin/sh", "-c", HashProgram.command], in base: BytePath,
         programs: [String] = ["sha256sum"]
-    ) async throws -> (HashProgram?, ChildProcess) {
+    ) async throws -> (HashProgram?, PipedProgram) {
         let place = base / "programs"
         if mkdir(String(decoding: place.bytes, as: UTF8.self), 0o755) == 0 {
             for program in ["sh", "head", "cat"] + programs {
@@ -20,7 +20,7 @@ struct HashProgramTests {
                 symlink(found, String(decoding: (place / program).bytes, as: UTF8.self))
             }
         }
-        let child = try ChildProcess(
+        let child = try PipedProgram(
             ["/usr/bin/env", "PATH=" + String(decoding: place.bytes, as: UTF8.self)] + shell)
         return (try await HashProgram.begin(on: child.stream), child)
     }
@@ -43,7 +43,7 @@ struct HashProgramTests {
             #expect(try await hasher.hash(of: (base / "f").bytes, first: nil) == whole)
             #expect(try await hasher.hash(of: (base / "f").bytes, first: 150_000) == half)
             await hasher.close()
-            #expect(child.wait() == 0)
+            #expect(child.wait() == .exited(0))
         }
     }
 
@@ -57,7 +57,7 @@ struct HashProgramTests {
             let whole = try write([1, 2, 3], at: base / "f")
             #expect(try await hasher.hash(of: (base / "f").bytes, first: nil) == whole)
             await hasher.close()
-            #expect(child.wait() == 0)
+            #expect(child.wait() == .exited(0))
         }
     }
 
@@ -89,7 +89,7 @@ struct HashProgramTests {
             // It still answers what it is asked.
             #expect(try await hasher.hash(of: base.appending(names[3]).bytes, first: nil) == expected[3])
             await hasher.close()
-            #expect(child.wait() == 0)
+            #expect(child.wait() == .exited(0))
         }
     }
 
@@ -116,7 +116,7 @@ struct HashProgramTests {
                 ["/bin/sh", "-c", "echo Welcome; echo; " + HashProgram.command], in: base)
             #expect(hasher != nil)
             await hasher?.close()
-            #expect(child.wait() == 0)
+            #expect(child.wait() == .exited(0))
         }
     }
 

@@ -14,8 +14,8 @@ struct OpenSSHTests {
     /// Uploads to `scp -t`; returns what was sent and its exit status.
     private func upload(
         _ sources: [BytePath], to target: BytePath, flags: String, observer: Recorder = Recorder()
-    ) async throws -> (CopySummary, status: Int) {
-        let child = try ChildProcess([scp, flags, "-t", "--", text(target)])
+    ) async throws -> (CopySummary, status: TestSupport.ExitStatus?) {
+        let child = try PipedProgram([scp, flags, "-t", "--", text(target)])
         let options = Wishes(recursive: flags.contains("r"), preserve: flags.contains("p"))
         let result = await Result {
             try await SCPUpload(stream: child.stream, options: options, observer: observer).run(sources)
@@ -26,8 +26,8 @@ struct OpenSSHTests {
     /// Downloads from `scp -f`.
     private func download(
         _ source: BytePath, to target: BytePath, flags: String, observer: Recorder = Recorder()
-    ) async throws -> (CopySummary, status: Int) {
-        let child = try ChildProcess([scp, flags, "-f", "--", text(source)])
+    ) async throws -> (CopySummary, status: TestSupport.ExitStatus?) {
+        let child = try PipedProgram([scp, flags, "-f", "--", text(source)])
         let recursive = flags.contains("r")
         let options = Wishes(recursive: recursive, preserve: flags.contains("p"))
         let result = await Result {
@@ -43,10 +43,10 @@ struct OpenSSHTests {
             try makeTree(sampleTree(), at: base / "source")
             let sent = try await upload([base / "source"], to: base / "there", flags: "-rp")
             #expect(sent.0.errors == 0)
-            #expect(sent.status == 0)
+            #expect(sent.status == .exited(0))
             let received = try await download(base / "there", to: base / "back", flags: "-rp")
             #expect(received.0.errors == 0)
-            #expect(received.status == 0)
+            #expect(received.status == .exited(0))
             let (a, b) = (try readTree(at: base / "source"), try readTree(at: base / "back"))
             #expect(differences(a, b, attributes: true) == [])
         }
@@ -59,7 +59,7 @@ struct OpenSSHTests {
             try makeTree(sampleTree(oddDirectoryNames: false), at: base / "there")
             let received = try await download(base / "there", to: base / "here", flags: "-rp")
             #expect(received.0.errors == 0)
-            #expect(received.status == 0)
+            #expect(received.status == .exited(0))
             let (a, b) = (try readTree(at: base / "there"), try readTree(at: base / "here"))
             #expect(differences(a, b, attributes: true) == [])
         }
@@ -73,7 +73,7 @@ struct OpenSSHTests {
             let files = (0..<200).map { base / "f\($0)" }
             let sent = try await upload(files, to: base / "d", flags: "-d")
             #expect(sent.0.files == 200)
-            #expect(sent.status == 0)
+            #expect(sent.status == .exited(0))
             #expect(listDirectory(base / "d").count == 200)
             await #expect(throws: SCPError.self) { try await upload(files, to: base / "nowhere", flags: "-d") }
         }
@@ -111,7 +111,7 @@ struct OpenSSHTests {
             let observer = Recorder()
             let received = try await download(base / "no", to: base / "x", flags: "-q", observer: observer)
             #expect(received.0.errors == 1)
-            #expect(received.status == 1)
+            #expect(received.status == .exited(1))
             #expect(observer.warnings.first?.hasSuffix("no: No such file or directory") == true)
             #expect(listDirectory(base) == [])
         }

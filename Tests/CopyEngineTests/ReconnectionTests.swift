@@ -64,7 +64,7 @@ private final class FragileStream: ByteStream {
 private actor FragileHost {
     private let directory: String
     private var budgets: [Int]
-    private var children: [ChildProcess] = []
+    private var children: [PipedProgram] = []
     private var latest: FragileStream?
     /// What happens between two connections.
     private let between: @Sendable (_ losses: Int) throws -> Void
@@ -93,7 +93,7 @@ private actor FragileHost {
     }
 
     private func start() throws -> any ByteStream {
-        let child = try ChildProcess([sftpServer, "-d", directory])
+        let child = try PipedProgram([sftpServer, "-d", directory])
         children.append(child)
         let stream = FragileStream(child.stream, budget: budgets.isEmpty ? .max : budgets.removeFirst())
         latest = stream
@@ -143,6 +143,16 @@ struct ReconnectionTests {
         }
         await host.end()
         return try result.get()
+    }
+
+    /// Copies `source` in a directory that both ends have, the one by the server.
+    private func copy(
+        in base: BytePath, to target: String = "target", isUpload: Bool, _ host: FragileHost,
+        options: Wishes = Wishes()
+    ) async throws -> CopySummary {
+        isUpload
+            ? try await upload([base / "source"], to: target, host, options: options)
+            : try await download(["source"], to: base / target, host, options: options)
     }
 
     private static let size = 20_000_000
@@ -257,22 +267,15 @@ struct ReconnectionTests {
             ])
             try makeTree(tree, at: base / "source")
             let options = Wishes(recursive: true, preserve: true)
-            func copy(_ name: String, _ host: FragileHost) async throws {
-                if isUpload {
-                    _ = try await upload([base / "source"], to: name, host, options: options)
-                } else {
-                    _ = try await download(["source"], to: base / name, host, options: options)
-                }
-            }
             let whole = FragileHost(directory: base, budgets: [])
-            try await copy("whole", whole)
+            _ = try await copy(in: base, to: "whole", isUpload: isUpload, whole, options: options)
             let original = try readTree(at: base / "source")
             // Just before a call is through, and just after.
             let cuts = Set(await whole.marks.flatMap { [$0 - 1, $0] }).filter { $0 > 0 }.sorted()
             #expect(cuts.count > 10)
             for cut in cuts {
                 let host = FragileHost(directory: base, budgets: [cut])
-                try await copy("cut \(cut)", host)
+                _ = try await copy(in: base, to: "cut \(cut)", isUpload: isUpload, host, options: options)
                 let copied = try readTree(at: base / "cut \(cut)")
                 #expect(differences(original, copied, attributes: true) == [], "cut off after \(cut) bytes")
             }
@@ -288,10 +291,7 @@ struct ReconnectionTests {
             let host = FragileHost(directory: base, budgets: [8_000_000]) { _ in
                 try makeTree(.file(after, modified: 1_234_567_890), at: base / "source")
             }
-            let summary =
-                isUpload
-                ? try await upload([base / "source"], to: "target", host)
-                : try await download(["source"], to: base / "target", host)
+            let summary = try await copy(in: base, isUpload: isUpload, host)
             let losses = await host.losses
             #expect(losses == [true])
             #expect(try readFile(at: base / "target") == after)
@@ -307,10 +307,7 @@ struct ReconnectionTests {
             let host = FragileHost(directory: base, budgets: [7_000_000]) { _ in
                 try writeFile([1, 2, 3], at: base / "target")
             }
-            let summary =
-                isUpload
-                ? try await upload([base / "source"], to: "target", host)
-                : try await download(["source"], to: base / "target", host)
+            let summary = try await copy(in: base, isUpload: isUpload, host)
             let losses = await host.losses
             #expect(losses == [true])
             #expect(try readFile(at: base / "target") == bytes)
@@ -324,11 +321,7 @@ struct ReconnectionTests {
             try makeTree(.named(["a": .file(content(3_000_000)), "b": .file([1])]), at: base / "source")
             let host = FragileHost(directory: base, budgets: [2_000_000])
             let options = Wishes(recursive: true)
-            if isUpload {
-                _ = try await upload([base / "source"], to: "target", host, options: options)
-            } else {
-                _ = try await download(["source"], to: base / "target", host, options: options)
-            }
+            _ = try await copy(in: base, isUpload: isUpload, host, options: options)
             #expect(Set(listDirectory(base / "target")) == [Array("a".utf8), Array("b".utf8)])
         }
     }

@@ -12,7 +12,7 @@ import Testing
 /// A host with OpenSSH's sftp-server, and a shell if it is to run commands.
 private actor Host {
     private let directory: String
-    private var children: [ChildProcess] = []
+    private var children: [PipedProgram] = []
 
     init(directory: BytePath) { self.directory = String(decoding: directory.bytes, as: UTF8.self) }
 
@@ -27,7 +27,7 @@ private actor Host {
     }
 
     private func start(_ words: [String]) throws -> any ByteStream {
-        let child = try ChildProcess(words)
+        let child = try PipedProgram(words)
         children.append(child)
         return child.stream
     }

@@ -165,9 +165,9 @@ struct SCPTransferTests {
         try await withTemporaryDirectory { base in
             try makeTree(.named([:]), at: base / "small")
             let mounted = String(decoding: (base / "small").bytes, as: UTF8.self)
-            let mount = try ChildProcess(["/bin/mount", "-t", "tmpfs", "-o", "size=256k", "none", mounted])
-            guard mount.wait() == 0 else { return }
-            defer { _ = try? ChildProcess(["/bin/umount", mounted]).wait() }
+            let mount = try ChildProcess("/bin/mount", ["-t", "tmpfs", "-o", "size=256k", "none", mounted])
+            guard mount.wait() == .exited(0) else { return }
+            defer { _ = try? ChildProcess("/bin/umount", [mounted]).wait() }
             try makeTree(.file(noise(2 << 20)), at: base / "large")
             try makeTree(.file([5]), at: base / "little")
             // Its page is its own before the disk is full.

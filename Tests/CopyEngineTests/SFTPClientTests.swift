@@ -9,7 +9,7 @@ import Testing
 struct SFTPClientTests {
     private func withClient(_ body: (SFTPClient, BytePath) async throws -> Void) async throws {
         try await withTemporaryDirectory { base in
-            let child = try ChildProcess([
+            let child = try PipedProgram([
                 sftpServer, "-d", String(decoding: base.bytes, as: UTF8.self),
             ])
             let client = try await SFTPClient(stream: child.stream)

@@ -14,14 +14,14 @@ private func opener(_ servers: Servers) -> SFTPOpener {
 
 private actor Servers {
     private let arguments: [String]
-    private(set) var children: [ChildProcess] = []
+    private(set) var children: [PipedProgram] = []
 
     init(directory: BytePath, _ arguments: [String] = []) {
         self.arguments = [sftpServer, "-d", String(decoding: directory.bytes, as: UTF8.self)] + arguments
     }
 
     func start() throws -> any ByteStream {
-        let child = try ChildProcess(arguments)
+        let child = try PipedProgram(arguments)
         children.append(child)
         return child.stream
     }

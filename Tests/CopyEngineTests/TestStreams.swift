@@ -12,57 +12,47 @@ let sftpServer =
     ?? "sftp-server"
 
 /// A program whose standard input and output are a stream.
-struct ChildProcess {
+struct PipedProgram {
     let stream: PipeStream
-    private let identifier: pid_t
+    private let process: ChildProcess
 
-    // A descriptor that another child inherits would keep this one's input open.
-    private static let spawning = SpawnLock()
-
-    init(_ arguments: [[UInt8]]) throws {
-        signal(SIGPIPE, SIG_IGN)
-        var (toChild, fromChild): ([Int32], [Int32]) = ([0, 0], [0, 0])
-        var child: pid_t = 0
-        let result = Self.spawning.run { () -> Int32 in
-            guard pipe(&toChild) == 0, pipe(&fromChild) == 0 else { return errno }
-            for descriptor in toChild + fromChild { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
-            var actions = SystemCall.newFileActions()
-            posix_spawn_file_actions_init(&actions)
-            defer { posix_spawn_file_actions_destroy(&actions) }
-            posix_spawn_file_actions_adddup2(&actions, toChild[0], 0)
-            posix_spawn_file_actions_adddup2(&actions, fromChild[1], 1)
-            posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0)
-            let strings = arguments.map { strdup(String(decoding: $0, as: UTF8.self)) }
-            defer { for string in strings { free(string) } }
-            guard let program = strings[0] else { return ENOMEM }
-            return posix_spawn(&child, program, &actions, nil, strings + [nil], environ)
+    /// - Parameter command: a path and arguments.
+    init(_ command: [String]) throws {
+        var (toChild, fromChild): ([Int32], [Int32]) = ([], [])
+        guard makePipe(&toChild) else { throw SystemError("pipe") }
+        defer { close(toChild[0]) }
+        let output = toChild[1]
+        guard makePipe(&fromChild) else {
+            let failure = SystemError("pipe")
+            close(output)
+            throw failure
         }
-        guard result == 0 else { throw SystemError("posix_spawn \(BytePath(arguments[0]))") }
-        close(toChild[0])
-        close(fromChild[1])
-        identifier = child
-        stream = PipeStream(input: fromChild[0], output: toChild[1])
+        defer { close(fromChild[1]) }
+        stream = PipeStream(input: fromChild[0], output: output)
+        // A program that reads no more must not end the tests by SIGPIPE.
+        signal(SIGPIPE, SIG_IGN)
+        do {
+            process = try ChildProcess(
+                command[0], Array(command.dropFirst()), input: toChild[0], output: fromChild[1])
+        } catch {
+            stream.closeOutput()
+            stream.closeInput()
+            throw error
+        }
     }
-
-    init(_ arguments: [String]) throws { try self.init(arguments.map { Array($0.utf8) }) }
 
     /// Takes the program both its pipes and waits for its end, while nobody reads or writes.
     func cutOff() async {
         stream.closeOutput()
         stream.closeInput()
-        try? await onThread { [identifier] in
-            var status: Int32 = 0
-            while waitpid(identifier, &status, 0) == -1, errno == EINTR {}
-        }
+        _ = try? await onThread { [process] in process.wait() }
     }
 
-    /// Ends the program's input and waits for its end; the exit status, or -1 after a signal.
-    func wait() -> Int {
+    /// Ends the program's input and waits for its end.
+    func wait() -> TestSupport.ExitStatus? {
         stream.closeOutput()
-        var status: Int32 = 0
-        while waitpid(identifier, &status, 0) == -1, errno == EINTR {}
-        stream.closeInput()
-        return status & 0x7f == 0 ? Int(status >> 8 & 0xff) : -1
+        defer { stream.closeInput() }
+        return process.wait()
     }
 }
 
@@ -81,7 +71,9 @@ final class PipeStream: ByteStream {
             try input.use { descriptor in
                 var bytes = [UInt8](repeating: 0, count: 64 * 1024)
                 var count = -1
-                repeat { count = systemRead(descriptor, &bytes, bytes.count) } while count < 0 && errno == EINTR
+                repeat {
+                    count = bytes.withUnsafeMutableBytes { SystemCall.read(descriptor, $0) }
+                } while count < 0 && errno == EINTR
                 guard count >= 0 else { throw SystemError("read") }
                 return count == 0 ? nil : ByteBuffer(bytes: bytes[..<count])
             }
@@ -93,7 +85,7 @@ final class PipeStream: ByteStream {
             try output.use { descriptor in
                 var rest = Array(bytes.readableBytesView)[...]
                 while !rest.isEmpty {
-                    let count = rest.withUnsafeBytes { systemWrite(descriptor, $0.baseAddress, $0.count) }
+                    let count = rest.withUnsafeBytes { SystemCall.write(descriptor, $0) }
                     if count < 0 && errno == EINTR { continue }
                     guard count >= 0 else { throw SystemError("write") }
                     rest = rest.dropFirst(count)
@@ -132,62 +124,47 @@ final class SharedDescriptor: Sendable {
             change(&state)
             return wasOpen && state.isClosed && state.users == 0
         }
-        if isLast { systemClose(descriptor) }
-    }
-}
-
-// Their names mean other functions inside the type.
-private func systemRead(_ descriptor: Int32, _ bytes: UnsafeMutableRawPointer, _ count: Int) -> Int {
-    read(descriptor, bytes, count)
-}
-private func systemClose(_ descriptor: Int32) { close(descriptor) }
-private func systemWrite(_ descriptor: Int32, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int {
-    write(descriptor, bytes, count)
-}
-
-private final class SpawnLock: @unchecked Sendable {
-    private var mutex = pthread_mutex_t()
-    init() { pthread_mutex_init(&mutex, nil) }
-    func run<T>(_ body: () -> T) -> T {
-        pthread_mutex_lock(&mutex)
-        defer { pthread_mutex_unlock(&mutex) }
-        return body()
+        if isLast { _ = SystemCall.close(descriptor) }
     }
 }
 
 /// Keeps what a transfer tells.
-final class Recorder: CopyObserver, @unchecked Sendable {
-    private let lock = SpawnLock()
-    private var _warnings: [String] = []
-    private var _finished: [String: Bool] = [:]
-    private var _bytes = 0
-    private var _traces: [String] = []
-    private var _notes: [String] = []
+final class Recorder: CopyObserver {
+    private struct Told {
+        var warnings: [String] = []
+        var finished: [String: Bool] = [:]
+        var bytes = 0
+        var traces: [String] = []
+        var notes: [String] = []
+    }
+
+    private let told = Mutex(Told())
     let wantsTrace: Bool
+    let wantsNotes = true
 
     init(wantsTrace: Bool = false) { self.wantsTrace = wantsTrace }
 
-    var warnings: [String] { lock.run { _warnings } }
-    var finished: [String: Bool] { lock.run { _finished } }
-    var bytes: Int { lock.run { _bytes } }
-    var notes: [String] { lock.run { _notes } }
-    let wantsNotes = true
-    var traces: [String] { lock.run { _traces } }
+    var warnings: [String] { told.withLock { $0.warnings } }
+    var finished: [String: Bool] { told.withLock { $0.finished } }
+    var bytes: Int { told.withLock { $0.bytes } }
+    var notes: [String] { told.withLock { $0.notes } }
+    var traces: [String] { told.withLock { $0.traces } }
 
     func receive(_ event: CopyEvent) {
-        lock.run {
+        told.withLock { told in
             switch event {
-            case .problem(let error): _warnings.append("\(error)")
-            case .trace(let text): _traces.append(text)
-            case .note(let note): _notes.append("\(note)")
-            case .bytes(let count, _): _bytes += count
-            case .finished(let file, let isComplete):
-                _finished[String(decoding: file.path.lastComponent, as: UTF8.self)] = isComplete
-            case .interrupted(let file): _finished[String(decoding: file.path.lastComponent, as: UTF8.self)] = false
+            case .problem(let error): told.warnings.append("\(error)")
+            case .trace(let text): told.traces.append(text)
+            case .note(let note): told.notes.append("\(note)")
+            case .bytes(let count, _): told.bytes += count
+            case .finished(let file, let isComplete): told.finished[Self.name(file)] = isComplete
+            case .interrupted(let file): told.finished[Self.name(file)] = false
             case .started, .verified, .connections: break
             }
         }
     }
+
+    private static func name(_ file: CopyFile) -> String { String(decoding: file.path.lastComponent, as: UTF8.self) }
 }
 
 /// Uploads through memory into a download.

@@ -19,7 +19,7 @@ enum ChildDescriptor {
 private let spawning = Mutex<Void>(())
 
 /// Makes a pipe whose ends no child inherits unasked.
-func makePipe(_ ends: inout [Int32]) -> Bool {
+package func makePipe(_ ends: inout [Int32]) -> Bool {
     var made: [Int32] = [-1, -1]
     let succeeded = spawning.withLock { _ in
         guard pipe(&made) == 0 else { return false }
