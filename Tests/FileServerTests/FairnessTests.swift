@@ -2,7 +2,6 @@ import NIOCore
 import Platform
 import SFTP
 import SSHClient
-import SSHConfig
 import SSHKeys
 import SSHNIO
 import SSHServer
@@ -13,13 +12,6 @@ import Testing
 
 @testable import FileServer
 @testable import Files
-
-/// Knows one password.
-private struct OnePassword: UserInterface {
-    func ask(_ question: String) async -> String? { nil }
-    func askSecret(_ prompt: String) async -> [UInt8]? { Array("secret".utf8) }
-    func tell(_ text: String) {}
-}
 
 /// Does not hear that its sessions are to end.
 private final class DeafHandler: SessionHandler {
@@ -48,18 +40,6 @@ struct FairnessTests {
         return try await SSHServer.start(
             on: [.address("127.0.0.1", port: 0)], configuration: configuration,
             policy: StaticPolicy(users: ["me": .password("secret")]), handler: handler)
-    }
-
-    private func connect(_ server: SSHServer) async throws -> SSHClient {
-        var options = ClientOptions(host: "127.0.0.1")
-        options.port = server.port
-        options.user = "me"
-        options.strictHostKeyChecking = .no
-        options.userKnownHostsFiles = []
-        options.globalKnownHostsFiles = []
-        options.identityFiles = []
-        options.agentSocket = nil
-        return try await SSHClient.connect(options, interface: OnePassword())
     }
 
     /// Waits until a session is granted.

@@ -18,13 +18,6 @@ final class Gate: Sendable {
     func open() { state.withLock { $0.isOpen = true } }
 }
 
-/// Counts from several threads.
-final class Count: Sendable {
-    private let state = Mutex(0)
-    var value: Int { state.withLock { $0 } }
-    func add() { state.withLock { $0 += 1 } }
-}
-
 /// Files whose directories have no end; `onEntry` is told of each entry before it is given.
 func endlessFiles(_ onEntry: @escaping @Sendable () -> Void) -> InterposedFiles {
     var files = InterposedFiles()

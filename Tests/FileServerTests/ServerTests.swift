@@ -17,14 +17,6 @@ import Testing
 @testable import FileServer
 @testable import Files
 
-/// Knows one password.
-private struct OnePassword: UserInterface {
-    let password: String
-    func ask(_ question: String) async -> String? { nil }
-    func askSecret(_ prompt: String) async -> [UInt8]? { Array(password.utf8) }
-    func tell(_ text: String) {}
-}
-
 /// Keeps the lines of a log.
 private final class KeptLog: LogHandler, Sendable {
     private let kept = Mutex<[String]>([])
@@ -62,21 +54,6 @@ private final class KeptLog: LogHandler, Sendable {
 
 @Suite("A server in this process", .timeLimit(.minutes(hangMinutes)))
 struct ServerTests {
-    private func connect(
-        _ server: SSHServer, password: String = "secret", _ change: (inout ClientOptions) -> Void = { _ in }
-    ) async throws -> SSHClient {
-        var options = ClientOptions(host: "127.0.0.1")
-        options.port = server.port
-        options.user = "me"
-        options.strictHostKeyChecking = .no
-        options.userKnownHostsFiles = []
-        options.globalKnownHostsFiles = []
-        options.identityFiles = []
-        options.agentSocket = nil
-        change(&options)
-        return try await SSHClient.connect(options, interface: OnePassword(password: password))
-    }
-
     private func start(
         _ files: MemoryFileSystem = MemoryFileSystem(["a.txt": "hello"]), log: KeptLog = KeptLog(),
         metrics: any MetricsFactory = NOOPMetricsHandler.instance, _ change: (inout ServerLimits) -> Void = { _ in }

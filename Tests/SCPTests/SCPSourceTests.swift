@@ -122,9 +122,9 @@ struct SCPSourceTests {
 
     @Test("traces each record both ways")
     func trace() throws {
-        let lines = TraceLines()
+        let lines = Collected()
         var source = SCPSource()
-        source.trace = { lines.append("\($0) \($1)") }
+        source.trace = { lines.add("\($0) \($1)") }
         _ = try answer(&source, "\0")
         var buffer = ByteBuffer()
         try source.begin(try file, into: &buffer)
@@ -134,9 +134,4 @@ struct SCPSourceTests {
                 "sent SCP file (C): mode 0644, size 2 bytes, name \"a\"",
             ])
     }
-}
-
-private final class TraceLines: @unchecked Sendable {
-    private(set) var all: [String] = []
-    func append(_ line: String) { all.append(line) }
 }

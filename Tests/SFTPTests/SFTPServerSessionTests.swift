@@ -4,16 +4,6 @@ import Testing
 
 @testable import SFTP
 
-private func packet(_ type: UInt8, id: UInt32, _ fields: (inout ByteBuffer) -> Void = { _ in }) -> ByteBuffer {
-    var body = ByteBuffer()
-    body.writeInteger(type)
-    body.writeInteger(id)
-    fields(&body)
-    var result = ByteBuffer()
-    result.writeSSHString(body)
-    return result
-}
-
 private let initialize = packet(1, id: 3)
 
 private func encoded(_ request: SFTPRequest, id: UInt32) throws -> ByteBuffer {

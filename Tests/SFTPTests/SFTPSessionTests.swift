@@ -4,17 +4,6 @@ import Testing
 
 @testable import SFTP
 
-/// A packet as a server sends it.
-private func packet(_ type: UInt8, id: UInt32, _ fields: (inout ByteBuffer) -> Void = { _ in }) -> ByteBuffer {
-    var body = ByteBuffer()
-    body.writeInteger(type)
-    body.writeInteger(id)
-    fields(&body)
-    var result = ByteBuffer()
-    result.writeSSHString(body)
-    return result
-}
-
 private func reply(_ reply: SFTPReply, id: UInt32) -> ByteBuffer {
     var copy = reply
     var encoder = FieldEncoder(ByteBuffer())

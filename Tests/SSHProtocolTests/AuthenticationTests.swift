@@ -8,15 +8,6 @@ import Testing
 
 @Suite("Authentication")
 struct AuthenticationTests {
-    /// A pair where the client is keyed and has asked for nothing yet.
-    private func keyed() -> JoinedPair {
-        let pair = JoinedPair()
-        pair.client.acts = { _, event in if case .ready = event { true } else { false } }
-        pair.start()
-        pair.run()
-        return pair
-    }
-
     /// The last proof the server was shown.
     private func proof(_ pair: JoinedPair) -> AuthenticationAttempt.Proof? {
         pair.server.events.compactMap { if case .authenticationRequested(let attempt) = $0 { attempt } else { nil } }
@@ -55,7 +46,7 @@ struct AuthenticationTests {
     func signed(_ algorithm: String, _ bound: Bool) throws {
         let type = try #require(SignatureAlgorithm.named(algorithm)?.keyType)
         let key = try PrivateKey.generate(type, bits: 2048)
-        let pair = keyed()
+        let pair = JoinedPair.keyed()
         let method = try publicKeyMethod(pair, key, algorithm, bound: bound)
         pair.client.attempt { try $0.authenticate(user: "tester", method) }
         pair.run()
@@ -74,7 +65,7 @@ struct AuthenticationTests {
     func falseSignature(_ bound: Bool) throws {
         let key = try PrivateKey.generate(.ed25519)
         for index in [0, 4, 40, 70] {
-            let pair = keyed()
+            let pair = JoinedPair.keyed()
             let method = try publicKeyMethod(pair, key, "ssh-ed25519", bound: bound) {
                 $0.setInteger(($0.getInteger(at: index, as: UInt8.self) ?? 0) ^ 1, at: index)
             }
@@ -117,7 +108,7 @@ struct AuthenticationTests {
             },
         ]
         for make in methods {
-            let pair = keyed()
+            let pair = JoinedPair.keyed()
             let (user, method) = try make(pair)
             pair.client.attempt { try $0.authenticate(user: user, method) }
             pair.run()
@@ -128,7 +119,7 @@ struct AuthenticationTests {
     @Test("A key that is only offered proves nothing, and the client hears that it would do")
     func offered() throws {
         let key = try PrivateKey.generate(.ed25519)
-        let pair = keyed()
+        let pair = JoinedPair.keyed()
         pair.server.acts = { connection, event in
             guard case .authenticationRequested(let attempt) = event,
                 case .publicKeyOffered(let shown) = attempt.proof
@@ -152,7 +143,7 @@ struct AuthenticationTests {
     @Test("A server that accepts another key than the one asked about is at fault")
     func otherKeyAccepted() throws {
         let (key, other) = (try PrivateKey.generate(.ed25519), try PrivateKey.generate(.ed25519))
-        let pair = keyed()
+        let pair = JoinedPair.keyed()
         pair.server.acts = { connection, event in
             guard case .authenticationRequested = event else { return false }
             try connection.acknowledge(
@@ -172,7 +163,7 @@ struct AuthenticationTests {
 
     @Test("A password arrives, and so does its change")
     func password() throws {
-        let pair = keyed()
+        let pair = JoinedPair.keyed()
         let (old, new) = (ByteBuffer(string: "old"), ByteBuffer(string: "new"))
         pair.server.acts = { connection, event in
             guard case .authenticationRequested(let attempt) = event, case .password(_, nil) = attempt.proof else {
@@ -205,7 +196,7 @@ struct AuthenticationTests {
 
     @Test("Questions are put and answered in as many rounds as the server likes")
     func keyboardInteractive() throws {
-        let pair = keyed()
+        let pair = JoinedPair.keyed()
         var answers: [[ByteBuffer]] = []
         pair.server.acts = { connection, event in
             switch event {
@@ -235,7 +226,7 @@ struct AuthenticationTests {
 
     @Test("Answers to no question, or another number of them, are refused and harm nothing")
     func answersOutOfTurn() {
-        let pair = keyed()
+        let pair = JoinedPair.keyed()
         #expect(throws: ConnectionError.self) { try pair.client.connection.answer([]) }
         pair.server.acts = { connection, event in
             guard case .authenticationRequested = event else { return false }
@@ -254,7 +245,7 @@ struct AuthenticationTests {
 
     @Test("Questions upon questions without waiting for answers end the connection")
     func questionsUponQuestions() {
-        let pair = keyed()
+        let pair = JoinedPair.keyed()
         pair.server.acts = { connection, event in
             guard case .authenticationRequested = event else { return false }
             try connection.requestInformation(self.questions(["a"]))
@@ -272,7 +263,7 @@ struct AuthenticationTests {
 
     @Test("Refusals name what may be tried, partial successes say so, and another try is possible")
     func partialSuccess() {
-        let pair = keyed()
+        let pair = JoinedPair.keyed()
         var tries = 0
         pair.server.acts = { connection, event in
             guard case .authenticationRequested = event else { return false }
@@ -300,7 +291,7 @@ struct AuthenticationTests {
 
     @Test("Verbs out of turn throw and leave the connection as it was")
     func outOfTurn() throws {
-        let pair = keyed()
+        let pair = JoinedPair.keyed()
         let key = try PrivateKey.generate(.ed25519).publicKey
         #expect(throws: ConnectionError.self) { try pair.server.connection.acceptAuthentication() }
         #expect(throws: ConnectionError.self) { try pair.server.connection.rejectAuthentication(methods: []) }
@@ -333,7 +324,7 @@ struct AuthenticationTests {
     func early() {
         // One CHANNEL_OPEN is forgiven: EarlySessionTests.
         for message in [ChannelData(), GlobalRequest(request: "x", wantReply: true)] as [any Message] {
-            let pair = keyed()
+            let pair = JoinedPair.keyed()
             pair.inject(message, from: pair.client)
             pair.run()
             guard case .unexpected(type(of: message).number, _) = pair.server.failure else {
@@ -350,7 +341,7 @@ struct AuthenticationTests {
             ServiceAccept(service: "ssh-userauth"),
         ]
         for message in messages {
-            let pair = keyed()
+            let pair = JoinedPair.keyed()
             pair.inject(message, from: pair.server)
             pair.run()
             #expect(pair.client.failure != nil)
@@ -360,7 +351,7 @@ struct AuthenticationTests {
 
     @Test("What a client sends behind its request waits for the verdict, up to a limit")
     func pipelined() {
-        let pair = keyed()
+        let pair = JoinedPair.keyed()
         pair.server.acts = { _, event in if case .authenticationRequested = event { true } else { false } }
         pair.client.attempt { try $0.authenticate(user: "tester", .none) }
         pair.inject(
@@ -373,7 +364,7 @@ struct AuthenticationTests {
         pair.run()
         #expect(pair.server.story.contains("channelOffered"))
 
-        let flooded = keyed()
+        let flooded = JoinedPair.keyed()
         flooded.server.acts = { _, event in if case .authenticationRequested = event { true } else { false } }
         flooded.client.attempt { try $0.authenticate(user: "tester", .none) }
         for _ in 0..<100 {
@@ -390,7 +381,7 @@ struct AuthenticationTests {
 
     @Test("Banners reach the client")
     func banner() {
-        let pair = keyed()
+        let pair = JoinedPair.keyed()
         pair.server.attempt { try $0.sendBanner("Welcome") }
         pair.run()
         guard case .banner(ByteBuffer(string: "Welcome")) = pair.client.events.last else {
@@ -401,7 +392,7 @@ struct AuthenticationTests {
 
     @Test("Another service, or the same twice, is refused with the reason for it", arguments: ["ssh-connection", "x"])
     func otherService(_ name: String) {
-        let pair = keyed()
+        let pair = JoinedPair.keyed()
         pair.inject(ServiceRequest(service: name), from: pair.client)
         pair.run()
         guard case .disconnected(.serviceNotAvailable, _) = pair.client.failure else {

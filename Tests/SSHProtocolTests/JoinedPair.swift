@@ -80,6 +80,15 @@ final class JoinedPair {
         return pair
     }
 
+    /// A pair with keys whose client has asked for nothing yet.
+    static func keyed() -> JoinedPair {
+        let pair = JoinedPair()
+        pair.client.acts = { _, event in if case .ready = event { true } else { false } }
+        pair.start()
+        pair.run()
+        return pair
+    }
+
     /// A pair with one session channel open, numbered 0 on both sides.
     static func withChannel(
         client: ConnectionConfiguration = .quick, server: ConnectionConfiguration = .server()

@@ -6,15 +6,6 @@ import Testing
 
 @Suite("What waits for a peer is bounded")
 struct MemoryLimitTests {
-    /// A pair with keys whose user is not let in.
-    private func keyed() -> JoinedPair {
-        let pair = JoinedPair()
-        pair.client.acts = { _, event in if case .ready = event { true } else { false } }
-        pair.start()
-        pair.run()
-        return pair
-    }
-
     private func ping(_ size: Int) -> Ping {
         var ping = Ping()
         ping.data = ByteBuffer(repeating: 7, count: size)
@@ -29,7 +20,7 @@ struct MemoryLimitTests {
 
     @Test("Answers that nobody reads are counted, before the login and after it", arguments: [Role.client, .server])
     func answers(_ victimRole: Role) {
-        for pair in [keyed(), .authenticated()] {
+        for pair in [JoinedPair.keyed(), .authenticated()] {
             let (victim, hostile) = victimRole == .client ? (pair.client, pair.server) : (pair.server, pair.client)
             let limit = victim.connection.memoryLimit
             #expect(limit == (victim.connection.isAuthenticated ? 1 << 20 : 64 << 10))
@@ -42,7 +33,7 @@ struct MemoryLimitTests {
 
     @Test("Messages held during an exchange of keys end it before the login", arguments: [Role.client, .server])
     func held(_ victimRole: Role) {
-        let pair = keyed()
+        let pair = JoinedPair.keyed()
         let (victim, hostile) = victimRole == .client ? (pair.client, pair.server) : (pair.server, pair.client)
         victim.attempt { try $0.rekey() }
         _ = victim.output()
@@ -53,7 +44,7 @@ struct MemoryLimitTests {
     @Test("Of a packet that does not end so much may wait before the login, and a packet's size after it")
     func unfinishedPacket() throws {
         let large = ping(200_000)
-        for (pair, isTaken) in [(keyed(), false), (JoinedPair.authenticated(), true)] {
+        for (pair, isTaken) in [(JoinedPair.keyed(), false), (JoinedPair.authenticated(), true)] {
             pair.inject(large, from: pair.client)
             var bytes = try #require(pair.client.output())
             while let piece = bytes.readSlice(length: min(4096, max(1, bytes.readableBytes - 1))),
