@@ -3,17 +3,6 @@ import Testing
 
 @testable import SSHKeys
 
-extension TemporaryDirectory {
-    @discardableResult
-    func write(_ text: String, to name: String) throws -> String {
-        try writeFile(file(name), text: text)
-        return file(name)
-    }
-
-    func bytes(_ name: String) throws -> [UInt8] { try readFile(file(name)) }
-    func read(_ name: String) throws -> String { try readText(file(name)) }
-}
-
 /// The standard output of an installed tool, which must succeed.
 @discardableResult
 func succeed(_ name: String, _ arguments: [String], input: String = "") async throws -> String {

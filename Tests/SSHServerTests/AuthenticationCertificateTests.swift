@@ -2,9 +2,8 @@ import NIOCore
 import SSHKeys
 import SSHNIO
 import SSHWire
+import TestSupport
 import Testing
-
-import let TestSupport.hangMinutes
 
 @testable import SSHServer
 

@@ -1,6 +1,6 @@
-import Foundation
 import Logging
 import NIOCore
+import Platform
 import SSHKeys
 import SSHWire
 import TestSupport
@@ -93,7 +93,7 @@ struct AuthenticationPolicyTests {
         #expect(await check(policy) == .accepted())
         try directory.write("restrict,nonsense " + key.openSSHLine, to: "keys")
         #expect(await check(policy) != .accepted())
-        try FileManager.default.removeItem(atPath: path)
+        #expect(unlink(path) == 0)
         #expect(await check(policy) != .accepted())
     }
 
@@ -112,7 +112,7 @@ struct AuthenticationPolicyTests {
         #expect((1...2).contains(reads.value))
         try directory.write("other", to: "keys")
         #expect(try cache.value(of: path) == 5)
-        try FileManager.default.setAttributes([.posixPermissions: 0o666], ofItemAtPath: path)
+        #expect(chmod(path, 0o666) == 0)
         #expect(throws: PolicyFileError.writable(path: path, mode: 0o666)) { try cache.value(of: path) }
     }
 
@@ -128,18 +128,18 @@ struct AuthenticationPolicyTests {
         #expect(await check(lax) == .accepted())
         try directory.write(key.openSSHLine, to: "keys", mode: 0o644)
         #expect(await check(strict) == .accepted())
-        for mode in [0o770, 0o707] {
-            try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: directory.path)
+        for mode: mode_t in [0o770, 0o707] {
+            #expect(chmod(directory.path, mode) == 0)
             #expect(await check(strict) != .accepted())
             #expect(await check(lax) == .accepted())
         }
-        try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: directory.path)
+        #expect(chmod(directory.path, 0o700) == 0)
         // What a symbolic link leads to is what counts.
         let open = try TemporaryDirectory()
         try open.write(key.openSSHLine, to: "keys")
-        try FileManager.default.setAttributes([.posixPermissions: 0o777], ofItemAtPath: open.path)
+        #expect(chmod(open.path, 0o777) == 0)
         let link = "\(directory.path)/link"
-        try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: "\(open.path)/keys")
+        #expect(symlink("\(open.path)/keys", link) == 0)
         #expect(await check(try policy { $0.authorizedKeys = [link] }) != .accepted())
         for name in ["/dev/null", directory.path] {
             #expect(throws: PolicyFileError.notRegular(path: name)) {
@@ -203,7 +203,7 @@ struct AuthenticationPolicyTests {
         #expect(await check(policy) == .refused("the key is revoked"))
         try directory.write("nonsense", to: "revoked")
         #expect(await check(policy) == .refused("the revoked keys are not known"))
-        try FileManager.default.removeItem(atPath: list)
+        #expect(unlink(list) == 0)
         #expect(await check(policy) == .refused("the revoked keys are not known"))
     }
 

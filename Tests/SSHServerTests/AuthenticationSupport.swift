@@ -1,5 +1,4 @@
 import Crypto
-import Foundation
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
@@ -10,28 +9,6 @@ import Testing
 
 @testable import SSHProtocol
 @testable import SSHServer
-
-/// A directory that goes when its owner does.
-final class TemporaryDirectory: Sendable {
-    let path: String
-
-    init() throws {
-        path = FileManager.default.temporaryDirectory.appendingPathComponent("door-\(UUID().uuidString)").path
-        try FileManager.default.createDirectory(
-            atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-    }
-
-    deinit { try? FileManager.default.removeItem(atPath: path) }
-
-    /// Writes a file that the server believes; its path.
-    @discardableResult
-    func write(_ text: String, to name: String, mode: Int = 0o600) throws -> String {
-        let file = "\(path)/\(name)"
-        try Data(text.utf8).write(to: URL(fileURLWithPath: file))
-        try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: file)
-        return file
-    }
-}
 
 /// What a certificate says.
 struct CertificateContent {

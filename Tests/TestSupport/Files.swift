@@ -59,20 +59,23 @@ private func testProductDirectory() throws -> String {
 }
 
 /// All bytes of a file.
-package func readFile(_ path: String) throws -> [UInt8] {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw SystemError("open \(path)") }
+package func readFile(_ path: String) throws -> [UInt8] { try readFile(at: path) }
+
+/// All bytes of a file.
+package func readFile(at path: some PathBytes) throws -> [UInt8] {
+    let descriptor = path.withCString { open($0, O_RDONLY | O_CLOEXEC) }
+    guard descriptor >= 0 else { throw SystemError("open \(path.text)") }
     defer { close(descriptor) }
-    var result: [UInt8] = []
-    var chunk = [UInt8](repeating: 0, count: 65536)
+    var contents: [UInt8] = []
+    var part = [UInt8](repeating: 0, count: 1 << 16)
     while true {
-        let count = read(descriptor, &chunk, chunk.count)
+        let count = read(descriptor, &part, part.count)
         if count < 0 {
             if errno == EINTR { continue }
-            throw SystemError("read \(path)")
+            throw SystemError("read \(path.text)")
         }
-        if count == 0 { return result }
-        result += chunk[..<count]
+        if count == 0 { return contents }
+        contents += part[..<count]
     }
 }
 
@@ -83,12 +86,19 @@ package func readText(_ path: String) throws -> String {
 
 /// Makes or overwrites a file.
 package func writeFile(_ path: String, _ bytes: some Sequence<UInt8>, mode: mode_t = 0o600) throws {
-    let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
-    guard descriptor >= 0 else { throw SystemError("open \(path)") }
+    try writeFile(Array(bytes), at: path, mode: mode)
+}
+
+/// Makes or overwrites a file.
+///
+/// - Parameter mode: nil leaves one that is there as it is.
+package func writeFile(_ contents: [UInt8], at path: some PathBytes, mode: mode_t? = nil) throws {
+    let descriptor = path.withCString { open($0, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode ?? 0o600) }
+    guard descriptor >= 0 else { throw SystemError("open \(path.text)") }
     defer { close(descriptor) }
-    try writeAll(descriptor, Array(bytes)[...])
+    try writeAll(descriptor, contents[...])
     // The mode given to open is cut by the umask.
-    guard fchmod(descriptor, mode) == 0 else { throw SystemError("fchmod \(path)") }
+    if let mode, fchmod(descriptor, mode) != 0 { throw SystemError("fchmod \(path.text)") }
 }
 
 /// Makes or overwrites a file that holds `text`.
@@ -123,6 +133,19 @@ package final class TemporaryDirectory: Sendable {
 
     /// The path of a name in it.
     package func file(_ name: String) -> String { "\(path)/\(name)" }
+
+    /// Makes or overwrites a file in it and returns its path.
+    @discardableResult
+    package func write(_ text: String, to name: String, mode: mode_t = 0o600) throws -> String {
+        try writeFile(file(name), text: text, mode: mode)
+        return file(name)
+    }
+
+    /// All bytes of a file in it.
+    package func bytes(_ name: String) throws -> [UInt8] { try readFile(file(name)) }
+
+    /// The text of a file in it.
+    package func read(_ name: String) throws -> String { try readText(file(name)) }
 
     /// Makes a directory in it and returns its path.
     @discardableResult

@@ -36,7 +36,7 @@ extension PathBytes {
     }
 
     fileprivate func entry(_ name: [UInt8]) -> [UInt8] { bytes + [UInt8(ascii: "/")] + name }
-    fileprivate var text: String { String(decoding: bytes, as: UTF8.self) }
+    var text: String { String(decoding: bytes, as: UTF8.self) }
 }
 
 /// The names in a directory; none where there is no directory.
@@ -70,29 +70,6 @@ package func makeTree(_ tree: Tree, at path: some PathBytes) throws {
     let times = [timespec(tv_sec: modified, tv_nsec: 0), timespec(tv_sec: modified, tv_nsec: 0)]
     guard path.withCString({ utimensat(AT_FDCWD, $0, times, 0) }) == 0 else {
         throw SystemError("utimensat \(path.text)")
-    }
-}
-
-/// Makes or overwrites a file.
-package func writeFile(_ contents: [UInt8], at path: some PathBytes) throws {
-    let descriptor = path.withCString { open($0, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600) }
-    guard descriptor >= 0 else { throw SystemError("open \(path.text)") }
-    defer { close(descriptor) }
-    try writeAll(descriptor, contents[...])
-}
-
-/// All bytes of a file.
-package func readFile(at path: some PathBytes) throws -> [UInt8] {
-    let descriptor = path.withCString { open($0, O_RDONLY | O_CLOEXEC) }
-    guard descriptor >= 0 else { throw SystemError("open \(path.text)") }
-    defer { close(descriptor) }
-    var contents: [UInt8] = []
-    var part = [UInt8](repeating: 0, count: 1 << 20)
-    while true {
-        let count = part.withUnsafeMutableBytes { read(descriptor, $0.baseAddress, $0.count) }
-        guard count >= 0 else { throw SystemError("read \(path.text)") }
-        if count == 0 { return contents }
-        contents += part[..<count]
     }
 }
 
