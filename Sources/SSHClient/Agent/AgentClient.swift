@@ -49,37 +49,12 @@ package final class AgentClient: Sendable {
     /// - Parameter limit: seconds it has to answer what needs nobody's consent; a signature may have to wait for a person.
     /// - Throws: ``Fault/unreachable(_:)``.
     package init(path: String, limit: Int = 60) throws(Fault) {
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        let bytes = Array(path.utf8)
-        guard bytes.count < MemoryLayout.size(ofValue: address.sun_path) else {
-            throw .unreachable("\(path): \(SystemError.text(ENAMETOOLONG))")
+        do throws(SystemCall.Failure) {
+            descriptor = try SystemCall.connect(toSocketAt: path, sendLimit: limit)
+        } catch {
+            throw .unreachable("\(path): \(SystemError.text(error.number))")
         }
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
-        let descriptor = socket(AF_UNIX, SystemCall.streamSocket, 0)
-        guard descriptor >= 0 else { throw .unreachable(SystemError.text(errno)) }
-        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
-        SystemCall.suppressSignal(of: descriptor)
-        // It counts for the connection too: an agent that is stopped lets some wait in its queue, and the rest outside.
-        Self.limit(SO_SNDTIMEO, on: descriptor, seconds: limit)
-        let status = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-            }
-        }
-        guard status == 0 else {
-            let number = errno
-            close(descriptor)
-            throw .unreachable("\(path): \(SystemError.text(number))")
-        }
-        self.descriptor = descriptor
         self.limit = limit
-    }
-
-    /// Bounds what waits on a socket; 0 for no bound.
-    private static func limit(_ direction: CInt, on descriptor: CInt, seconds: Int) {
-        var time = timeval(tv_sec: seconds, tv_usec: 0)
-        setsockopt(descriptor, SOL_SOCKET, direction, &time, socklen_t(MemoryLayout<timeval>.size))
     }
 
     /// Connects to the agent at a path on a thread that may wait.
@@ -140,7 +115,7 @@ package final class AgentClient: Sendable {
         let message = try request.encoded()
         return try await BlockingCall.run { [self] in
             try turn.withLock { _ in
-                Self.limit(SO_RCVTIMEO, on: descriptor, seconds: isLimited ? limit : 0)
+                SystemCall.limit(SO_RCVTIMEO, of: descriptor, seconds: isLimited ? limit : 0)
                 return try exchange(message)
             }
         } onCancel: {

@@ -34,42 +34,20 @@ struct ControlSocket: ~Copyable {
     /// - Parameter timeLimit: seconds that an answer may take; nil for ever.
     /// - Throws: ``Failure``.
     init(path: String, timeLimit: Int?) throws(Failure) {
-        var address = sockaddr_un()
-        let limit = MemoryLayout.size(ofValue: address.sun_path) - 1
+        let limit = SystemCall.longestSocketPath
         guard path.utf8.count <= limit else { throw .pathTooLong(limit: limit) }
-        address.sun_family = sa_family_t(AF_UNIX)
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
-        let descriptor = socket(AF_UNIX, SystemCall.streamSocket, 0)
-        guard descriptor >= 0 else { throw .system("socket", errno) }
-        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
-        SystemCall.suppressSignal(of: descriptor)
-        if let timeLimit {
-            var limit = timeval()
-            limit.tv_sec = numericCast(timeLimit)
-            for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
-                setsockopt(descriptor, SOL_SOCKET, option, &limit, socklen_t(MemoryLayout.size(ofValue: limit)))
-            }
+        do throws(SystemCall.Failure) {
+            descriptor = try SystemCall.connect(toSocketAt: path, sendLimit: timeLimit ?? 0)
+        } catch {
+            throw .system("connect", error.number)
         }
-        let connected = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-            }
-        }
-        guard connected == 0 else {
-            let number = errno
-            close(descriptor)
-            throw .system("connect", number)
-        }
-        self.descriptor = descriptor
+        if let timeLimit { SystemCall.limit(SO_RCVTIMEO, of: descriptor, seconds: timeLimit) }
     }
 
     deinit { close(descriptor) }
 
     /// Lets answers take as long as they do.
-    func waitForEver() {
-        var limit = timeval()
-        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout.size(ofValue: limit)))
-    }
+    func waitForEver() { SystemCall.limit(SO_RCVTIMEO, of: descriptor, seconds: 0) }
 
     /// Has ``Cancellation/cancel()`` end both directions.
     func arm(_ cancellation: Cancellation) { cancellation.arm(dup(descriptor)) }
