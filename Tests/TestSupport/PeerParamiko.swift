@@ -41,6 +41,8 @@ private let paramikoServer = #"""
     import os, socket, subprocess, sys, threading
     import paramiko
 
+    \#(pythonListener)
+
     address, port, authorized_keys, kex, ciphers, macs = sys.argv[1:7]
     with open(authorized_keys) as file:
         authorized = {line.split()[1] for line in file if line.strip()}
@@ -143,13 +145,7 @@ private let paramikoServer = #"""
             transport.close()
 
 
-    listener = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((address, int(port)))
-    except OSError as error:
-        raise SystemExit("address in use: %s" % error)
-    listener.listen(100)
+    listener = listen(address, port)
     log("paramiko is listening")
     while True:
         connection, _ = listener.accept()

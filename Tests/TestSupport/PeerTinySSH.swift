@@ -39,7 +39,9 @@ extension Peer {
 
 /// Arguments: address, port, the host key, a directory for it in tinysshd's form, tinysshd and its options.
 private let tinySSHLoop = #"""
-    import base64, os, signal, socket, struct, subprocess, sys, threading
+    import base64, os, signal, struct, subprocess, sys, threading
+
+    \#(pythonListener)
 
     # By this tinysshd ends what is not logged in after a minute, which a busy machine takes.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
@@ -75,13 +77,7 @@ private let tinySSHLoop = #"""
     places = ("/usr/lib/openssh/sftp-server", "/usr/libexec/sftp-server", "/usr/libexec/openssh/sftp-server")
     sftp = ["-x", "sftp=" + place] if (place := next(filter(os.path.exists, places), None)) else []
 
-    listener = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((address, int(port)))
-    except OSError as error:
-        raise SystemExit("address in use: %s" % error)
-    listener.listen(100)
+    listener = listen(address, port)
     log("tinysshd is served")
     while True:
         connection, _ = listener.accept()
