@@ -58,7 +58,7 @@ _swift_scp_read() {
 
 _swift_scp() {
     local cur previous quote= settings='AddKeysToAgent AddressFamily BatchMode BindAddress BindInterface CanonicalDomains CanonicalizeFallbackLocal CanonicalizeHostname CanonicalizeMaxDots CanonicalizePermittedCNAMEs CASignatureAlgorithms CertificateFile CheckHostIP Ciphers ClearAllForwardings Compression ConnectionAttempts ConnectTimeout ControlPath FingerprintHash ForwardAgent GlobalKnownHostsFile HashKnownHosts HostKeyAlgorithms HostKeyAlias HostName IdentitiesOnly IdentityAgent IdentityFile IgnoreUnknown IPQoS KbdInteractiveAuthentication KbdInteractiveDevices KexAlgorithms KnownHostsCommand LogLevel MACs NoHostAuthenticationForLocalhost NumberOfPasswordPrompts PasswordAuthentication Port PreferredAuthentications ProxyCommand ProxyJump PubkeyAcceptedAlgorithms PubkeyAuthentication RefuseConnection RekeyLimit RequiredRSASize RevokedHostKeys SendEnv ServerAliveCountMax ServerAliveInterval SetEnv StrictHostKeyChecking Tag TCPKeepAlive UpdateHostKeys User UserKnownHostsFile VersionAddendum VisualHostKey WarnWeakCrypto'
-    local valued='-l --retries -P -i -o -F -J -c --connections --congestion -S -D -X -Q' line=${COMP_LINE:0:COMP_POINT}
+    local valued='-l --retries -P -i -o -F -J -c --connections --congestion -S -D -X --log -Q' line=${COMP_LINE:0:COMP_POINT}
     local -a words given
     # bash splits words at colons; blanks are what counts.
     read -ra words <<<"$line"
@@ -69,7 +69,7 @@ _swift_scp() {
     _swift_scp_read
     if [[ $cur == --*=* ]]; then previous=${cur%%=*} cur=${cur#*=}; fi
     case $previous in
-        -i|-F) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); compopt -o filenames 2>/dev/null; return ;;
+        -i|-F|--log) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); compopt -o filenames 2>/dev/null; return ;;
         -S|-D) COMPREPLY=($(compgen -c -- "$cur")); return ;;
         -J) _swift_scp_hosts '' ''; return ;;
         -o) COMPREPLY=($(compgen -S = -W "$settings" -- "$cur")); compopt -o nospace 2>/dev/null; return ;;
@@ -80,7 +80,7 @@ _swift_scp() {
         -l|--retries|-P|--congestion) return ;;
     esac
     case $cur in
-    -*) COMPREPLY=($(compgen -W '-r -p -l -T --resume --verify --retries -P -i -o -F -J -4 -6 -A -B -C -c --connections --congestion -S -3 -R -O -s -D -X -v -q -G -Q -V --version --help' -- "$cur")); return ;;
+    -*) COMPREPLY=($(compgen -W '-r -p -l -T --resume --verify --retries -P -i -o -F -J -4 -6 -A -B -C -c --connections --congestion -S -3 -R -O -s -D -X --json --log -v -q -G -Q -V --version --help' -- "$cur")); return ;;
     */*:*|*:*) _swift_scp_reply < <(_swift_scp_ask paths "$cur") ;;
     *)
         COMPREPLY=()

@@ -13,7 +13,7 @@ function _swift_scp_ask
             set wanted no
         else if string match -qr -- '^-' $word
             set -a given $word
-            if contains -- $word -l --retries -P -i -o -F -J -c --connections --congestion -S -D -X -Q
+            if contains -- $word -l --retries -P -i -o -F -J -c --connections --congestion -S -D -X --log -Q
                 set wanted yes
             else if string match -qr -- '^-[^-]*[lPioFJcSDXQ]$' $word
                 set wanted yes
@@ -66,6 +66,8 @@ complete -c $command -s O -d 'copy by the SCP protocol in place of SFTP'
 complete -c $command -s s -d 'copy by SFTP, and not by the SCP protocol where there is no SFTP'
 complete -c $command -s D -x -a '(__fish_complete_command)' -d 'start this SFTP server here in place of connecting'
 complete -c $command -s X -x -a 'nrequests= buffer=' -d 'nrequests=N: ask for so much at a time; buffer=BYTES: in pieces of this size'
+complete -c $command -l json -d 'tell what happens on standard output, a line of JSON each, for programs'
+complete -c $command -l log -r -F -d 'add a line for each thing that happens to FILE'
 complete -c $command -s v -d 'tell the steps; -vv more of them, -vvv every packet'
 complete -c $command -s q -d 'show neither progress nor warnings'
 complete -c $command -s G -d 'show the configuration that a host leads to, and copy nothing'

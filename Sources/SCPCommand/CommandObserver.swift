@@ -6,12 +6,14 @@ import Synchronization
 /// Tells the person at the terminal how a copy goes: the meter on standard output, what went wrong on standard error.
 final class CommandObserver: CopyObserver {
     private let meter: ProgressMeter?
+    private let report: EventReport?
     private let verbosity: Int
     private let begun = Atomic(false)
     private let files = Mutex<[CopyFile: ProgressFile]>([:])
 
-    init(options: CopyOptions) {
-        meter = options.quiet || options.serverRole != nil ? nil : ProgressMeter()
+    init(options: CopyOptions, _ report: EventReport?) {
+        self.report = report
+        meter = options.quiet || options.long.json || options.serverRole != nil ? nil : ProgressMeter()
         verbosity = options.verbosity
     }
 
@@ -19,6 +21,7 @@ final class CommandObserver: CopyObserver {
     var wantsNotes: Bool { verbosity >= 1 }
 
     func receive(_ event: CopyEvent) {
+        report?.receive(event)
         switch event {
         case .started(let file): begin(file)
         case .bytes(let count, let file): if meter != nil { files.withLock { $0[file] }?.advance(by: count) }

@@ -75,7 +75,7 @@ struct Completion {
         let typed = word[(colon + 1)...]
         let name = typed.lastIndex(of: UInt8(ascii: "/")).map { typed[($0 + 1)...] } ?? typed
         let directory = Array(typed[..<name.startIndex])
-        let hosts = Hosts(options, ResolvedHosts(options))
+        let hosts = Hosts(options, ResolvedHosts(options), nil)
         let host = try await hosts.host(for: remote, request: .subsystem("sftp"))
         let client = try await SFTPClient(stream: try await host.openSFTP())
         // Paths that SFTP is given begin at home.

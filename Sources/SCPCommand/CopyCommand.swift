@@ -10,12 +10,14 @@ struct CopyCommand {
     let options: CopyOptions
     private let hosts: Hosts
     private let observer: CommandObserver
+    private let report: EventReport?
     private let outcome = Outcome()
 
-    init(_ options: CopyOptions, _ resolved: ResolvedHosts) {
+    init(_ options: CopyOptions, _ resolved: ResolvedHosts, _ report: EventReport?) {
         self.options = options
-        hosts = Hosts(options, resolved)
-        observer = CommandObserver(options: options)
+        self.report = report
+        hosts = Hosts(options, resolved, report)
+        observer = CommandObserver(options: options, report)
     }
 
     /// Whether the copies of this command can be cancelled.
@@ -37,7 +39,10 @@ struct CopyCommand {
         } else {
             isComplete = await copy()
         }
-        return await hosts.close() && isComplete ? 0 : outcome.status.rawValue
+        let status = await hosts.close() && isComplete ? 0 : outcome.status.rawValue
+        guard let failure = report?.finish(status) else { return status }
+        CommandObserver.tell("\(failure)")
+        return max(status, ExitStatus.incomplete.rawValue)
     }
 
     /// Prints the options of a host in the form of `ssh -G`.
@@ -80,7 +85,7 @@ struct CopyCommand {
     private func copy() async -> Bool {
         let target: End
         switch options.target {
-        case .invalid(let reason): return Self.refuse(reason)
+        case .invalid(let reason): return refuse(CopyOptions.Fault.message(Printable.text(Array(reason.utf8))))
         case .remote(let host): target = remote(host)
         case .local(let path):
             target = .local([BytePath(path)])
@@ -105,7 +110,7 @@ struct CopyCommand {
             case .local(let path) where isThere(BytePath(path)): end = .local([BytePath(path)])
             case .remote(let host): end = remote(host)
             case .invalid(let reason):
-                isComplete = Self.refuse(reason)
+                isComplete = refuse(CopyOptions.Fault.message(Printable.text(Array(reason.utf8))))
                 continue
             case .local:
                 isComplete = false
@@ -128,7 +133,7 @@ struct CopyCommand {
             _ = try LocalFileSystem.status(of: path)
             return true
         } catch {
-            return Self.refuse("\(error)")
+            return refuse(error)
         }
     }
 
@@ -137,7 +142,7 @@ struct CopyCommand {
             try LocalFileSystem.requireDirectory(path)
             return true
         } catch {
-            return Self.refuse("\(error)")
+            return refuse(error)
         }
     }
 
@@ -240,11 +245,15 @@ struct CopyCommand {
 
     // MARK: What goes wrong
 
-    /// Tells why a location is none.
+    /// Tells what keeps something from being copied.
     ///
     /// - Returns: false, for nothing was copied.
-    private static func refuse(_ reason: String) -> Bool {
-        CommandObserver.tell(Printable.text(Array(reason.utf8)))
+    private func refuse(_ error: any Error) -> Bool {
+        report?.tell(error)
+        switch error {
+        case CopyOptions.Fault.message(let text), CopyOptions.Fault.fatal(let text): CommandObserver.tell(text)
+        default: CommandObserver.tell("\(error)")
+        }
         return false
     }
 
@@ -260,14 +269,7 @@ struct CopyCommand {
             // Whoever cancelled it says so.
             if Task.isCancelled { return false }
             outcome.add(.after(error, byProtocol: options.transferProtocol))
-            if case CopyOptions.Fault.message(let text) = error {
-                CommandObserver.tell(text)
-            } else if case CopyOptions.Fault.fatal(let text) = error {
-                CommandObserver.tell(text)
-            } else {
-                CommandObserver.tell("\(error)")
-            }
-            return false
+            return refuse(error)
         }
     }
 }

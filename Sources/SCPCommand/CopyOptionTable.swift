@@ -1,5 +1,6 @@
 import CommandOptions
 import CopyEngine
+import Files
 import RemoteHosts
 import SSHConfig
 import SSHNIO
@@ -174,6 +175,18 @@ extension CopyOptions {
     ]
 
     private static let information: [CommandOption<CopyOptions>] = [
+        .init(
+            "json", help: "tell what happens on standard output, a line of JSON each, for programs",
+            manual: """
+                Writes what happens to standard output, one JSON object on a line each: start, progress, retry, verified,
+                finished, error with a code that stays the same, and a summary at the end.
+                docs/events.md has an example of each, docs/events.schema.json their shape.
+                What a person is told still goes to standard error.
+                """
+        ) { (options, _) in options.long.json = true },
+        .init("log", value: .init("FILE", .file), help: "add a line for each thing that happens to FILE") {
+            (options, value) in options.long.log = BytePath(value)
+        },
         .init(
             "v", help: "tell the steps; -vv more of them, -vvv every packet", synonyms: ["verbose", "debug"],
             onward: .same, isForRemote: true

@@ -11,8 +11,10 @@ struct Hosts: Sendable {
     private let pool = HostPool<String>()
     /// The rate of all streams together (`-l`).
     private let limit: RateLimit?
+    private let report: EventReport?
 
-    init(_ options: CopyOptions, _ resolved: ResolvedHosts) {
+    init(_ options: CopyOptions, _ resolved: ResolvedHosts, _ report: EventReport?) {
+        self.report = report
         self.options = options
         self.resolved = resolved
         limit = options.bandwidth.map { RateLimit(kilobitsPerSecond: $0) }
@@ -53,15 +55,19 @@ struct Hosts: Sendable {
         let log = ClientLog(verbosity: settings.verbosity) { StandardError.write($0 + "\n") }
         for note in resolved.notes { log.note(1, note) }
         let subsystem: String? = if case .subsystem(let name) = request { name } else { nil }
-        let (policy, quiet) = (RetryPolicy(retries: options.retries), options.quiet)
+        let policy = RetryPolicy(retries: options.retries)
+        let tell = { @Sendable [quiet = options.quiet, report] (event: HostEvent) in
+            report?.receive(event)
+            show(event, quiet: quiet)
+        }
         let connect = { @Sendable [settings] in
-            try await ClientHost.reach(remote.host, policy: policy, tell: { tell($0, quiet: quiet) }) {
+            try await ClientHost.reach(remote.host, policy: policy, tell: tell) {
                 try await SSHClient.connect(
                     settings, interface: TerminalInterface(), log: log, subsystem: subsystem)
             }
         }
         guard let shared = await SharedConnection.find(settings, log: log) else { return try await connect() }
-        return SharedHost(remote.host, shared, log: log, tell: { tell($0, quiet: quiet) }, connect: connect)
+        return SharedHost(remote.host, shared, log: log, tell: tell, connect: connect)
     }
 
     /// - Returns: false if something failed that nobody was told of.
@@ -69,7 +75,7 @@ struct Hosts: Sendable {
 }
 
 /// Tells the user what happens to the connection to a host.
-private func tell(_ event: HostEvent, quiet: Bool) {
+private func show(_ event: HostEvent, quiet: Bool) {
     switch event {
     case .retrying(let host, let reason, let pause):
         let text = "\(host): \(reason); connecting again"

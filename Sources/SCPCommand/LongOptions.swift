@@ -1,4 +1,5 @@
 import CopyEngine
+import Files
 import RemoteHosts
 
 /// What the options that are this command's alone say: OpenSSH's scp has no long ones.
@@ -13,6 +14,10 @@ struct LongOptions {
     var verify = false
     /// The congestion control of the connections (`--congestion`); nil for the system's choice.
     var congestionControl: String?
+    /// Events go to standard output, one line of JSON each (`--json`).
+    var json = false
+    /// The file that a line for each event is added to (`--log`).
+    var log: BytePath?
 }
 
 extension CopyOptions {

@@ -23,9 +23,10 @@ package enum SCPMain {
             if options.connectionProgram == nil {
                 for warning in options.warnings { StandardError.write(warning + "\n") }
             }
+            let report = try options.openReport()
             let hosts = ResolvedHosts(options)
             if let said = hosts.confine(), options.verbosity > 0 { StandardError.write("debug1: \(said)\n") }
-            Task { exit(await Interruption.run(CopyCommand(options, hosts))) }
+            Task { exit(await Interruption.run(CopyCommand(options, hosts, report))) }
             dispatchMain()
         } catch {
             switch error {

@@ -15,7 +15,7 @@ struct LogLines: LogHandler {
     }
 
     func log(event: LogEvent) {
-        var line = isJournal ? "<\(Self.priority(event.level))>" : Self.time() + " \(event.level) "
+        var line = isJournal ? "<\(Self.priority(event.level))>" : WallClock.text() + " \(event.level) "
         line += Self.text(event.message.description, metadata.merging(event.metadata ?? [:]) { $1 }) + "\n"
         // In one call, so that lines of several threads do not mix.
         var bytes = Array(line.utf8)[...]
@@ -69,21 +69,5 @@ struct LogLines: LogHandler {
         case .error: 3
         case .critical: 2
         }
-    }
-
-    /// Now, as RFC 3339 has it.
-    private static func time() -> String {
-        var now = timespec()
-        clock_gettime(CLOCK_REALTIME, &now)
-        var parts = tm()
-        gmtime_r(&now.tv_sec, &parts)
-        func digits(_ number: Int, _ count: Int) -> String {
-            let text = String(number)
-            return String(repeating: "0", count: max(0, count - text.count)) + text
-        }
-        let date = [(Int(parts.tm_year) + 1900, 4), (Int(parts.tm_mon) + 1, 2), (Int(parts.tm_mday), 2)]
-        let time = [(Int(parts.tm_hour), 2), (Int(parts.tm_min), 2), (Int(parts.tm_sec), 2)]
-        return date.map(digits).joined(separator: "-") + "T" + time.map(digits).joined(separator: ":") + "."
-            + digits(Int(now.tv_nsec) / 1_000_000, 3) + "Z"
     }
 }
