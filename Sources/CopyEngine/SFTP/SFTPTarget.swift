@@ -16,13 +16,10 @@ struct SFTPPlacement {
 /// Requests go out ahead of the answers they seem to need: OPEN behind the MKDIR of its directory, WRITE, FSETSTAT and CLOSE one
 /// behind the other. What a server refuses because of that is tried again when the answers are there.
 final class SFTPTarget: TargetEndpoint {
-    /// Files that keep a near server busy.
-    private static let nearFiles = 100
-
     let end: SFTPEnd
     let request: CopyRequest
     private let target: BytePath
-    private let hasher: RemoteHasher?
+    let hasher: RemoteHasher?
     private let opensAhead: Bool
     private(set) var placement = SFTPPlacement(path: ".")
 
@@ -51,7 +48,7 @@ final class SFTPTarget: TargetEndpoint {
     var keepsWhatItOpens: Bool { opensAhead && main.server.has(.limits) }
 
     var lanes: [any CopyLane] { end.lanes }
-    private var main: SFTPLane { end.main }
+    var main: SFTPLane { end.main }
     var isDirectory: Bool { placement.isDirectory }
 
     // MARK: The target
@@ -138,7 +135,7 @@ final class SFTPTarget: TargetEndpoint {
     }
 
     /// Where an entry goes.
-    private func destination(_ name: [UInt8]?, in directory: DirectoryJob?) -> BytePath {
+    func destination(_ name: [UInt8]?, in directory: DirectoryJob?) -> BytePath {
         guard let name else { return placement.path }
         if let directory { return directory.path.appending(name) }
         if !placement.isDirectory || name == [UInt8(ascii: ".")] { return placement.path }
@@ -174,278 +171,5 @@ final class SFTPTarget: TargetEndpoint {
             }
             scheduler.done(directory)
         }
-    }
-
-    // MARK: Files
-
-    /// As many files as the server, this process and good sense allow.
-    var openLimit: Int {
-        min(end.openLimit() ?? 100, LocalFileSystem.openFilesLimit, main.isNear ? Self.nearFiles : .max)
-    }
-
-    var mayOpen: Bool { end.lane(openingAtMost: .max) != nil }
-
-    func mayHold(_ job: FileJob) -> Bool {
-        job.path = destination(job.name, in: job.directory)
-        return true
-    }
-
-    func open(_ job: FileJob, _ scheduler: Scheduler) {
-        job.path = destination(job.name, in: job.directory)
-        job.isEarly = job.directory?.state == .asked
-        // What an earlier connection left is resumed from.
-        job.isTruncated = job.partial == nil && (job.directory?.isNew ?? false)
-        // A directory that is not known to be there is on the way on the first lane.
-        let isThere = job.directory.map { $0.state == .ready } ?? true
-        let lane = isThere ? end.lane(openingAtMost: .max) ?? main : main
-        lane.open(opening(job), for: job.source) { [unowned self, unowned scheduler] opened in
-            take(opened, job, lane, scheduler)
-        }
-    }
-
-    private func opening(_ job: FileJob) -> SFTPRequest {
-        var attributes = SFTPAttributes(permissions: UInt32(job.attributes.mode & 0o777))
-        if request.preserve { attributes.times = job.attributes.sftpTimes }
-        let flags: SFTPOpenFlags = job.isTruncated ? [.write, .create, .truncate] : [.write, .create]
-        return .open(path: job.path.buffer, flags: flags, attributes)
-    }
-
-    private func take(_ opened: SFTPLane.Opened, _ job: FileJob, _ lane: SFTPLane, _ scheduler: Scheduler) {
-        switch opened {
-        case .handle(let handle):
-            let part = SFTPPart(job, lane)
-            part.handle = handle
-            job.writing = part
-            scheduler.targetOpened(job)
-        case .later:
-            postpone(job, scheduler)
-        case .refused(let status):
-            if job.isEarly, let directory = job.directory, !directory.isLost {
-                // A server that does several things at a time may not have made the directory yet.
-                job.isEarly = false
-                if directory.state == .ready { open(job, scheduler) } else { directory.early.append(job) }
-            } else {
-                scheduler.refused(job, CopyError(job.path, .target, .status(status)))
-            }
-        }
-    }
-
-    private func postpone(_ job: FileJob, _ scheduler: Scheduler) {
-        scheduler.source.close(job, scheduler, isPostponed: true)
-        scheduler.postpone(job)
-    }
-
-    private func isSpecial(_ job: FileJob) -> Bool { placement.isSpecial && job.directory == nil }
-
-    func compare(_ job: FileJob, _ scheduler: Scheduler) {
-        guard let part = job.writing, !isSpecial(job) else { return scheduler.compared(job, nil) }
-        part.lane.submit(.fstat(handle: part.handle)) { [unowned scheduler] (reply: SFTPReply) in
-            guard case .attributes(let attributes) = reply, let size = attributes.size,
-                attributes.kind == .regular || attributes.kind == nil
-            else { return scheduler.compared(job, nil) }
-            scheduler.compared(
-                job,
-                Existing(
-                    size: Int64(clamping: size), modified: attributes.times.map { Int64($0.modified) }, mark: nil))
-        }
-    }
-
-    func begin(_ job: FileJob, _ scheduler: Scheduler) {
-        guard let part = job.writing else { return }
-        part.lane.ready.append(part)
-    }
-
-    var hasRoom: Bool { end.mains.allSatisfy { $0.hasRoom && !$0.isFull } }
-
-    func takesAnyOrder(_ job: FileJob, _ scheduler: Scheduler) -> Bool {
-        !isSpecial(job) && scheduler.traits.takesStripes
-    }
-
-    func advance(_ scheduler: Scheduler) -> Bool {
-        for lane in end.lanes {
-            guard let part = lane.ready.first, lane.hasRoom, !lane.isFull,
-                request.tuning.hasRoom(unanswered: lane.unansweredBlocks)
-            else { continue }
-            send(part, scheduler)
-            return true
-        }
-        return false
-    }
-
-    /// Sends the next block of a local file, or the end behind the last one.
-    private func send(_ part: SFTPPart, _ scheduler: Scheduler) {
-        let job = part.job
-        if !job.isStarted, job.failure?.cause != .cancelled { scheduler.contentsStart(job, at: job.source) }
-        if job.failure == nil { end.stripes?.offer(part, scheduler) { takesAnyOrder(job, scheduler) } }
-        var isDone = job.failure != nil || !SFTPStripes.continues(part)
-        if !isDone {
-            do throws(FileError) {
-                isDone = try sendBlock(part, scheduler)
-            } catch {
-                job.fail(CopyError(error, .source))
-                isDone = true
-            }
-        }
-        guard isDone else { return }
-        part.lane.ready.removeFirst()
-        guard job.ranges == nil else { return end.stripes?.partIsDone(part, scheduler) ?? () }
-        job.end = part.offset
-        scheduler.finish(job)
-    }
-
-    /// All parts of a shared file were sent.
-    private func allSent(_ job: FileJob, _ scheduler: Scheduler) {
-        job.end = job.size
-        // What has grown behind the ranges is not sent, but must not be lost silently.
-        if job.failure == nil, let growth = job.local?.growth() { job.fail(CopyError(growth, .source)) }
-        scheduler.finish(job)
-    }
-
-    /// - Returns: whether that was the end of the file.
-    private func sendBlock(_ part: SFTPPart, _ scheduler: Scheduler) throws(FileError) -> Bool {
-        let job = part.job
-        guard let local = job.local else { return true }
-        let limit = request.tuning.blockSize(main.server.limits.writeLength)
-        let offset = part.offset
-        let left = (job.ranges == nil ? job.size : part.end) - offset
-        // One byte more than there should be: a file that grew is copied up to its end. Ranges are what they are.
-        let wanted = left >= limit ? limit : Int(max(0, left)) + (job.ranges == nil ? 1 : 0)
-        let count = try submit(part, at: offset, scheduler) { (block) throws(FileError) in
-            try local.read(into: &block, count: wanted, at: offset)
-        }
-        part.offset += Int64(count)
-        scheduler.count(count, of: job)
-        guard count < wanted else { return false }
-        if part.offset < job.size {
-            throw FileError(path: local.path, operation: .read, cause: .shrank(bytes: part.offset, of: job.size))
-        }
-        return true
-    }
-
-    private func submit<E: Error>(
-        _ part: SFTPPart, at offset: Int64, _ scheduler: Scheduler, fill: (inout ByteBuffer) throws(E) -> Int
-    ) throws(E) -> Int {
-        let (job, lane) = (part.job, part.lane)
-        let count = try lane.write(part, at: offset, fill: fill) {
-            [unowned self, unowned scheduler] (count: Int, status: SFTPStatus) in
-            part.unanswered -= 1
-            if status.code == .ok {
-                job.written.add(offset..<offset + Int64(count))
-                end.stripes?.written(scheduler)
-            } else if job.failure == nil, isOutOfOrder(job, offset) {
-                lane.note(.writesInOrder, job.source)
-            } else {
-                job.fail(CopyError(job.path, .target, .status(status, operation: "write")))
-            }
-            answered(job, scheduler)
-        }
-        if count > 0 {
-            job.unanswered += 1
-            part.unanswered += 1
-        }
-        return count
-    }
-
-    /// Whether bytes that a server refused were not the next: it may take them only one after another.
-    private func isOutOfOrder(_ job: FileJob, _ offset: Int64) -> Bool {
-        job.ranges != nil || (job.file?.present ?? 0) > 0
-    }
-
-    func write(_ bytes: ByteBuffer, to job: FileJob, at offset: Int64, _ scheduler: Scheduler) {
-        guard job.failure == nil, let part = job.writing else { return }
-        scheduler.contentsStart(job, at: job.source)
-        var rest = bytes
-        var offset = offset
-        let limit = request.tuning.blockSize(main.server.limits.writeLength)
-        while let block = rest.readSlice(length: min(limit, rest.readableBytes)), block.readableBytes > 0 {
-            _ = submit(part, at: offset, scheduler) { $0.writeImmutableBuffer(block) }
-            offset += Int64(block.readableBytes)
-        }
-        scheduler.count(bytes.readableBytes, of: job)
-    }
-
-    private func answered(_ job: FileJob, _ scheduler: Scheduler) {
-        job.unanswered -= 1
-        guard job.isFinishing, job.unanswered == 0, job.furtherParts == 0 else { return }
-        if job.writing == nil { scheduler.targetFinished(job) } else { finish(job, scheduler) }
-    }
-
-    func finish(_ job: FileJob, _ scheduler: Scheduler) {
-        guard let part = job.writing else { return scheduler.targetFinished(job) }
-        if job.failure == nil, let end = job.end, end < job.size, job.local == nil {
-            job.fail(CopyError(job.source, .source, .shrank(bytes: end, of: job.size)))
-        }
-        if job.failure == nil { scheduler.contentsStart(job, at: job.source) }
-        let isCancelled = job.failure?.cause == .cancelled
-        // Of parts in any order, the answers tell how far all are there.
-        if isCancelled, job.ranges != nil, job.unanswered > 0 { return }
-        let size = max(0, (isCancelled && job.ranges != nil ? nil : job.end) ?? job.written.end)
-        // Counted before any is answered.
-        job.unanswered += 1
-        if needsAttributes(job) { setAttributes(of: job, part, size: size, scheduler) }
-        part.lane.close(part.handle) { [unowned self, unowned scheduler] status in
-            if status.code != .ok { job.fail(CopyError(job.path, .target, .status(status, operation: "close"))) }
-            if request.verify, isSpecial(job) { job.fail(CopyError(job.path, .target, .notVerifiable)) }
-            answered(job, scheduler)
-        }
-        if isCancelled, !job.isStarted, job.partial == nil, job.directory?.isNew ?? false { remove(job, scheduler) }
-        job.writing = nil
-    }
-
-    /// A file that was made, and of which nothing was copied, is no use to anybody.
-    private func remove(_ job: FileJob, _ scheduler: Scheduler) {
-        job.unanswered += 1
-        main.submit(.remove(path: job.path.buffer)) { [unowned self, unowned scheduler] (_: SFTPStatus) in
-            answered(job, scheduler)
-        }
-    }
-
-    var closesWhenStopped: Bool { true }
-
-    private func needsAttributes(_ job: FileJob) -> Bool {
-        if job.failure?.cause == .cancelled { return !isSpecial(job) && job.isStarted }
-        guard !isSpecial(job), job.failure == nil || job.ranges == nil else { return false }
-        return request.preserve || !job.isTruncated || job.failure != nil
-    }
-
-    private func setAttributes(of job: FileJob, _ part: SFTPPart, size: Int64, _ scheduler: Scheduler) {
-        var attributes = SFTPAttributes(size: UInt64(size))
-        if request.preserve, job.failure == nil {
-            attributes.permissions = UInt32(job.attributes.mode & 0o777)
-            attributes.times = job.attributes.sftpTimes
-        }
-        job.unanswered += 1
-        part.lane.submit(.fsetstat(handle: part.handle, attributes)) {
-            [unowned self, unowned scheduler] (status: SFTPStatus) in
-            if status.code != .ok, job.failure == nil { refusedAttributes(of: job, status, size: size, scheduler) }
-            answered(job, scheduler)
-        }
-    }
-
-    /// A server that sets no attributes has done no harm where the size is right already and nothing else was to be kept.
-    private func refusedAttributes(of job: FileJob, _ status: SFTPStatus, size: Int64, _ scheduler: Scheduler) {
-        let failure = CopyError(job.path, .target, .status(status, operation: "set attributes"))
-        if request.preserve { return job.fail(failure) }
-        job.unanswered += 1
-        main.submit(.stat(path: job.path.buffer)) { [unowned self, unowned scheduler] (reply: SFTPReply) in
-            if case .attributes(let attributes) = reply, attributes.size == UInt64(size) {} else { job.fail(failure) }
-            answered(job, scheduler)
-        }
-    }
-
-    func hash(of job: FileJob, first count: Int64?) -> HashTask {
-        let (hasher, path) = (hasher, job.path)
-        return Task {
-            if let hash = try await hasher?.hash(of: path, first: count) { return hash }
-            return count == nil ? try await hasher?.readBack(path) : nil
-        }
-    }
-
-    func leave(_ job: FileJob, _ scheduler: Scheduler) -> PartialFile? {
-        // What a device has got cannot be taken back, or sent once more.
-        if isSpecial(job), job.counted > 0 { scheduler.ledger.isBound = true }
-        let written = job.written.end
-        guard written >= Scheduler.worthResuming else { return nil }
-        return PartialFile(written: written, source: scheduler.mark(job))
     }
 }
