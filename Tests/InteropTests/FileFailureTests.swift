@@ -189,6 +189,20 @@ struct FileFailureTests {
         expectFailure(finished, "\(peer.directory.file("target/large")): File too large\n", status: 1)
     }
 
+    @Test("A tree of more files than may be open at a time is sent")
+    func openFiles() async throws {
+        let peer = try await start()
+        try peer.directory.makeDirectory("many")
+        for number in 0..<600 { try writeFile(peer.directory.file("many/\(number)"), [1]) }
+        let command = try [scpBinary(), "-r"] + peer.clientOptions()
+        let finished = try await run(
+            "/bin/sh",
+            ["-c", #"ulimit -n 300 && exec "$@""#, "sh"] + command
+                + [peer.directory.file("many"), peer.remote("copy")])
+        #expect(finished.succeeded && finished.errors.isEmpty, "\(finished)")
+        #expect(listDirectory(peer.directory.file("copy")).count == 600)
+    }
+
     @Test("What goes wrong between two remote hosts is said", arguments: ["missing", "directory"])
     func remoteToRemote(name: String) async throws {
         let peer = try await start()

@@ -61,6 +61,9 @@ protocol SourceEndpoint: AnyObject {
     /// Whether the scheduler knows all.
     var isExhausted: Bool { get }
 
+    /// Files that may wait to be opened before the walk goes on.
+    var waitingLimit: Int { get }
+
     /// Whether one more file may be opened now.
     var mayOpen: Bool { get }
 
@@ -168,6 +171,7 @@ protocol TargetEndpoint: AnyObject {
 
 extension SourceEndpoint {
     var lanes: [any CopyLane] { [] }
+    var waitingLimit: Int { .max }
     var mayOpen: Bool { true }
     func advance(_ scheduler: Scheduler) -> Bool { false }
     func begin(_ job: FileJob, _ scheduler: Scheduler) {}

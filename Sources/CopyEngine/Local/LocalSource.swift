@@ -19,6 +19,8 @@ final class LocalSource: SourceEndpoint {
     }
 
     var count: Int? { sources.count }
+    /// The walk has opened them.
+    var waitingLimit: Int { LocalFileSystem.waitingFilesLimit }
 
     func find(_ scheduler: Scheduler) async throws {}
 

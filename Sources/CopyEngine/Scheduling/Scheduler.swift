@@ -110,7 +110,9 @@ final class Scheduler {
 
     private var isBusy: Bool { target.isBusy || held > 0 }
 
-    private var mayWalk: Bool { !isStopping && (!target.isSequential || (!isBusy && waiting.isEmpty)) }
+    private var mayWalk: Bool {
+        !isStopping && waiting.count < source.waitingLimit && (!target.isSequential || (!isBusy && waiting.isEmpty))
+    }
 
     // MARK: Messages
 

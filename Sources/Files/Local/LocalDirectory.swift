@@ -191,4 +191,7 @@ package enum LocalFileSystem {
 
     /// How many files a transfer may have open at a time, so that some descriptors are left for all else.
     package static let openFilesLimit = min(500, OpenFilesLimit.current(leaving: 128))
+
+    /// How many files may wait, open, for their turn besides those.
+    package static let waitingFilesLimit = max(16, min(4_000, OpenFilesLimit.current(leaving: 128) - openFilesLimit))
 }
