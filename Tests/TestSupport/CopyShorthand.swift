@@ -85,7 +85,7 @@ package struct Wishes: Sendable {
         self.targetMustBeDirectory = targetMustBeDirectory
     }
 
-    fileprivate func run(
+    package func run(
         _ source: CopySource, _ target: CopyTarget, _ observer: any CopyObserver, trustsNames: Bool = true
     ) async throws -> CopySummary {
         var request = CopyRequest(from: source, to: target)

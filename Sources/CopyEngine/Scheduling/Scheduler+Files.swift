@@ -65,11 +65,9 @@ extension Scheduler {
     /// SCP has no offsets: a file that is at the target already is passed by if all of it is the same, else copied whole.
     private func skipIfSame(_ job: FileJob) {
         guard target.mayHold(job) else { return target.open(job, self) }
-        held += 1
         let (here, there) = (source.hash(of: job, first: nil), target.hash(of: job, first: nil))
         start { scheduler in
             let (a, b) = try await (here.ownValue(), there.ownValue())
-            scheduler.held -= 1
             guard let a, let b, a == b else { return scheduler.target.open(job, scheduler) }
             scheduler.note(.resumed(job.source, at: job.size, of: job.size))
             scheduler.resume(job, at: job.size)

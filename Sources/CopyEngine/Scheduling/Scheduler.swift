@@ -37,8 +37,6 @@ final class Scheduler {
     var openFiles = OpenFiles()
     /// Files whose hashes are being compared, or are to be.
     var verification = VerificationQueue()
-    /// Files that are compared before they are opened; those of a sequential target keep the others waiting.
-    var held = 0
     /// Files and directories that are not done.
     var unfinished = 0
     var started: Int
@@ -108,7 +106,8 @@ final class Scheduler {
     /// How much may be under way on a lane, in bytes.
     private var window: Int { (source.lanes + target.lanes).reduce(0) { max($0, $1.window) } }
 
-    private var isBusy: Bool { target.isBusy || held > 0 }
+    /// Whether a sequential target has to be waited for, or a file on its way there.
+    private var isBusy: Bool { target.isBusy || openFiles.count > 0 }
 
     private var mayWalk: Bool {
         !isStopping && waiting.count < source.waitingLimit && (!target.isSequential || (!isBusy && waiting.isEmpty))
