@@ -161,8 +161,8 @@ let package = Package(
         tests(
             "SCPCommandTests",
             [
-                "CommandOptions", "Platform", "SCPCommand", "RemoteHosts", "Files", "SSHClient", "SSHConfig", "SSHNIO",
-                "TestSupport",
+                "CommandOptions", "Platform", "SCPCommand", "RemoteHosts", "CopyEngine", "Files", "SSHClient",
+                "SSHConfig", "SSHNIO", "TestSupport",
             ]),
         tests(
             "RemoteHostsTests",

@@ -126,6 +126,8 @@ package struct OptionFault: Error, Equatable {
         case usage
         /// Something is wrong with a value, and how to call the command is no answer to it.
         case value
+        /// A value makes no sense; how to call the command is no answer to it.
+        case meaning
         /// Nothing is wrong: the text is what was asked for.
         case answer
     }

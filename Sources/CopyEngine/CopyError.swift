@@ -31,6 +31,8 @@ public struct CopyError: Error, Equatable, Sendable {
         case loop
         /// The listing broke off.
         case listingEnded(SFTPStatus)
+        /// A filter asks for the time of a file's modification, and its server does not tell.
+        case timeUnknown
         /// More is listed, or matches a pattern, than is held in memory, in bytes.
         case listingTooLarge(limit: Int)
         /// A file of this name was not copied: as a pattern, the name stands for others.
@@ -91,6 +93,7 @@ extension CopyError: CustomStringConvertible {
         case .tooDeep(let limit): "\(path): directories nested deeper than \(limit)"
         case .loop: "\(path): Too many levels of symbolic links"
         case .listingEnded(let status): "\(path): listing broke off: \(status)"
+        case .timeUnknown: "\(path): the server does not tell when it was modified"
         case .listingTooLarge(let limit): "\(path): listing is larger than \(limit >> 20) MiB"
         case .namedLikePattern: "\(path): taken for a pattern; the file of that name was not copied (quote it with \\)"
         case .received(let bytes): "\(path): \(bytes) bytes received"
@@ -124,6 +127,8 @@ public enum CopyNote: Sendable {
     /// The server does less than it should: the copy goes on with less at a time.
     case reduced(ServerFault)
     case verified(Int)
+    /// A filter leaves it out.
+    case leftOut(BytePath)
     /// One more connection to a host is made; `reason` says why.
     case connecting(host: String, reason: String)
     /// It was refused or lost; the copy goes on with those there are.
@@ -142,6 +147,7 @@ extension CopyNote: CustomStringConvertible {
         case .reduced(let fault): "\(fault)"
         case .connecting(let host, let reason): "\(host): one more connection, \(reason)"
         case .noFurtherConnection(let host, let reason): "\(host): no further connection: \(reason)"
+        case .leftOut(let path): "\(path): left out"
         case .verified(let count): "verified \(count) \(count == 1 ? "file" : "files")"
         }
     }

@@ -64,6 +64,8 @@ public struct CopySummary: Equatable, Sendable {
     public var bytes: Int64 = 0
     /// Files whose hashes were compared and found the same.
     public var verified = 0
+    /// Files and directories that ``CopyRequest/filter`` left out; what is in such a directory is not counted.
+    public var leftOut = 0
     /// Things that were not copied, or not as they should be; each was a ``CopyEvent/problem(_:)``. 0 means that all is well.
     public var errors = 0
 
@@ -74,6 +76,7 @@ public struct CopySummary: Equatable, Sendable {
         sum.directories += more.directories
         sum.bytes += more.bytes
         sum.verified += more.verified
+        sum.leftOut += more.leftOut
         sum.errors += more.errors
     }
 }

@@ -21,6 +21,8 @@ public struct CopyRequest: Sendable {
     public var preserve = false
     /// The target is a directory, as there are several sources.
     public var targetMustBeDirectory = false
+    /// Which files are copied; those that are left out are no errors.
+    public var filter = CopyFilter()
     /// Resumes behind what is at the target of a file, if that is the beginning of the source by its hash (`--resume`). A
     /// small file is copied again, unless it has the same size and time and ``preserve`` is set.
     public var resume = false
@@ -39,6 +41,9 @@ public struct CopyRequest: Sendable {
         self.source = source
         self.target = target
     }
+
+    /// Whether times of modification decide what is copied, kept or not.
+    var asksForTimes: Bool { filter.asksForTimes }
 }
 
 /// How many connections to a server a copy uses.

@@ -59,6 +59,7 @@ package struct SCPServerSource<Walk: SCPSourceWalk> {
             try await turn.pass()
             switch item {
             case .failure(let error): try report("\(error)")
+            case .passedBy: break
             case .leaveDirectory:
                 try source.endDirectory(into: &block)
                 try await settle()

@@ -22,7 +22,7 @@ public struct FileTime: Hashable, Comparable, Sendable {
     }
 
     /// The system's clock.
-    static func now() -> FileTime {
+    package static func now() -> FileTime {
         var time = Self(seconds: 0).timespec
         clock_gettime(CLOCK_REALTIME, &time)
         return FileTime(time)

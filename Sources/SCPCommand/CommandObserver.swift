@@ -51,7 +51,9 @@ final class CommandObserver: CopyObserver {
 
     /// What is said of a copy that is done.
     func tell(_ summary: CopySummary) {
-        if verbosity > 0, summary.verified > 0 { receive(.note(.verified(summary.verified))) }
+        guard verbosity > 0 else { return }
+        if summary.verified > 0 { receive(.note(.verified(summary.verified))) }
+        if summary.leftOut > 0 { StandardError.write("debug1: \(summary.leftOut) left out\n") }
     }
 
     /// One line on standard error. A remote scp has already put its name before what it says.

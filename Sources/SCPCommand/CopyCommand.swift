@@ -186,19 +186,13 @@ struct CopyCommand {
             return try await run(.sftp(try await reach(host, kind, paths), paths), to: target)
         }
         // Each path is a command of its own there. One that fails does not keep the others.
-        var summary = CopySummary()
-        for path in paths {
-            let isCopied = try await attemptOne(paths.count == 1) {
-                try await run(.scp(try await reach(host, kind, [path]), path, rules), to: target)
-            }
-            if !isCopied { summary.errors += 1 }
+        func copy(_ path: BytePath) async throws -> CopySummary {
+            try await run(.scp(try await reach(host, kind, [path]), path, rules), to: target)
         }
+        if paths.count == 1, let path = paths.first { return try await copy(path) }
+        var summary = CopySummary()
+        for path in paths where await !attempt({ try await copy(path) }) { summary.errors += 1 }
         return summary
-    }
-
-    private func attemptOne(_ isOnly: Bool, _ body: () async throws -> CopySummary) async throws -> Bool {
-        if isOnly { return try await body().errors == 0 }
-        return await attempt(body)
     }
 
     private func run(_ source: CopySource, to target: End) async throws -> CopySummary {
@@ -230,6 +224,10 @@ struct CopyCommand {
     private func direct(
         _ source: Location.Remote, _ path: BytePath, _ target: Location.Remote
     ) async throws -> CopySummary {
+        if let wish = options.long.wishOfOurs {
+            let reason = "\(source.host): with -R its own scp copies, which does not know of it"
+            throw CopyError(path, .source, .wishRefused(wish, reason: reason))
+        }
         if target.port != nil {
             throw CopyOptions.Fault.message("target port not supported with two remote hosts and the -R option")
         }

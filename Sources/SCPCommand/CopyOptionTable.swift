@@ -9,8 +9,9 @@ import SSHWire
 extension CopyOptions {
     /// The options of scp, one row each.
     static let table = OptionTable<CopyOptions>([
-        .init("Copying", copying), .init("Connecting", connecting), .init("Servers and protocols", serving),
-        .init("Information", information), .init("For the other end of a copy", roles),
+        .init("Copying", copying), .init("Choosing files", choosing), .init("Connecting", connecting),
+        .init("Servers and protocols", serving), .init("Information", information),
+        .init("For the other end of a copy", roles),
     ])
 
     private static let copying: [CommandOption<CopyOptions>] = [
@@ -275,22 +276,5 @@ extension CopyOptions {
     /// A decimal number without anything around it.
     static func number(_ text: String) -> Int? {
         text.utf8.allSatisfy { (0x30...0x39).contains($0) } ? Int(text) : nil
-    }
-
-    /// A number, a fraction perhaps, that K, M or G may follow, as scan_scaled(3) reads it.
-    private static func scaled(_ text: String) -> Int? {
-        let units: [Character: Int] = ["b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30]
-        var digits = text[...]
-        var unit = 1
-        if let last = digits.last.flatMap({ units[Character($0.lowercased())] }) {
-            unit = last
-            digits = digits.dropLast()
-        }
-        let parts = digits.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-        guard parts.count <= 2, !parts[0].isEmpty, let whole = number(parts[0]), whole <= 1 << 30 else { return nil }
-        guard parts.count == 2 else { return whole * unit }
-        guard (1...9).contains(parts[1].count), let fraction = number(parts[1]) else { return nil }
-        let divisor = (0..<parts[1].count).reduce(1) { product, _ in product * 10 }
-        return whole * unit + fraction * unit / divisor
     }
 }

@@ -87,6 +87,7 @@ struct CopyOptions {
         init(_ fault: OptionFault) {
             switch fault.kind {
             case .usage: self = .message("\(fault.text)\n\(CopyOptions.usage)")
+            case .meaning: self = .message(fault.text)
             case .value: self = .fatal(fault.text)
             case .answer: self = .answer(fault.text)
             }
@@ -106,6 +107,7 @@ struct CopyOptions {
         } catch {
             throw Fault(error)
         }
+        if let contradiction = long.contradiction { throw .message(contradiction) }
         let names = parsed.given.map { $0.option.names[0] }
         remoteArguments = Self.table.options.filter { $0.isForRemote && names.contains($0.names[0]) }
             .map { $0.names[0].description }.sorted(by: >)  // -v -r -p, as OpenSSH writes them
@@ -159,6 +161,7 @@ extension CopyOptions {
         request.isVerbose = verbosity > 0
         request.tuning = tuning
         (request.resume, request.verify) = (long.resume, long.verify)
+        request.filter = long.filter
         request.connections = long.connections
         return request
     }

@@ -8,6 +8,8 @@ struct LongOptions {
     var retries: Int?
     /// Goes on from what an earlier copy left at the target (`--resume`).
     var resume = false
+    /// Which files are copied (`--exclude` and others).
+    var filter = CopyFilter()
     /// How many connections to a server are used (`--connections`).
     var connections = ConnectionCount.auto
     /// Compares hashes of every file at both ends once it is copied (`--verify`).

@@ -2,9 +2,9 @@ import Platform
 
 /// A moment as `expiry-time=` of authorized keys has it: `YYYYMMDD`, `YYYYMMDDHHMM` or `YYYYMMDDHHMMSS`, in local time
 /// unless a `Z` stands behind it (sshd(8), AUTHORIZED_KEYS FILE FORMAT).
-enum ExpiryTime {
+package enum ExpiryTime {
     /// Seconds since 1970; nil for what is no such moment.
-    static func parse(_ text: some Collection<UInt8>) -> UInt64? {
+    package static func parse(_ text: some Collection<UInt8>) -> UInt64? {
         var digits = Array(text)
         let isUTC = digits.last == UInt8(ascii: "Z") || digits.last == UInt8(ascii: "z")
         if isUTC { digits.removeLast() }

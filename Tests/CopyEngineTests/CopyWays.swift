@@ -43,6 +43,7 @@ struct CopyWay: Sendable, CustomTestStringConvertible {
                 }
             let summary = try await wishes.run(from, to, observer)
             sum.files += summary.files
+            sum.leftOut += summary.leftOut
             sum.errors += summary.errors
         }
         return sum
@@ -79,7 +80,9 @@ extension Tree {
     /// A tree of files with these paths.
     static func files(_ paths: [String], _ file: (String) -> Tree = { .file(Array($0.utf8)) }) -> Tree {
         var entries: [String: Tree] = [:]
-        let groups = Dictionary(grouping: paths.map { $0.split(separator: "/", maxSplits: 1).map(String.init) }) { $0[0] }
+        let groups = Dictionary(grouping: paths.map { $0.split(separator: "/", maxSplits: 1).map(String.init) }) {
+            $0[0]
+        }
         for (name, group) in groups {
             let below = group.compactMap { $0.count > 1 ? $0[1] : nil }
             entries[name] = below.isEmpty ? file(name) : .files(below, file)

@@ -20,6 +20,7 @@ struct LocalWalkTests {
                     switch item {
                     case .file(let name, _): seen.append(String(decoding: name, as: UTF8.self))
                     case .leaveDirectory: seen.append("leave")
+                    case .passedBy: seen.append("passed by")
                     case .failure(let error): seen.append("\(error)")
                     case .enterDirectory(let name, _, _):
                         if name == Array("skip".utf8) { walk.skipDirectory() } else { seen.append("enter") }

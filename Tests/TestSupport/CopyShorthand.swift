@@ -79,6 +79,7 @@ package struct Wishes: Sendable {
     /// How long a copy that is cancelled may take to close what is open at a server; nil for the usual.
     package var farewell: Duration?
     package var connections = ConnectionCount.exactly(1)
+    package var filter = CopyFilter()
 
     package init(recursive: Bool = false, preserve: Bool = false, targetMustBeDirectory: Bool = false) {
         (self.recursive, self.preserve) = (recursive, preserve)
@@ -93,6 +94,7 @@ package struct Wishes: Sendable {
         request.targetMustBeDirectory = targetMustBeDirectory
         (request.resume, request.verify, request.tuning) = (resume, verify, tuning)
         (request.trustsNames, request.connections) = (trustsNames, connections)
+        request.filter = filter
         var copy = Copy(request, observer: observer)
         if let farewell { copy.farewell = farewell }
         return try await copy.run()

@@ -36,6 +36,11 @@ final class CopyLedger {
         hasProgressed = true
     }
 
+    /// The file or directory that comes from `source` is left out.
+    ///
+    /// - Returns: false if an earlier connection has left it out as well.
+    func leaveOut(_ source: BytePath) -> Bool { settled.insert(PathDigest(source.bytes)).inserted }
+
     /// The file that comes from `source` is to be copied once more.
     func unsettle(_ source: BytePath) { settled.remove(PathDigest(source.bytes)) }
 

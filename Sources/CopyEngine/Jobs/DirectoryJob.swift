@@ -18,6 +18,8 @@ final class DirectoryJob {
     let attributes: FileAttributes
     let parent: DirectoryJob?
     let depth: Int
+    /// The names from the directory where the copy begins down to this one, for filters.
+    var place: [[UInt8]] = []
     /// Entries that are not done, and one more until the source has left it.
     var unfinished = 1
 

@@ -22,7 +22,17 @@ final class LocalSource: SourceEndpoint {
     /// The walk has opened them.
     var waitingLimit: Int { LocalFileSystem.waitingFilesLimit }
 
-    func find(_ scheduler: Scheduler) async throws {}
+    func find(_ scheduler: Scheduler) async throws {
+        guard scheduler.isFiltered else { return }
+        walk.passesBy = { [unowned scheduler] (name, path, isDirectory, status) throws(FileError) in
+            let parent = scheduler.entered.last
+            if scheduler.leavesOut(name, path, isDirectory: isDirectory, in: parent) { return true }
+            guard scheduler.request.filter.asksForStatus, isDirectory != true else { return false }
+            let status = try status()
+            return status.kind == .regular
+                && scheduler.leavesOut(name, path, status.carried, size: status.size, in: parent)
+        }
+    }
 
     /// The walk's next item, for a target that wants to see it first.
     func next() -> WalkItem<LocalFile>? {
@@ -53,8 +63,11 @@ final class LocalSource: SourceEndpoint {
         switch item {
         case .failure(let error): scheduler.problem(CopyError(error, .source))
         case .leaveDirectory: scheduler.leave()
+        case .passedBy: break
         case .enterDirectory(let name, let path, let status):
-            if scheduler.enter(name, path, status.carried) == nil { walk.skipDirectory() }
+            if scheduler.enter(name, path, status.carried, belowUnnamed: walk.isInUnnamed) == nil {
+                walk.skipDirectory()
+            }
         case .file(let name, let file):
             scheduler.add(
                 name, file.path, file.status.carried, size: file.status.size, in: scheduler.entered.last, local: file)

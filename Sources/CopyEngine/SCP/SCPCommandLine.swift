@@ -81,5 +81,6 @@ extension SCPCommandLine {
     init(_ request: CopyRequest, _ rules: Rules) {
         self.init(recursive: request.recursive, preserve: request.preserve, rules: rules)
         verbose = request.isVerbose
+        if case .scp = request.source, request.asksForTimes { preserve = true }
     }
 }

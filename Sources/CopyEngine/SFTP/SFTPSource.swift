@@ -70,6 +70,7 @@ final class SFTPSource: SourceEndpoint {
             scheduler.add(
                 match.name, match.path, match.attributes.carried(mask: SFTPAttributes.fileMask, otherwise: 0o666),
                 size: Int64(clamping: match.attributes.size ?? 0), in: nil)
+        case .other where scheduler.leavesOut(match.name, match.path, isDirectory: false, in: nil): break
         default: scheduler.problem(CopyError(match.path, .source, .notRegular))
         }
     }

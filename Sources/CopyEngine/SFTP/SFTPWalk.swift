@@ -97,7 +97,8 @@ final class SFTPWalk {
         if isOrdered {
             directory = scheduler.enter(name, entry.path, attributes)
         } else {
-            directory = scheduler.enter(name, entry.path, attributes, in: entry.directory)
+            directory = scheduler.enter(
+                name, entry.path, attributes, in: entry.directory, isRoot: entry.directory == nil)
             if let directory { scheduler.target.make(directory, scheduler) }
         }
         if !isOrdered, entry.directory != nil { scheduler.looked(at: entry.directory) }
@@ -195,7 +196,11 @@ final class SFTPWalk {
         }
         let entry = SFTPEntry(
             path: directory.source.appending(bytes), name: bytes, directory: directory, attributes: name.attributes)
-        switch entry.attributes.kind {
+        let kind = entry.attributes.kind
+        // What is left out need not be looked at, whatever it is.
+        let isDirectory: Bool? = kind == .symbolicLink ? nil : kind.map { $0 == .directory }
+        if scheduler.leavesOut(bytes, entry.path, isDirectory: isDirectory, in: directory) { return }
+        switch kind {
         case .regular, .directory: tell(entry, listing, scheduler)
         case .other: scheduler.problem(CopyError(entry.path, .source, .notRegular))
         case .symbolicLink, nil: look(at: entry, listing, scheduler)

@@ -4,22 +4,33 @@ import Files
 extension Scheduler {
     /// The source has a directory, whose entries come next.
     ///
-    /// - Returns: whether they are wanted.
+    /// - Parameter isRoot: the copy begins with it.
+    /// - Returns: nil if they are not wanted.
     func enter(
-        _ name: [UInt8]?, _ path: BytePath, _ attributes: FileAttributes, in parent: DirectoryJob?
+        _ name: [UInt8]?, _ path: BytePath, _ attributes: FileAttributes, in parent: DirectoryJob?, isRoot: Bool
     ) -> DirectoryJob? {
         if ledger.isSettled(path) { return nil }
+        if !isRoot, leavesOut(name ?? [], path, isDirectory: true, in: parent) { return nil }
         guard (parent?.depth ?? 0) < Self.maximumDepth else {
             problem(CopyError(path, .source, .tooDeep(limit: Self.maximumDepth)))
             return nil
         }
         unfinished += 1
-        return DirectoryJob(name: name, source: path, attributes: attributes, parent: parent)
+        let directory = DirectoryJob(name: name, source: path, attributes: attributes, parent: parent)
+        if isFiltered, !isRoot { directory.place = place(of: name ?? [], in: parent) }
+        return directory
     }
 
     /// The same for a source that goes through its directories one after another.
-    func enter(_ name: [UInt8]?, _ path: BytePath, _ attributes: FileAttributes) -> DirectoryJob? {
-        guard let directory = enter(name, path, attributes, in: entered.last) else { return nil }
+    ///
+    /// - Parameter isUnnamed: at the top it is an entry of a source that has no name of its own.
+    func enter(
+        _ name: [UInt8]?, _ path: BytePath, _ attributes: FileAttributes, belowUnnamed isUnnamed: Bool = false
+    ) -> DirectoryJob? {
+        let parent = entered.last
+        guard
+            let directory = enter(name, path, attributes, in: parent, isRoot: parent == nil && !isUnnamed)
+        else { return nil }
         entered.append(directory)
         target.make(directory, self)
         return directory

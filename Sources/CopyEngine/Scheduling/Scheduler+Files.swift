@@ -6,13 +6,14 @@ import SSHWire
 extension Scheduler {
     /// The source has a file.
     ///
-    /// - Returns: nil if it is done already.
+    /// - Returns: nil if it is done already, or left out.
     @discardableResult
     func add(
         _ name: [UInt8], _ path: BytePath, _ attributes: FileAttributes, size: Int64, in directory: DirectoryJob?,
         local: LocalFile? = nil
     ) -> FileJob? {
         if ledger.isSettled(path) { return nil }
+        if isFiltered, leavesOut(name, path, attributes, size: size, in: directory) { return nil }
         unfinished += 1
         bytesMet += size
         let job = FileJob(

@@ -15,6 +15,8 @@ final class Scheduler {
     static let worthResuming: Int64 = 64 << 10
 
     let request: CopyRequest
+    /// Whether anything may be left out.
+    let isFiltered: Bool
     let source: any SourceEndpoint
     let target: any TargetEndpoint
     let ledger: CopyLedger
@@ -48,6 +50,7 @@ final class Scheduler {
         traits: ServerTraits, started: Int, observer: any CopyObserver
     ) {
         self.request = request
+        isFiltered = !request.filter.isEmpty
         self.source = source
         self.target = target
         self.ledger = ledger

@@ -5,8 +5,10 @@ package struct ListedEntry {
     package var name: [UInt8]
     /// A file of this sort is neither read nor opened.
     package var isSpecial: Bool
-    /// The kind is known to be a file or directory: no link, and nothing the file system keeps to itself.
-    package var isPlain: Bool
+    /// Nil for a link, and where the file system keeps it to itself.
+    package var isDirectory: Bool?
+    /// The kind is known to be a file or directory.
+    package var isPlain: Bool { isDirectory != nil && !isSpecial }
 }
 
 /// The entries of a directory as readdir(3) gives them, `.` and `..` aside.
@@ -61,7 +63,9 @@ final class DirectoryListing {
             if name == [UInt8(ascii: ".")] || name == [UInt8(ascii: "."), UInt8(ascii: ".")] { continue }
             let type = Int32(entry.pointee.d_type)
             let special = [Self.fifo, Self.character, Self.block, Self.socket].contains(type)
-            return ListedEntry(name: name, isSpecial: special, isPlain: type == Self.regular || type == Self.directory)
+            let isFile = type == Self.regular || special
+            return ListedEntry(
+                name: name, isSpecial: special, isDirectory: type == Self.directory ? true : isFile ? false : nil)
         }
     }
 

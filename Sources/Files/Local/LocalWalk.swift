@@ -9,6 +9,8 @@ package enum WalkItem<File> {
     case leaveDirectory
     /// Something that cannot be read; the walk goes on.
     case failure(FileError)
+    /// An entry that nobody wants to have opened.
+    case passedBy
 }
 
 /// Goes through files and directory trees, one entry at a time: neither the entries of a large directory nor the
@@ -42,7 +44,15 @@ package final class LocalWalk {
         case refused
     }
 
+    /// Whether an entry need not be opened: its name, its path, whether it is a directory, as far as that is known, and what says
+    /// the rest of it.
+    package typealias Chooser = (
+        _ name: [UInt8], _ path: BytePath, _ isDirectory: Bool?, _ status: () throws(FileError) -> FileStatus
+    ) throws(FileError) -> Bool
+
     private var options: Options
+    /// Asked about every file of the sources, and every directory below them, before it is looked at.
+    package var passesBy: Chooser?
     private var sources: ArraySlice<BytePath>
     /// The tree of the source at hand.
     private var stack: DirectoryStack?
@@ -77,10 +87,19 @@ package final class LocalWalk {
     /// Sets the directory that is not entered.
     package func exclude(_ identity: FileStatus.Identity?) { options.excluded = identity }
 
+    /// Whether it goes through a source that has no name, for which its entries stand.
+    package var isInUnnamed: Bool { !rootIsNamed }
+
     private func begin(_ source: BytePath) -> WalkItem<LocalFile>? {
         let path = source.trimmed
+        rootIsNamed = true
         do throws(FileError) {
             let status = try LocalFileSystem.status(of: path)
+            if status.kind != .directory, let passesBy,
+                try passesBy(path.lastComponent, path, false, { () throws(FileError) in status })
+            {
+                return .passedBy
+            }
             switch status.kind {
             case .directory where options.recursive:
                 if !path.hasName, options.unnamed == .refused {
@@ -130,6 +149,13 @@ package final class LocalWalk {
     ) throws(FileError) -> WalkItem<LocalFile> {
         let path = directory.path.appending(entry.name)
         let notRegular = FileError(path: path, operation: .open, cause: .notRegular)
+        if let passesBy,
+            try passesBy(
+                entry.name, path, entry.isDirectory,
+                { () throws(FileError) in try directory.status(of: entry.name, followingLinks: true) })
+        {
+            return .passedBy
+        }
         if entry.isSpecial { throw notRegular }
         // What a link leads to may be a device, and opening one can be an act.
         if !entry.isPlain, try directory.status(of: entry.name, followingLinks: true).kind.isSpecial {

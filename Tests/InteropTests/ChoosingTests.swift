@@ -1,0 +1,95 @@
+import TestSupport
+import Testing
+
+@Suite("What a copy is asked to choose", .timeLimit(.minutes(hangMinutes)))
+struct ChoosingTests {
+    /// A server, and what is spoken with it.
+    struct Place: Sendable, CustomTestStringConvertible {
+        enum Server { case openSSH, dropbear, scpd }
+
+        let server: Server
+        let bySCP: Bool
+
+        static let all = [Server.openSSH, .dropbear, .scpd].flatMap { server in
+            [false, true].map { Place(server: server, bySCP: $0) }
+        }.filter { $0.server != .dropbear || Peer.dropbearIsAvailable }
+
+        var testDescription: String { "\(server)\(bySCP ? ", -O" : "")" }
+
+        func start() async throws -> RunningHost {
+            switch server {
+            case .openSSH: RunningHost(try await Peer.openSSH(hostKeys: [.ed25519]))
+            case .dropbear: RunningHost(try await Peer.dropbear(hostKeys: [.ed25519]))
+            case .scpd: RunningHost(try await ScpdServer.start())
+            }
+        }
+    }
+
+    private static let source = Tree.named([
+        "a.txt": .file(noise(10_000)), "b.o": .file(noise(300_000)), "empty": .file([]),
+        "build": .named(["x": .file([1]), "y": .named(["z": .file([2])])]),
+        "sub": .named([
+            "build": .file([3]), "c.o": .file([4]), "keep.o": .file([5]), "old": .file([6], modified: 1_000),
+        ]),
+    ])
+
+    /// Copies there or back; what is left out is no error, and nothing is said of it.
+    private func copy(
+        _ place: Place, up isUpload: Bool, _ options: [String], of source: Tree = source
+    ) async throws -> Tree {
+        let server = try await place.start()
+        let (from, to) = (isUpload ? RunningHost.Place.here : .there, isUpload ? RunningHost.Place.there : .here)
+        try makeTree(source, at: server.path(from, "source"))
+        let finished = try await server.copy(
+            up: isUpload, "source", "target", port: server.port, (place.bySCP ? ["-O", "-r"] : ["-r"]) + options)
+        #expect(finished.succeeded && finished.errors.isEmpty, "\(finished)")
+        return try readTree(at: server.path(to, "target"))
+    }
+
+    @Test("Patterns leave files and directories out", arguments: Place.all, [true, false])
+    func patterns(place: Place, isUpload: Bool) async throws {
+        let copied = try await copy(
+            place, up: isUpload, ["--exclude", "*.o", "--include", "keep.o", "--exclude", "/build"])
+        let expected = Tree.named([
+            "a.txt": .file(noise(10_000)), "empty": .file([]),
+            "sub": .named(["build": .file([3]), "keep.o": .file([5]), "old": .file([6])]),
+        ])
+        #expect(differences(expected, copied, attributes: false) == [])
+    }
+
+    @Test("Depth, size and age leave files out", arguments: Place.all, [true, false])
+    func bounds(place: Place, isUpload: Bool) async throws {
+        let copied = try await copy(
+            place, up: isUpload,
+            ["--max-depth", "2", "--min-size=1", "--max-size=100K", "--newer-than", "2000-01-01"])
+        let expected = Tree.named([
+            "a.txt": .file(noise(10_000)), "build": .named(["x": .file([1])]),
+            "sub": .named(["build": .file([3]), "c.o": .file([4]), "keep.o": .file([5])]),
+        ])
+        #expect(differences(expected, copied, attributes: false) == [])
+    }
+
+    @Test("Between two servers, and how much was left out is said at -v", arguments: [[], ["-O"]])
+    func relay(options: [String]) async throws {
+        let peer = try await Peer.openSSH()
+        try makeTree(Self.source, at: peer.directory.file("source"))
+        let finished = try await peer.scp(
+            options + ["-r", "-v", "--exclude=*.o", "--exclude=build/"],
+            [peer.remote("source"), peer.remote("target")])
+        #expect(finished.succeeded, "\(finished)")
+        #expect(finished.errorText.contains("debug1: 4 left out\n"), "\(finished)")
+        #expect(Set(listDirectory(peer.directory.file("target"))) == [bytes("a.txt"), bytes("empty"), bytes("sub")])
+        #expect(Set(listDirectory(peer.directory.file("target/sub"))) == [bytes("build"), bytes("old")])
+    }
+
+    @Test(
+        "What the first server's own scp would have to do is refused",
+        arguments: ["--exclude=x", "--resume", "--verify"])
+    func direct(option: String) async throws {
+        let peer = try await Peer.openSSH()
+        try writeFile([1], at: peer.directory.file("a"))
+        let finished = try await peer.scp(["-R", option], [peer.remote("a"), peer.remote("b")])
+        expectFailure(finished, "with -R its own scp copies, which does not know of it", status: 1)
+        #expect(listDirectory(peer.directory.path).contains(bytes("b")) == false)
+    }
+}
