@@ -29,6 +29,7 @@ public struct Copy: Sendable {
     /// - Throws: ``CopyError`` if the target is not as it must be; `SFTPError`, `SCPError` or what ended a stream before its time;
     ///   `CancellationError`.
     public func run() async throws -> CopySummary {
+        if let refusal = request.update.refusal(of: request) { throw refusal }
         let thread = CopyThread()
         defer { thread.stop() }
         let run = CopyRun(request, observer, thread)

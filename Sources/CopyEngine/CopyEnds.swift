@@ -238,4 +238,11 @@ extension CopyTarget {
         case .sftp(let host, _), .scp(let host, _, _): host
         }
     }
+
+    /// The path as the user gave it.
+    var path: BytePath {
+        switch self {
+        case .local(let path), .sftp(_, let path), .scp(_, let path, _): path
+        }
+    }
 }

@@ -31,7 +31,7 @@ public struct CopyError: Error, Equatable, Sendable {
         case loop
         /// The listing broke off.
         case listingEnded(SFTPStatus)
-        /// A filter asks for the time of a file's modification, and its server does not tell.
+        /// Times of modification decide, and the server does not tell this file's.
         case timeUnknown
         /// More is listed, or matches a pattern, than is held in memory, in bytes.
         case listingTooLarge(limit: Int)
@@ -129,6 +129,8 @@ public enum CopyNote: Sendable {
     case verified(Int)
     /// A filter leaves it out.
     case leftOut(BytePath)
+    /// What is at the target stays.
+    case skipped(BytePath)
     /// One more connection to a host is made; `reason` says why.
     case connecting(host: String, reason: String)
     /// It was refused or lost; the copy goes on with those there are.
@@ -148,6 +150,7 @@ extension CopyNote: CustomStringConvertible {
         case .connecting(let host, let reason): "\(host): one more connection, \(reason)"
         case .noFurtherConnection(let host, let reason): "\(host): no further connection: \(reason)"
         case .leftOut(let path): "\(path): left out"
+        case .skipped(let path): "\(path): skipped"
         case .verified(let count): "verified \(count) \(count == 1 ? "file" : "files")"
         }
     }

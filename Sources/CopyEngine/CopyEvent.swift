@@ -66,6 +66,8 @@ public struct CopySummary: Equatable, Sendable {
     public var verified = 0
     /// Files and directories that ``CopyRequest/filter`` left out; what is in such a directory is not counted.
     public var leftOut = 0
+    /// Files of which what is at the target stays, as ``CopyRequest/update`` has it.
+    public var skipped = 0
     /// Things that were not copied, or not as they should be; each was a ``CopyEvent/problem(_:)``. 0 means that all is well.
     public var errors = 0
 
@@ -77,6 +79,7 @@ public struct CopySummary: Equatable, Sendable {
         sum.bytes += more.bytes
         sum.verified += more.verified
         sum.leftOut += more.leftOut
+        sum.skipped += more.skipped
         sum.errors += more.errors
     }
 }

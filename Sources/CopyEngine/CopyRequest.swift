@@ -23,6 +23,8 @@ public struct CopyRequest: Sendable {
     public var targetMustBeDirectory = false
     /// Which files are copied; those that are left out are no errors.
     public var filter = CopyFilter()
+    /// What becomes of a file that is at the target already.
+    public var update = UpdateRule.always
     /// Resumes behind what is at the target of a file, if that is the beginning of the source by its hash (`--resume`). A
     /// small file is copied again, unless it has the same size and time and ``preserve`` is set.
     public var resume = false
@@ -43,7 +45,7 @@ public struct CopyRequest: Sendable {
     }
 
     /// Whether times of modification decide what is copied, kept or not.
-    var asksForTimes: Bool { filter.asksForTimes }
+    var asksForTimes: Bool { filter.asksForTimes || update.asksForTimes(verifies: verify) }
 }
 
 /// How many connections to a server a copy uses.

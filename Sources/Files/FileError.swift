@@ -65,6 +65,11 @@ extension FileError: CustomStringConvertible {
     }
 }
 
+extension FileError.Cause {
+    /// Whether something is there already.
+    package var isPresence: Bool { self == .system(EEXIST) }
+}
+
 extension FileError.Cause: CustomStringConvertible {
     public var description: String {
         switch self {

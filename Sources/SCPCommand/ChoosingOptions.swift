@@ -63,6 +63,25 @@ extension CopyOptions {
             "older-than", value: .init("AGE"), help: "leave out what was modified since",
             synonyms: ["min-age", "before", "older"]
         ) { (options, value) throws(OptionFault) in options.long.filter.olderThan = try moment(value) },
+        .init(
+            "no-clobber", help: "leave alone what is at the target already",
+            synonyms: ["ignore-existing", "noclobber", "no-overwrite"]
+        ) { (options, _) throws(OptionFault) in try options.long.set(.ifMissing) },
+        .init(
+            "update", help: "overwrite a file only where the source was modified later", synonyms: ["newer-only"]
+        ) { (options, _) throws(OptionFault) in try options.long.set(.ifNewer) },
+        .init(
+            "skip-unchanged", help: "skip files with the same size and time, as -p leaves them",
+            manual: """
+                Skips files that have the same size and time of modification at the target, in seconds, as
+                .Fl p
+                leaves them.
+                With
+                .Fl Fl verify
+                the size and the SHA-256 decide.
+                """,
+            synonyms: ["unchanged", "size-only", "sync"]
+        ) { (options, _) throws(OptionFault) in try options.long.set(.unlessSame) },
     ]
 
     private static func size(_ text: String) throws(OptionFault) -> Int64 {
@@ -122,12 +141,22 @@ extension LongOptions {
     /// One of the wishes that an scp on another machine knows nothing of.
     var wishOfOurs: String? {
         if !filter.isEmpty { return "choosing files" }
+        if update != .always { return update.wish }
         if resume { return "--resume" }
         return verify ? "--verify" : nil
     }
 
+    /// - Throws: ``OptionFault`` if another rule was given before.
+    mutating func set(_ rule: UpdateRule) throws(OptionFault) {
+        guard update == .always || update == rule else {
+            throw OptionFault("\(rule.wish) contradicts \(update.wish)", .meaning)
+        }
+        update = rule
+    }
+
     /// What of these wishes contradicts another; nil if all go together.
     var contradiction: String? {
+        if resume, !update.allowsResuming { return "\(update.wish) contradicts --resume" }
         if let least = filter.minimumSize, let most = filter.maximumSize, least > most {
             return "--min-size \(least) contradicts --max-size \(most): no file has such a size"
         }

@@ -53,6 +53,7 @@ final class CommandObserver: CopyObserver {
     func tell(_ summary: CopySummary) {
         guard verbosity > 0 else { return }
         if summary.verified > 0 { receive(.note(.verified(summary.verified))) }
+        if summary.skipped > 0 { StandardError.write("debug1: \(summary.skipped) skipped\n") }
         if summary.leftOut > 0 { StandardError.write("debug1: \(summary.leftOut) left out\n") }
     }
 

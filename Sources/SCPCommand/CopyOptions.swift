@@ -161,7 +161,7 @@ extension CopyOptions {
         request.isVerbose = verbosity > 0
         request.tuning = tuning
         (request.resume, request.verify) = (long.resume, long.verify)
-        request.filter = long.filter
+        (request.filter, request.update) = (long.filter, long.update)
         request.connections = long.connections
         return request
     }

@@ -10,6 +10,8 @@ struct LongOptions {
     var resume = false
     /// Which files are copied (`--exclude` and others).
     var filter = CopyFilter()
+    /// What becomes of files that are at the target already (`--no-clobber`, `--update`, `--skip-unchanged`).
+    var update = UpdateRule.always
     /// How many connections to a server are used (`--connections`).
     var connections = ConnectionCount.auto
     /// Compares hashes of every file at both ends once it is copied (`--verify`).

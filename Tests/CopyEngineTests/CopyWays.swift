@@ -44,6 +44,8 @@ struct CopyWay: Sendable, CustomTestStringConvertible {
             let summary = try await wishes.run(from, to, observer)
             sum.files += summary.files
             sum.leftOut += summary.leftOut
+            sum.skipped += summary.skipped
+            sum.verified += summary.verified
             sum.errors += summary.errors
         }
         return sum

@@ -61,7 +61,7 @@ private final class FragileStream: ByteStream {
 
 /// A host with OpenSSH's sftp-server whose connections are cut off one after another, after so many bytes each; then they
 /// hold.
-private actor FragileHost {
+actor FragileHost {
     private let directory: String
     private var budgets: [Int]
     private var children: [PipedProgram] = []

@@ -92,4 +92,75 @@ struct ChoosingTests {
         expectFailure(finished, "with -R its own scp copies, which does not know of it", status: 1)
         #expect(listDirectory(peer.directory.path).contains(bytes("b")) == false)
     }
+
+    // MARK: What is at the target
+
+    private static let files = Tree.named([
+        "older": .file([1], modified: 5_000), "newer": .file([1], modified: 5_000),
+        "same": .file([1], modified: 5_000), "missing": .file([1], modified: 5_000),
+    ])
+    private static let present = Tree.named([
+        "older": .file([2], modified: 4_000), "newer": .file([2], modified: 6_000),
+        "same": .file([2], modified: 5_000),
+    ])
+
+    @Test(
+        "A rule says what of the target is overwritten", arguments: Place.all,
+        [
+            ("--no-clobber", ["missing"]), ("--update", ["missing", "older"]),
+            ("--skip-unchanged", ["missing", "newer", "older"]),
+        ])
+    func rules(place: Place, rule: (option: String, copied: [String])) async throws {
+        for isUpload in place.bySCP ? [false] : [true, false] {
+            let server = try await place.start()
+            let (from, to) = (isUpload ? RunningHost.Place.here : .there, isUpload ? RunningHost.Place.there : .here)
+            try makeTree(Self.files, at: server.path(from, "source"))
+            try makeTree(.named(["source": Self.present]), at: server.path(to, "target"))
+            let finished = try await server.copy(
+                up: isUpload, "source", "target", port: server.port,
+                (place.bySCP ? ["-O"] : []) + ["-r", "-p", rule.option])
+            #expect(finished.succeeded && finished.errors.isEmpty, "\(finished)")
+            let copied = try ["missing", "newer", "older", "same"].filter {
+                try readFile(server.path(to, "target/source/\($0)")) == [1]
+            }
+            #expect(copied == rule.copied)
+        }
+    }
+
+    @Test("A remote scp does not tell what it has: one line, before anybody is asked for a password")
+    func refused() async throws {
+        let peer = try await Peer.openSSH()
+        try writeFile([1], at: peer.directory.file("a"))
+        for rule in ["--no-clobber", "--update", "--skip-unchanged"] {
+            for source in [peer.directory.file("a"), peer.remote("a")] {
+                let finished = try await peer.scp(["-O", rule], [source, peer.remote("b")])
+                expectFailure(
+                    finished, "\(rule): 127.0.0.1: the SCP protocol does not tell what is at the target", status: 1)
+            }
+        }
+        #expect(peer.countInLog("Accepted") == 0)
+        #expect(!listDirectory(peer.directory.path).contains(bytes("b")))
+    }
+
+    @Test("Where a server has no SFTP, rules are refused for uploads", .enabled(if: Peer.dropbearIsAvailable))
+    func fallback() async throws {
+        let peer = try await Peer.dropbear(hasSFTP: false)
+        try writeFile([1], at: peer.directory.file("a"))
+        let finished = try await peer.scp(["-q", "--update"], [peer.directory.file("a"), peer.remote("b")])
+        expectFailure(finished, "--update: 127.0.0.1: the SCP protocol does not tell what is at the target", status: 1)
+        #expect(!listDirectory(peer.directory.path).contains(bytes("b")))
+    }
+
+    @Test("Between two servers, and by hash", arguments: [[], ["--verify"]])
+    func relayedRules(options: [String]) async throws {
+        let peer = try await Peer.openSSH()
+        try makeTree(Self.files, at: peer.directory.file("source"))
+        let operands = [peer.remote("source"), peer.remote("target")]
+        try await peer.scp(["-r", "-p"], operands).success()
+        try writeFile([2], at: peer.directory.file("target/newer"))
+        let finished = try await peer.scp(
+            ["-r", "-p", "-v", "--skip-unchanged"] + options, [peer.remote("source/."), peer.remote("target")])
+        #expect(finished.succeeded && finished.errorText.contains("debug1: 3 skipped\n"), "\(finished)")
+        #expect(try readFile(peer.directory.file("target/newer")) == [1])
+    }
 }

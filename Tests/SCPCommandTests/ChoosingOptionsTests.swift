@@ -60,6 +60,10 @@ struct ChoosingOptionsTests {
                 ["--newer-than=1h", "--older-than=2026-01-31"],
                 "--newer-than contradicts --older-than: no file is of such an age"
             ),
+            (["--no-clobber", "--update"], "--update contradicts --no-clobber"),
+            (["--skip-unchanged", "--update", "--skip-unchanged"], "--update contradicts --skip-unchanged"),
+            (["--no-clobber", "--resume"], "--no-clobber contradicts --resume"),
+            (["--resume", "--update"], "--update contradicts --resume"),
         ])
     func nonsense(words: [String], text: String) {
         do throws(CopyOptions.Fault) {

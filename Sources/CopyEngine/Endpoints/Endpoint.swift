@@ -130,6 +130,9 @@ protocol TargetEndpoint: AnyObject {
     /// Opens a file for writing: ``Scheduler/targetOpened(_:)``, ``Scheduler/refused(_:_:)`` or ``Scheduler/postpone(_:)``.
     func open(_ job: FileJob, _ scheduler: Scheduler)
 
+    /// Finds out what is at the target of a file before it is opened at either end: ``Scheduler/found(_:_:)``.
+    func look(for job: FileJob, _ scheduler: Scheduler)
+
     /// Whether a file of this size may be at the target already, as far as that can be told before it is opened.
     func mayHold(_ job: FileJob) -> Bool
 
@@ -194,6 +197,7 @@ extension TargetEndpoint {
     var openLimit: Int { LocalFileSystem.openFilesLimit }
     var mayOpen: Bool { true }
     func mayHold(_ job: FileJob) -> Bool { true }
+    func look(for job: FileJob, _ scheduler: Scheduler) { scheduler.found(job, nil) }
     func leave(_ directory: DirectoryJob, _ scheduler: Scheduler) {}
     func leave(_ job: FileJob, _ scheduler: Scheduler) -> PartialFile? { nil }
     func advance(_ scheduler: Scheduler) -> Bool { false }
@@ -205,6 +209,9 @@ struct Existing {
     /// In seconds since 1970.
     let modified: Int64?
     let mark: FileMark?
+    var isRegular = true
+    /// Whether no more need be asked.
+    var isConclusive = true
 }
 
 /// A hash that an end has been asked for; nil if it cannot tell.

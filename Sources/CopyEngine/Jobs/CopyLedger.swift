@@ -23,6 +23,8 @@ final class CopyLedger {
     private var settled: Set<PathDigest> = []
     /// Directories made here that have not got their attributes.
     private var made: Set<PathDigest> = []
+    /// Files that are to be copied whatever is at the target by now: it may be what an earlier connection left.
+    private var decided: Set<PathDigest> = []
     private var partial: [BytePath: PartialFile] = [:]
     /// Problems of earlier connections, and of this one.
     private var told: Set<PathDigest> = []
@@ -33,6 +35,7 @@ final class CopyLedger {
         let digest = PathDigest(source.bytes)
         settled.insert(digest)
         made.remove(digest)
+        if !decided.isEmpty { decided.remove(digest) }
         hasProgressed = true
     }
 
@@ -50,6 +53,11 @@ final class CopyLedger {
     func note(made source: BytePath) { made.insert(PathDigest(source.bytes)) }
 
     func hasMade(_ source: BytePath) -> Bool { !made.isEmpty && made.contains(PathDigest(source.bytes)) }
+
+    /// The file that comes from `source` is copied.
+    func decide(for source: BytePath) { decided.insert(PathDigest(source.bytes)) }
+
+    func hasDecided(for source: BytePath) -> Bool { !decided.isEmpty && decided.contains(PathDigest(source.bytes)) }
 
     func leave(_ file: PartialFile, of source: BytePath) { partial[source] = file }
 

@@ -31,6 +31,8 @@ final class DirectoryJob {
     var path = BytePath([])
     /// Where it is on this machine.
     var node: TargetDirectory?
+    /// What is in it, where that matters.
+    var present: PresentFiles?
     /// Why it could not be made.
     var refusal: SFTPStatus?
     /// Files that were refused before the directory was known to be there.

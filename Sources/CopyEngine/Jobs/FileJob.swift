@@ -37,6 +37,13 @@ final class FileJob {
     /// Whether opening cuts off what is there, so that no size needs to be set behind the last byte.
     var isTruncated = false
 
+    /// Nothing may be there: what is stays.
+    var isExclusive = false
+    /// What is there has its size, and the hashes decide whether it stays.
+    var mayBeSame = false
+    /// What is there stays.
+    var isSkipped = false
+
     // Its contents.
     /// What a lost connection left of it at the target.
     var partial: PartialFile?

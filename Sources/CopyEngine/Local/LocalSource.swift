@@ -5,6 +5,10 @@ final class LocalSource: SourceEndpoint {
     private let walk: LocalWalk
     private let sources: [BytePath]
     private let keepsFilesOpen: Bool
+    /// It may turn out that a file need not be opened.
+    private let opensLater: Bool
+    /// A longer path cannot be opened by its name.
+    private static let pathLimit = 4_000
     private let hashing: HashThreads
     private(set) var isExhausted = false
 
@@ -13,24 +17,28 @@ final class LocalSource: SourceEndpoint {
         self.sources = sources
         self.hashing = hashing
         keepsFilesOpen = request.verify
+        opensLater = request.update != .always || request.filter.asksForStatus
         var options = LocalWalk.Options(recursive: request.recursive)
         options.unnamed = unnamed
         walk = LocalWalk(sources: sources, options: options)
     }
 
     var count: Int? { sources.count }
-    /// The walk has opened them.
-    var waitingLimit: Int { LocalFileSystem.waitingFilesLimit }
+    /// Where the walk has opened them, as many as may be open.
+    var waitingLimit: Int { opensLater ? 4_000 : LocalFileSystem.waitingFilesLimit }
 
     func find(_ scheduler: Scheduler) async throws {
-        guard scheduler.isFiltered else { return }
-        walk.passesBy = { [unowned scheduler] (name, path, isDirectory, status) throws(FileError) in
+        guard scheduler.isFiltered || opensLater else { return }
+        walk.passesBy = { [unowned self, unowned scheduler] (name, path, isDirectory, status) throws(FileError) in
             let parent = scheduler.entered.last
             if scheduler.leavesOut(name, path, isDirectory: isDirectory, in: parent) { return true }
-            guard scheduler.request.filter.asksForStatus, isDirectory != true else { return false }
+            guard opensLater, isDirectory != true, path.bytes.count < Self.pathLimit, !(parent?.isLost ?? false) else {
+                return false
+            }
             let status = try status()
-            return status.kind == .regular
-                && scheduler.leavesOut(name, path, status.carried, size: status.size, in: parent)
+            guard status.kind == .regular else { return false }
+            scheduler.add(name, path, status.carried, size: status.size, in: parent)
+            return true
         }
     }
 
@@ -77,7 +85,20 @@ final class LocalSource: SourceEndpoint {
     /// A directory that is not entered: the copy itself.
     func exclude(_ identity: FileStatus.Identity) { walk.exclude(identity) }
 
-    func open(_ job: FileJob, _ scheduler: Scheduler) { scheduler.sourceOpened(job) }
+    func open(_ job: FileJob, _ scheduler: Scheduler) {
+        do throws(FileError) {
+            if job.local == nil {
+                let file = try LocalDirectory.openForReading(job.source)
+                guard file.status.kind == .regular else {
+                    throw FileError(path: job.source, operation: .open, cause: .notRegular)
+                }
+                job.local = file
+            }
+            scheduler.sourceOpened(job)
+        } catch {
+            scheduler.refused(job, CopyError(error, .source))
+        }
+    }
 
     func close(_ job: FileJob, _ scheduler: Scheduler, isPostponed: Bool) {
         // Closing what was only read cannot lose anything.

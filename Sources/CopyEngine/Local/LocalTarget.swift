@@ -100,7 +100,18 @@ final class LocalTarget: TargetEndpoint {
 
     // MARK: Files
 
+    func look(for job: FileJob, _ scheduler: Scheduler) { scheduler.found(job, existing(job)) }
+
+    private func existing(_ job: FileJob) -> Existing? {
+        tree?.status(of: job.name, in: job.directory?.node).map {
+            Existing(
+                size: $0.size, modified: $0.modified.seconds, mark: FileMark($0), isRegular: $0.kind == .regular)
+        }
+    }
+
     func open(_ job: FileJob, _ scheduler: Scheduler) {
+        // It may be one of this copy's own.
+        if job.isExclusive, existing(job) != nil { return scheduler.skip(job) }
         // A source that asks whether a file is wanted is told when it cannot be written.
         if case .scp = request.source {
             create(job, scheduler)
@@ -124,7 +135,7 @@ final class LocalTarget: TargetEndpoint {
 
     /// Opens the file when its first bytes are there: one that cannot be read leaves no trace.
     private func create(_ job: FileJob, _ scheduler: Scheduler) {
-        guard job.file == nil, let tree else { return }
+        guard job.file == nil, job.failure == nil, let tree else { return }
         job.present = nil
         let parent = job.directory?.node
         let path = tree.path(of: job.name, in: parent)
@@ -137,9 +148,12 @@ final class LocalTarget: TargetEndpoint {
             {
                 throw FileError(path: job.source, operation: .open, cause: .sameFile(path))
             }
-            job.new = try tree.createFile(job.name, mode: mode, in: parent)
+            job.new = try tree.createFile(job.name, mode: mode, in: parent, mustBeNew: job.isExclusive)
         } catch {
             job.fail(CopyError(error, .target))
+            // What has appeared meanwhile stays.
+            job.isSkipped = job.isExclusive && error.cause.isPresence
+            if job.isSkipped { return }
         }
         scheduler.contentsStart(job, at: path)
     }

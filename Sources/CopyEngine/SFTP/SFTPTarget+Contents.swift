@@ -16,6 +16,7 @@ extension SFTPTarget {
     }
 
     func advance(_ scheduler: Scheduler) -> Bool {
+        if asksAhead, listing.advance(scheduler, openLimit: openLimit) { return true }
         for lane in end.lanes {
             guard let part = lane.ready.first, lane.hasRoom, !lane.isFull,
                 request.tuning.hasRoom(unanswered: lane.unansweredBlocks)

@@ -21,11 +21,16 @@ extension SFTPTarget {
         return true
     }
 
+    func look(for job: FileJob, _ scheduler: Scheduler) {
+        job.path = destination(job.name, in: job.directory)
+        listing.look(for: job, scheduler)
+    }
+
     func open(_ job: FileJob, _ scheduler: Scheduler) {
         job.path = destination(job.name, in: job.directory)
         job.isEarly = job.directory?.state == .asked
         // What an earlier connection left is resumed from.
-        job.isTruncated = job.partial == nil && (job.directory?.isNew ?? false)
+        job.isTruncated = job.partial == nil && (job.isExclusive || job.directory?.isNew ?? false)
         // A directory that is not known to be there is on the way on the first lane.
         let isThere = job.directory.map { $0.state == .ready } ?? true
         let lane = isThere ? end.lane(openingAtMost: .max) ?? main : main
@@ -37,7 +42,8 @@ extension SFTPTarget {
     func opening(_ job: FileJob) -> SFTPRequest {
         var attributes = SFTPAttributes(permissions: UInt32(job.attributes.mode & 0o777))
         if request.preserve { attributes.times = job.attributes.sftpTimes }
-        let flags: SFTPOpenFlags = job.isTruncated ? [.write, .create, .truncate] : [.write, .create]
+        var flags: SFTPOpenFlags = job.isTruncated ? [.write, .create, .truncate] : [.write, .create]
+        if job.isExclusive { flags = [.write, .create, .exclusive] }
         return .open(path: job.path.buffer, flags: flags, attributes)
     }
 
@@ -55,9 +61,19 @@ extension SFTPTarget {
                 // A server that does several things at a time may not have made the directory yet.
                 job.isEarly = false
                 if directory.state == .ready { open(job, scheduler) } else { directory.early.append(job) }
+            } else if job.isExclusive {
+                skipIfThere(job, status, scheduler)
             } else {
                 scheduler.refused(job, CopyError(job.path, .target, .status(status)))
             }
+        }
+    }
+
+    /// What has appeared at the target meanwhile stays, as does what has another name in the listing and is the same to the server.
+    private func skipIfThere(_ job: FileJob, _ status: SFTPStatus, _ scheduler: Scheduler) {
+        main.submit(.lstat(path: job.path.buffer)) { [unowned scheduler] (reply: SFTPReply) in
+            if case .attributes = reply { return scheduler.skip(job) }
+            scheduler.refused(job, CopyError(job.path, .target, .status(status)))
         }
     }
 

@@ -22,6 +22,9 @@ final class SFTPTarget: TargetEndpoint {
     let hasher: RemoteHasher?
     private let opensAhead: Bool
     private(set) var placement = SFTPPlacement(path: ".")
+    /// Where it matters what is there.
+    private(set) lazy var listing = SFTPTargetListing(main) { [unowned self] in makeDirectory($0, $1) }
+    var asksAhead: Bool { request.update != .always }
 
     /// - Parameter opensAhead: the server is known to fail to open a directory for writing, so that one small file's target is
     ///   opened while it is asked whether it is a directory, which saves a round trip.
@@ -59,7 +62,7 @@ final class SFTPTarget: TargetEndpoint {
             return
         }
         placement.path = try await main.expand(target, .target)
-        if opensAhead, scheduler.source.count == 1, !request.targetMustBeDirectory,
+        if opensAhead, !asksAhead, scheduler.source.count == 1, !request.targetMustBeDirectory,
             let source = scheduler.source as? LocalSource, let item = source.next()
         {
             return try await begin(item, source, scheduler)
@@ -146,22 +149,35 @@ final class SFTPTarget: TargetEndpoint {
 
     func make(_ directory: DirectoryJob, _ scheduler: Scheduler) {
         directory.path = destination(directory.name, in: directory.parent)
+        if asksAhead { listing.find(directory, scheduler) } else { makeDirectory(directory, scheduler) }
+    }
+
+    private func makeDirectory(_ directory: DirectoryJob, _ scheduler: Scheduler) {
         let mode = UInt32(directory.attributes.mode & 0o1777 | 0o300)
         main.submit(.mkdir(path: directory.path.buffer, SFTPAttributes(permissions: mode))) {
             [unowned self, unowned scheduler] (status: SFTPStatus) in
-            if status.code == .ok { return scheduler.isReady(directory, isNew: true) }
+            if status.code == .ok {
+                scheduler.isReady(directory, isNew: true)
+                return listing.settle(directory, scheduler)
+            }
             // There is no status for a directory that exists.
-            main.submit(.stat(path: directory.path.buffer)) { [unowned scheduler] (reply: SFTPReply) in
-                guard case .attributes(let attributes) = reply else {
-                    return scheduler.lose(directory, CopyError(directory.path, .target, .status(status)))
+            main.submit(.stat(path: directory.path.buffer)) { [unowned self, unowned scheduler] (reply: SFTPReply) in
+                if case .attributes(let attributes) = reply {
+                    if attributes.kind == .directory {
+                        scheduler.isReady(directory, isNew: false)
+                    } else {
+                        scheduler.lose(directory, CopyError(directory.path, .target, .existsAndIsNoDirectory))
+                    }
+                } else {
+                    scheduler.lose(directory, CopyError(directory.path, .target, .status(status)))
                 }
-                if attributes.kind == .directory { return scheduler.isReady(directory, isNew: false) }
-                scheduler.lose(directory, CopyError(directory.path, .target, .existsAndIsNoDirectory))
+                listing.settle(directory, scheduler)
             }
         }
     }
 
     func finish(_ directory: DirectoryJob, _ scheduler: Scheduler) {
+        listing.forget(directory)
         guard directory.isNew || request.preserve, directory.name != nil else { return scheduler.done(directory) }
         var attributes = SFTPAttributes(permissions: UInt32(directory.attributes.mode & 0o1777))
         if request.preserve { attributes.times = directory.attributes.sftpTimes }

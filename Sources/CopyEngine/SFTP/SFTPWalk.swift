@@ -54,7 +54,7 @@ final class SFTPWalk {
     ///
     /// - Returns: false if nothing may be done before something is answered.
     func advance(_ scheduler: Scheduler, openLimit: Int) -> Bool {
-        guard scheduler.waiting.count + looks < Self.waitingLimit, !lane.isFull else { return false }
+        guard scheduler.filesAhead + looks < Self.waitingLimit, !lane.isFull else { return false }
         if steps.count < Self.waitingLimit || isOrdered, readMore(scheduler) { return true }
         if let directory = postponed.last, lane.mayOpen(atMost: openLimit) {
             postponed.removeLast()
@@ -172,7 +172,7 @@ final class SFTPWalk {
     }
 
     private func isTooMuch(_ scheduler: Scheduler) -> Bool {
-        held + scheduler.waiting.count * Self.waitingBytes > Self.listingLimit
+        held + scheduler.filesAhead * Self.waitingBytes > Self.listingLimit
     }
 
     /// All of a directory is listed that ever will be.

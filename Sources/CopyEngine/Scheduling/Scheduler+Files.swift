@@ -20,8 +20,8 @@ extension Scheduler {
             number: started, name: name, source: path, directory: directory, attributes: attributes, size: size)
         started += 1
         job.local = local
-        waiting.append(job)
-        return job
+        decide(job)
+        return job.isSkipped || job.failure != nil ? nil : job
     }
 
     func open(_ job: FileJob) {
@@ -57,19 +57,25 @@ extension Scheduler {
     }
 
     func sourceOpened(_ job: FileJob) {
+        if job.mayBeSame { return skipIfSame(job) }
         guard request.resume, source.count == nil || target.isSequential, job.size > Self.worthResuming else {
             return target.open(job, self)
         }
         skipIfSame(job)
     }
 
-    /// SCP has no offsets: a file that is at the target already is passed by if all of it is the same, else copied whole.
+    /// A file that is at the target already is passed by if all of it is the same, else copied whole: SCP has no offsets, and a rule
+    /// may be about the hashes.
     private func skipIfSame(_ job: FileJob) {
         guard target.mayHold(job) else { return target.open(job, self) }
         let (here, there) = (source.hash(of: job, first: nil), target.hash(of: job, first: nil))
         start { scheduler in
             let (a, b) = try await (here.ownValue(), there.ownValue())
             guard let a, let b, a == b else { return scheduler.target.open(job, scheduler) }
+            if job.mayBeSame {
+                scheduler.summary.verified += 1
+                return scheduler.skip(job)
+            }
             scheduler.note(.resumed(job.source, at: job.size, of: job.size))
             scheduler.resume(job, at: job.size)
             scheduler.openFiles.remove(job)
@@ -174,7 +180,10 @@ extension Scheduler {
         underWay[job.number] = nil
         job.local = nil
         ledger.settle(job.source)
-        if let failure = job.failure {
+        if job.isSkipped {
+            summary.skipped += 1
+            bytesMet -= job.size
+        } else if let failure = job.failure {
             bytesMet -= job.size - job.counted
             if !isQuiet, failure.cause != .cancelled { problem(failure) }
         } else if !isQuiet {

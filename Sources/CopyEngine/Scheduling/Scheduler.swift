@@ -33,6 +33,8 @@ final class Scheduler {
     var entered: [DirectoryJob] = []
     /// Files to be opened.
     var waiting = CircularBuffer<FileJob>()
+    /// Files of which it is not known yet what is at the target.
+    var undecided = 0
     /// Files that were begun and are not done, by their numbers.
     var underWay: [Int: FileJob] = [:]
     /// Files that are open, or being opened.
@@ -66,11 +68,14 @@ final class Scheduler {
     /// Files that were begun so far, over all connections.
     var filesBegun: Int { started }
 
+    /// Files that are known and not opened.
+    var filesAhead: Int { waiting.count + undecided }
+
     /// How far the copy is, as far as is known; bytes that were delivered are counted by the lanes.
     var outlook: ConnectionPolicy.Outlook {
         .init(
             done: summary.files * ConnectionPolicy.fileWork, left: max(0, bytesMet - summary.bytes),
-            filesLeft: waiting.count + underWay.count)
+            filesLeft: filesAhead + underWay.count)
     }
 
     // MARK: Submitting
@@ -113,7 +118,7 @@ final class Scheduler {
     private var isBusy: Bool { target.isBusy || openFiles.count > 0 }
 
     private var mayWalk: Bool {
-        !isStopping && waiting.count < source.waitingLimit && (!target.isSequential || (!isBusy && waiting.isEmpty))
+        !isStopping && filesAhead < source.waitingLimit && (!target.isSequential || (!isBusy && waiting.isEmpty))
     }
 
     // MARK: Messages

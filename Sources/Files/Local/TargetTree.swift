@@ -152,8 +152,10 @@ package final class TargetTree {
     // MARK: Entries
 
     /// Opens a file to be written: a new one, or one that is there, whose contents are overwritten.
+    ///
+    /// - Parameter mustBeNew: one that is there is an error.
     package func createFile(
-        _ name: [UInt8], mode: UInt16, in parent: TargetDirectory?
+        _ name: [UInt8], mode: UInt16, in parent: TargetDirectory?, mustBeNew: Bool = false
     ) throws(FileError) -> NewFile {
         let (directory, name, isTrusted) = try place(name, in: parent)
         if parent == nil, targetName != nil, target.bytes.last == UInt8(ascii: "/") {
@@ -164,6 +166,7 @@ package final class TargetTree {
         if let file = try directory.createFile(name, mode: creationMode) {
             return NewFile(file: file, isNew: true, mode: mode, mask: mask, preserve: options.preserve)
         }
+        if mustBeNew { throw FileError(path: directory.path.appending(name), operation: .open, errno: EEXIST) }
         let follows = isTrusted ? true : try followsLink(name, in: directory)
         let file = try directory.openForWriting(name, mode: creationMode, isTrusted: follows)
         guard isTrusted || file.status.kind == .regular else {
@@ -184,6 +187,14 @@ package final class TargetTree {
             throw FileError(path: file.path, operation: .open, cause: .notRegular)
         }
         return file
+    }
+
+    /// What is there, or behind a link that is there; nil if nothing is.
+    package func status(of name: [UInt8], in parent: TargetDirectory?) -> FileStatus? {
+        guard let (directory, name, _) = try? place(name, in: parent),
+            let own = try? directory.status(of: name, followingLinks: false)
+        else { return nil }
+        return own.kind == .symbolicLink ? (try? directory.status(of: name, followingLinks: true)) ?? own : own
     }
 
     /// A regular file that is there, open for reading; nil if there is none that may be read.
