@@ -2,7 +2,7 @@ import NIOCore
 import SSHWire
 import Synchronization
 
-/// How many bits a second the streams of a transfer carry at most, each way (`scp -l`).
+/// How much the streams of a copy carry at most, each way (`scp -l`, `--bwlimit`).
 ///
 /// One limit is shared by all streams it is given to. Bytes pass in small portions at even distances, so that the rate
 /// is held at any moment and not on average alone.
@@ -22,9 +22,13 @@ public final class RateLimit: Sendable {
     private static let leeway = Duration.milliseconds(100)
 
     /// - Parameter kilobitsPerSecond: in units of 1,024 bits, as scp(1) counts them.
-    public init(kilobitsPerSecond: Int) {
-        bytesPerSecond = Double(max(1, kilobitsPerSecond)) * 128
-        portion = max(128, min(64 * 1024, Int(bytesPerSecond / 20)))
+    public convenience init(kilobitsPerSecond: Int) {
+        self.init(bytesPerSecond: max(1, min(kilobitsPerSecond, .max / 128)) * 128)
+    }
+
+    public init(bytesPerSecond: Int) {
+        self.bytesPerSecond = Double(max(1, bytesPerSecond))
+        portion = max(128, min(64 * 1024, Int(self.bytesPerSecond / 20)))
     }
 
     /// Bytes that should be on the way at most, so that they do not come faster than they may: half a second's.

@@ -25,12 +25,22 @@ extension CopyOptions {
         ) { (options, _) in options.preserve = true },
         .init(
             "l", value: .init("limit"), help: "transfer at most so many Kbit a second, all files together",
-            synonyms: ["limit", "bwlimit", "limit-rate"]
+            synonyms: ["limit"]
         ) { (options, value) throws(OptionFault) in
             guard let limit = number(value), (1...100 * 1024 * 1024).contains(limit) else {
                 throw OptionFault("bad bandwidth limit \"\(value)\"")
             }
-            options.bandwidth = limit
+            // Units of 1,024 bits.
+            options.bandwidth = limit * 128
+        },
+        .init(
+            "bwlimit", value: .init("RATE"), help: "the same in bytes a second; 500K, 1.5M, 1G are understood",
+            synonyms: ["limit-rate", "rate"]
+        ) { (options, value) throws(OptionFault) in
+            guard let rate = scaled(value), rate > 0 else {
+                throw OptionFault("a rate such as 65536, 500K, 1.5M or 1G is wanted", .meaning)
+            }
+            options.bandwidth = rate
         },
         .init(
             "T", help: "take the names that a server sends, whatever was asked for",

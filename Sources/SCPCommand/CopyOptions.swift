@@ -35,7 +35,7 @@ struct CopyOptions {
     private(set) var programArguments: [String] = []
     /// What an scp on another machine is given of them.
     private(set) var remoteArguments: [String] = []
-    /// What the streams of all connections carry together, in Kbit/s (`-l`).
+    /// What the streams of all connections carry together, in bytes a second (`-l`, `--bwlimit`).
     var bandwidth: Int?
     /// How much is asked of an SFTP server at a time (`-X`).
     var tuning = SFTPTuning()

@@ -9,7 +9,7 @@ struct Hosts: Sendable {
     private let options: CopyOptions
     private let resolved: ResolvedHosts
     private let pool = HostPool<String>()
-    /// The rate of all streams together (`-l`).
+    /// The rate of all streams together (`-l`, `--bwlimit`).
     private let limit: RateLimit?
     private let report: EventReport?
 
@@ -17,7 +17,7 @@ struct Hosts: Sendable {
         self.report = report
         self.options = options
         self.resolved = resolved
-        limit = options.bandwidth.map { RateLimit(kilobitsPerSecond: $0) }
+        limit = options.bandwidth.map { RateLimit(bytesPerSecond: $0) }
     }
 
     /// Bytes that should be on the way at most, so that they do not come faster than they may.
@@ -51,7 +51,7 @@ struct Hosts: Sendable {
         let resolved = try self.resolved.options(for: remote) ?? options.resolve(remote, request: request)
         var settings = resolved.options
         // What is on its way cannot be slowed down any more.
-        if let limit = options.bandwidth { settings.receiveWindow = max(64 << 10, min(1 << 20, limit * 1024 / 8)) }
+        if let limit = options.bandwidth { settings.receiveWindow = max(64 << 10, min(1 << 20, limit)) }
         let log = ClientLog(verbosity: settings.verbosity) { StandardError.write($0 + "\n") }
         for note in resolved.notes { log.note(1, note) }
         let subsystem: String? = if case .subsystem(let name) = request { name } else { nil }

@@ -422,15 +422,17 @@ struct DropInTests {
 
 @Suite("The rate and the size of what is under way", .timeLimit(.minutes(hangMinutes)))
 struct TuningTests {
-    @Test("-l holds the rate, for both protocols, both ways", arguments: Manner.all)
-    func rate(manner: Manner) async throws {
+    @Test(
+        "-l and --bwlimit hold the rate, for both protocols, both ways", arguments: Manner.all,
+        ["-l2000", "--bwlimit=250K"])
+    func rate(manner: Manner, limit: String) async throws {
         let peer = try await Peer.openSSH(hostKeys: [.ed25519])
-        // 2,000 Kbit in a second, 500,000 bytes: two seconds.
+        // 2,000 Kbit or 256,000 bytes in a second: two seconds.
         try writeFile(noise(500_000), at: peer.directory.file("file"))
         let (here, there) = (peer.directory.file("copy"), peer.remote("copy"))
         let operands = manner.isUpload ? [peer.directory.file("file"), there] : [peer.remote("file"), here]
         let began = ContinuousClock.now
-        let finished = try await peer.scp(manner.options + ["-l2000"], operands)
+        let finished = try await peer.scp(manner.options + [limit], operands)
         let took = ContinuousClock.now - began
         #expect(finished.succeeded && finished.errors.isEmpty, "\(finished)")
         #expect(try readFile(at: peer.directory.file("copy")) == noise(500_000))

@@ -26,6 +26,14 @@ struct ChoosingOptionsTests {
         #expect(noon.seconds - midnight.seconds == 43_200)
     }
 
+    @Test("A rate in Kbit or in bytes a second, the last of which counts")
+    func rates() throws {
+        #expect(try parse("-l", "8", "a", "b").bandwidth == 1_024)
+        #expect(try parse("-l8", "--bwlimit", "1.5K", "a", "b").bandwidth == 1_536)
+        #expect(try parse("--bwlimit=2M", "-l", "8", "a", "b").bandwidth == 1_024)
+        #expect(try parse("--bwlimit=70000", "a", "b").bandwidth == 70_000)
+    }
+
     @Test("Patterns count in the order given, those of a file among them")
     func patterns() throws {
         let directory = try TemporaryDirectory()
@@ -60,6 +68,8 @@ struct ChoosingOptionsTests {
                 ["--newer-than=1h", "--older-than=2026-01-31"],
                 "--newer-than contradicts --older-than: no file is of such an age"
             ),
+            (["--bwlimit", "0"], "--bwlimit 0: a rate such as 65536, 500K, 1.5M or 1G is wanted"),
+            (["--bwlimit=fast"], "--bwlimit fast: a rate such as 65536, 500K, 1.5M or 1G is wanted"),
             (["--no-clobber", "--update"], "--update contradicts --no-clobber"),
             (["--skip-unchanged", "--update", "--skip-unchanged"], "--update contradicts --skip-unchanged"),
             (["--no-clobber", "--resume"], "--no-clobber contradicts --resume"),
