@@ -58,7 +58,7 @@ _swift_scp_read() {
 
 _swift_scp() {
     local cur previous quote= settings='AddKeysToAgent AddressFamily BatchMode BindAddress BindInterface CanonicalDomains CanonicalizeFallbackLocal CanonicalizeHostname CanonicalizeMaxDots CanonicalizePermittedCNAMEs CASignatureAlgorithms CertificateFile CheckHostIP Ciphers ClearAllForwardings Compression ConnectionAttempts ConnectTimeout ControlPath FingerprintHash ForwardAgent GlobalKnownHostsFile HashKnownHosts HostKeyAlgorithms HostKeyAlias HostName IdentitiesOnly IdentityAgent IdentityFile IgnoreUnknown IPQoS KbdInteractiveAuthentication KbdInteractiveDevices KexAlgorithms KnownHostsCommand LogLevel MACs NoHostAuthenticationForLocalhost NumberOfPasswordPrompts PasswordAuthentication Port PreferredAuthentications ProxyCommand ProxyJump PubkeyAcceptedAlgorithms PubkeyAuthentication RefuseConnection RekeyLimit RequiredRSASize RevokedHostKeys SendEnv ServerAliveCountMax ServerAliveInterval SetEnv StrictHostKeyChecking Tag TCPKeepAlive UpdateHostKeys User UserKnownHostsFile VersionAddendum VisualHostKey WarnWeakCrypto'
-    local valued='-l --retries -P -i -o -F -J -c --connections --congestion -S -D -X --log -Q' line=${COMP_LINE:0:COMP_POINT}
+    local valued='-l --bwlimit --retries --exclude --include --exclude-from --max-depth --min-size --max-size --newer-than --older-than -P -i -o -F -J -c --connections --congestion -S -D -X --log -Q' line=${COMP_LINE:0:COMP_POINT}
     local -a words given
     # bash splits words at colons; blanks are what counts.
     read -ra words <<<"$line"
@@ -69,7 +69,7 @@ _swift_scp() {
     _swift_scp_read
     if [[ $cur == --*=* ]]; then previous=${cur%%=*} cur=${cur#*=}; fi
     case $previous in
-        -i|-F|--log) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); compopt -o filenames 2>/dev/null; return ;;
+        --exclude-from|-i|-F|--log) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); compopt -o filenames 2>/dev/null; return ;;
         -S|-D) COMPREPLY=($(compgen -c -- "$cur")); return ;;
         -J) _swift_scp_hosts '' ''; return ;;
         -o) COMPREPLY=($(compgen -S = -W "$settings" -- "$cur")); compopt -o nospace 2>/dev/null; return ;;
@@ -77,10 +77,10 @@ _swift_scp() {
         --connections) _swift_scp_words 'auto 1 2 4 8'; return ;;
         -X) _swift_scp_words 'nrequests= buffer='; return ;;
         -Q) _swift_scp_words 'cipher cipher-auth compression help kex key key-ca-sign key-cert key-plain key-sig mac protocol-version sig'; return ;;
-        -l|--retries|-P|--congestion) return ;;
+        -l|--bwlimit|--retries|--exclude|--include|--max-depth|--min-size|--max-size|--newer-than|--older-than|-P|--congestion) return ;;
     esac
     case $cur in
-    -*) COMPREPLY=($(compgen -W '-r -p -l -T --resume --verify --retries -P -i -o -F -J -4 -6 -A -B -C -c --connections --congestion -S -3 -R -O -s -D -X --json --log -v -q -G -Q -V --version --help' -- "$cur")); return ;;
+    -*) COMPREPLY=($(compgen -W '-r -p -l --bwlimit -T --resume --verify --retries --exclude --include --exclude-from --max-depth --min-size --max-size --newer-than --older-than --no-clobber --update --skip-unchanged -P -i -o -F -J -4 -6 -A -B -C -c --connections --congestion -S -3 -R -O -s -D -X --json --log -v -q -G -Q -V --version --help' -- "$cur")); return ;;
     */*:*|*:*) _swift_scp_reply < <(_swift_scp_ask paths "$cur") ;;
     *)
         COMPREPLY=()

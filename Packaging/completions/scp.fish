@@ -13,7 +13,7 @@ function _swift_scp_ask
             set wanted no
         else if string match -qr -- '^-' $word
             set -a given $word
-            if contains -- $word -l --retries -P -i -o -F -J -c --connections --congestion -S -D -X --log -Q
+            if contains -- $word -l --bwlimit --retries --exclude --include --exclude-from --max-depth --min-size --max-size --newer-than --older-than -P -i -o -F -J -c --connections --congestion -S -D -X --log -Q
                 set wanted yes
             else if string match -qr -- '^-[^-]*[lPioFJcSDXQ]$' $word
                 set wanted yes
@@ -42,10 +42,22 @@ complete -c $command -a '(_swift_scp_places)'
 complete -c $command -s r -d 'copy directories with all that is in them; symbolic links are followed'
 complete -c $command -s p -d 'keep modes and times of modification and access'
 complete -c $command -s l -x -d 'transfer at most so many Kbit a second, all files together'
+complete -c $command -l bwlimit -x -d 'the same in bytes a second; 500K, 1.5M, 1G are understood'
 complete -c $command -s T -d 'take the names that a server sends, whatever was asked for'
 complete -c $command -l resume -d 'after an interrupted copy: copy what is missing, compare the rest'
 complete -c $command -l verify -d 'compare SHA-256 hashes at both ends once a file is copied'
 complete -c $command -l retries -x -d 'how often in a row a lost connection is made again to no avail (6)'
+complete -c $command -l exclude -x -d 'leave out what matches, by the rules of gitignore; may be repeated'
+complete -c $command -l include -x -d 'copy what matches although a pattern before leaves it out'
+complete -c $command -l exclude-from -r -F -d 'leave out what the patterns in a file match, one a line'
+complete -c $command -l max-depth -x -d 'go N levels deep; 1 for the files directly in the source alone'
+complete -c $command -l min-size -x -d 'leave out smaller files; 10K, 1.5M, 2G are understood'
+complete -c $command -l max-size -x -d 'leave out larger files'
+complete -c $command -l newer-than -x -d 'leave out what was modified before; 90s, 10m, 2h, 3d, 1w ago, or a date'
+complete -c $command -l older-than -x -d 'leave out what was modified since'
+complete -c $command -l no-clobber -d 'leave alone what is at the target already'
+complete -c $command -l update -d 'overwrite a file only where the source was modified later'
+complete -c $command -l skip-unchanged -d 'skip files with the same size and time, as -p leaves them'
 complete -c $command -s P -x -d 'connect to this port; 22 where nothing else is configured'
 complete -c $command -s i -r -F -d 'log in with the private key in this file; may be repeated'
 complete -c $command -s o -x -a 'AddKeysToAgent= AddressFamily= BatchMode= BindAddress= BindInterface= CanonicalDomains= CanonicalizeFallbackLocal= CanonicalizeHostname= CanonicalizeMaxDots= CanonicalizePermittedCNAMEs= CASignatureAlgorithms= CertificateFile= CheckHostIP= Ciphers= ClearAllForwardings= Compression= ConnectionAttempts= ConnectTimeout= ControlPath= FingerprintHash= ForwardAgent= GlobalKnownHostsFile= HashKnownHosts= HostKeyAlgorithms= HostKeyAlias= HostName= IdentitiesOnly= IdentityAgent= IdentityFile= IgnoreUnknown= IPQoS= KbdInteractiveAuthentication= KbdInteractiveDevices= KexAlgorithms= KnownHostsCommand= LogLevel= MACs= NoHostAuthenticationForLocalhost= NumberOfPasswordPrompts= PasswordAuthentication= Port= PreferredAuthentications= ProxyCommand= ProxyJump= PubkeyAcceptedAlgorithms= PubkeyAuthentication= RefuseConnection= RekeyLimit= RequiredRSASize= RevokedHostKeys= SendEnv= ServerAliveCountMax= ServerAliveInterval= SetEnv= StrictHostKeyChecking= Tag= TCPKeepAlive= UpdateHostKeys= User= UserKnownHostsFile= VersionAddendum= VisualHostKey= WarnWeakCrypto=' -d 'set an option of ssh_config, Name=value; may be repeated'

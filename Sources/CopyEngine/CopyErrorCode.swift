@@ -16,6 +16,7 @@ extension CopyError {
         case .unexpectedName: "unexpected-name"
         case .tooDeep: "too-deep"
         case .loop: "loop"
+        case .timeUnknown: "time-unknown"
         case .listingTooLarge: "listing-too-large"
         case .namedLikePattern: "named-like-pattern"
         case .received: "incomplete"

@@ -268,6 +268,7 @@ struct CopyCommand {
         do {
             let summary = try await body()
             observer.tell(summary)
+            report?.add(summary)
             return summary.errors == 0
         } catch {
             // Whoever cancelled it says so.

@@ -54,9 +54,9 @@ struct CopyWay: Sendable, CustomTestStringConvertible {
     private static func host(in base: BytePath) -> StreamHost {
         let directory = String(decoding: base.bytes, as: UTF8.self)
         var host = StreamHost()
-        host.sftp = { try ChildProcess([sftpServer, "-d", directory]).stream }
+        host.sftp = { try ProgramStream([sftpServer, "-d", directory]) }
         host.exec = { command in
-            try ChildProcess(["/bin/sh", "-c", "cd \(directory) && " + String(decoding: command, as: UTF8.self)]).stream
+            try ProgramStream(["/bin/sh", "-c", "cd \(directory) && " + String(decoding: command, as: UTF8.self)])
         }
         return host
     }

@@ -1,15 +1,8 @@
 import CopyEngine
 import Files
+import Platform
 import TestSupport
 import Testing
-
-#if canImport(Darwin)
-    import Darwin
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Glibc
-#endif
 
 @Suite("What a copy leaves out")
 struct FilterTests {

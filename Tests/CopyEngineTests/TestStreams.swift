@@ -56,6 +56,18 @@ struct PipedProgram {
     }
 }
 
+/// The stream of a program that lives as long as this.
+struct ProgramStream: ByteStream {
+    private let program: PipedProgram
+
+    /// - Parameter command: a path and arguments.
+    init(_ command: [String]) throws { program = try PipedProgram(command) }
+
+    func read() async throws -> ByteBuffer? { try await program.stream.read() }
+    func write(_ bytes: ByteBuffer) async throws { try await program.stream.write(bytes) }
+    func finishWriting() async throws { try await program.stream.finishWriting() }
+}
+
 /// The pipes of a program. It waits on threads of its own, so that nobody who shares a thread with the caller waits too.
 final class PipeStream: ByteStream {
     private let input: SharedDescriptor

@@ -1,15 +1,8 @@
 import CopyEngine
 import Files
+import Platform
 import TestSupport
 import Testing
-
-#if canImport(Darwin)
-    import Darwin
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Glibc
-#endif
 
 @Suite("Rules about what is at the target")
 struct UpdateRuleTests {

@@ -100,6 +100,14 @@ final class EventReport: Sendable {
         state.withLock { write(record, &$0) }
     }
 
+    /// A copy is over: what no event has told of.
+    func add(_ summary: CopySummary) {
+        state.withLock { state in
+            state.summary.leftOut += summary.leftOut
+            state.summary.skipped += summary.skipped
+        }
+    }
+
     /// What has ended a copy, or kept it from beginning.
     func tell(_ error: any Error) { state.withLock { tell(error, &$0) } }
 
@@ -113,7 +121,8 @@ final class EventReport: Sendable {
             let summary = state.summary
             write(
                 EventRecord("summary").with("files", summary.files).with("bytes", summary.bytes)
-                    .with("verified", summary.verified).with("errors", summary.errors)
+                    .with("verified", summary.verified).with("leftOut", summary.leftOut)
+                    .with("skipped", summary.skipped).with("errors", summary.errors)
                     .with("milliseconds", Int64(seconds)).with("status", status), &state)
             return state.failure
         }
