@@ -45,6 +45,8 @@ complete -c $command -s l -x -d 'transfer at most so many Kbit a second, all fil
 complete -c $command -l bwlimit -x -d 'the same in bytes a second; 500K, 1.5M, 1G are understood'
 complete -c $command -s T -d 'take the names that a server sends, whatever was asked for'
 complete -c $command -l resume -d 'after an interrupted copy: copy what is missing, compare the rest'
+complete -c $command -l atomic -d 'give a file its name when it is whole, so that nobody sees half of it'
+complete -c $command -l fsync -d 'have every file on the target\'s disk before it is done'
 complete -c $command -l verify -d 'compare SHA-256 hashes at both ends once a file is copied'
 complete -c $command -l retries -x -d 'how often in a row a lost connection is made again to no avail (6)'
 complete -c $command -l exclude -x -d 'leave out what matches, by the rules of gitignore; may be repeated'

@@ -29,10 +29,10 @@ public struct Copy: Sendable {
     /// - Throws: ``CopyError`` if the target is not as it must be; `SFTPError`, `SCPError` or what ended a stream before its time;
     ///   `CancellationError`.
     public func run() async throws -> CopySummary {
-        if let refusal = request.update.refusal(of: request) { throw refusal }
+        if let refusal = request.refusal { throw refusal }
         let thread = CopyThread()
         defer { thread.stop() }
-        let run = CopyRun(request, observer, thread)
+        let run = CopyRun(request.completed, observer, thread)
         let task = Task { try await run.run() }
         return try await withTaskCancellationHandler {
             try await task.value

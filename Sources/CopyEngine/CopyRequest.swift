@@ -25,6 +25,8 @@ public struct CopyRequest: Sendable {
     public var filter = CopyFilter()
     /// What becomes of a file that is at the target already.
     public var update = UpdateRule.always
+    /// How carefully files are written at the target (`--atomic`, `--fsync`).
+    public var writing = WritingRule()
     /// Resumes behind what is at the target of a file, if that is the beginning of the source by its hash (`--resume`). A
     /// small file is copied again, unless it has the same size and time and ``preserve`` is set.
     public var resume = false

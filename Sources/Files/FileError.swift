@@ -3,7 +3,8 @@ import Platform
 /// What could not be done with a local file or directory, and why.
 public struct FileError: Error, Equatable, Sendable {
     public enum Operation: String, Sendable {
-        case open, list, status, read, write, truncate, makeDirectory, setMode, setTimes, close
+        case open, list, status, read, write, truncate, makeDirectory, setMode, setTimes, close, synchronize, rename,
+            remove
     }
 
     public enum Cause: Error, Equatable, Sendable {
@@ -60,6 +61,8 @@ extension FileError: CustomStringConvertible {
         case .setTimes: "\(path): set times: \(cause)"
         case .truncate: "\(path): truncate: \(cause)"
         case .close: "\(path): close: \(cause)"
+        case .synchronize: "\(path): fsync: \(cause)"
+        case .rename: "\(path): rename: \(cause)"
         default: "\(path): \(cause)"
         }
     }

@@ -142,6 +142,7 @@ extension LongOptions {
     var wishOfOurs: String? {
         if !filter.isEmpty { return "choosing files" }
         if update != .always { return update.wish }
+        if let wish = writing.wish { return wish }
         if resume { return "--resume" }
         return verify ? "--verify" : nil
     }

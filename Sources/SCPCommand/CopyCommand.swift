@@ -176,10 +176,10 @@ struct CopyCommand {
 
     private func copyOnce(_ source: End, _ target: End) async throws -> CopySummary {
         // Before anybody is asked for a password.
-        if case .remote(let host, let paths, .scp) = target,
-            let refusal = options.long.update.refusal(bySCPTo: paths.first ?? ".", on: host.host)
-        {
-            throw refusal
+        if case .remote(let host, let paths, .scp) = target {
+            let (path, host) = (paths.first ?? ".", host.host)
+            if let refusal = options.long.update.refusal(bySCPTo: path, on: host) { throw refusal }
+            if let refusal = options.long.writing.refusal(bySCPTo: path, on: host) { throw refusal }
         }
         guard case .remote(let host, let paths, let kind) = source else {
             guard case .local(let paths) = source else { return CopySummary() }

@@ -54,6 +54,19 @@ extension CopyOptions {
         .init(
             "resume", help: "after an interrupted copy: copy what is missing, compare the rest", synonyms: ["continue"]
         ) { (options, _) in options.long.resume = true },
+        .init(
+            "atomic", help: "give a file its name when it is whole, so that nobody sees half of it",
+            manual: """
+                Writes a file under a name of its own beside the one it is to have, and renames it when it is whole.
+                What was there before stays until then, and is replaced as a whole: a link by a file, and its mode by
+                that of the source.
+                What a copy that was ended has left is used by
+                .Fl Fl resume .
+                """, synonyms: ["safe", "temp"]
+        ) { (options, _) in options.long.writing.isAtomic = true },
+        .init("fsync", help: "have every file on the target's disk before it is done", synonyms: ["sync-files"]) {
+            (options, _) in options.long.writing.synchronizes = true
+        },
         .init("verify", help: "compare SHA-256 hashes at both ends once a file is copied", synonyms: ["checksum"]) {
             (options, _) in options.long.verify = true
         },

@@ -163,6 +163,7 @@ extension CopyOptions {
         (request.resume, request.verify) = (long.resume, long.verify)
         (request.filter, request.update) = (long.filter, long.update)
         request.connections = long.connections
+        request.writing = long.writing
         return request
     }
 }

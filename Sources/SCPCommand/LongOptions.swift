@@ -14,6 +14,8 @@ struct LongOptions {
     var update = UpdateRule.always
     /// How many connections to a server are used (`--connections`).
     var connections = ConnectionCount.auto
+    /// How carefully files are written (`--atomic`, `--fsync`).
+    var writing = WritingRule()
     /// Compares hashes of every file at both ends once it is copied (`--verify`).
     var verify = false
     /// The congestion control of the connections (`--congestion`); nil for the system's choice.

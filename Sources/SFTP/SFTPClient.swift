@@ -225,10 +225,7 @@ extension SFTPClient {
             return try await perform(.rename(from: Self.bytes(path), to: Self.bytes(new)))
         }
         try await perform(
-            .extended(.posixRename) { fields in
-                fields.writeSSHString(path)
-                fields.writeSSHString(new)
-            })
+            .posixRename(from: Self.bytes(path), to: Self.bytes(new)))
     }
 
     /// Gives a file another name (`hardlink@openssh.com`).
@@ -310,7 +307,7 @@ extension SFTPClient {
 
     /// Waits until a file is on the server's disk (`fsync@openssh.com`).
     public func synchronize(_ handle: ByteBuffer) async throws {
-        try await perform(.extended(.fsync) { $0.writeSSHString(handle) })
+        try await perform(.fsync(handle: handle))
     }
 }
 
@@ -418,5 +415,18 @@ extension SFTPRequest {
         var fields = ByteBuffer()
         fill(&fields)
         return .extended(name: name.rawValue, fields: fields)
+    }
+
+    /// Renames, over an existing file too (`posix-rename@openssh.com`).
+    package static func posixRename(from path: ByteBuffer, to new: ByteBuffer) -> SFTPRequest {
+        .extended(.posixRename) { fields in
+            fields.writeSSHString(path)
+            fields.writeSSHString(new)
+        }
+    }
+
+    /// Is answered when a file is on the server's disk (`fsync@openssh.com`).
+    package static func fsync(handle: ByteBuffer) -> SFTPRequest {
+        .extended(.fsync) { $0.writeSSHString(handle) }
     }
 }

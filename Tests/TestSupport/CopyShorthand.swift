@@ -81,6 +81,7 @@ package struct Wishes: Sendable {
     package var connections = ConnectionCount.exactly(1)
     package var filter = CopyFilter()
     package var update = UpdateRule.always
+    package var writing = WritingRule()
 
     package init(recursive: Bool = false, preserve: Bool = false, targetMustBeDirectory: Bool = false) {
         (self.recursive, self.preserve) = (recursive, preserve)
@@ -95,7 +96,7 @@ package struct Wishes: Sendable {
         request.targetMustBeDirectory = targetMustBeDirectory
         (request.resume, request.verify, request.tuning) = (resume, verify, tuning)
         (request.trustsNames, request.connections) = (trustsNames, connections)
-        (request.filter, request.update) = (filter, update)
+        (request.filter, request.update, request.writing) = (filter, update, writing)
         var copy = Copy(request, observer: observer)
         if let farewell { copy.farewell = farewell }
         return try await copy.run()

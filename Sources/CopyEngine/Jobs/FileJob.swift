@@ -26,6 +26,9 @@ final class FileJob {
     // The target's end.
     /// Where it goes at a server.
     var path = BytePath([])
+    /// Where it is there until it is whole, if that is not its path.
+    var beside: BytePath?
+    var writtenPath: BytePath { beside ?? path }
     /// Open for writing on this machine.
     var new: NewFile?
     /// Open for writing at a server.

@@ -36,6 +36,7 @@ final class LocalTarget: TargetEndpoint {
     private func makeTree(_ sources: Int) throws(FileError) -> TargetTree {
         var options = TargetTree.Options(
             preserve: request.preserve, targetMustBeDirectory: request.targetMustBeDirectory)
+        (options.isAtomic, options.synchronizes) = (request.writing.isAtomic, request.writing.synchronizes)
         if sources > 1, !options.targetMustBeDirectory {
             if (try? LocalFileSystem.status(of: path)) == nil {
                 _ = try TargetTree(target: path, options: options).enterDirectory(
@@ -126,7 +127,7 @@ final class LocalTarget: TargetEndpoint {
     }
 
     func compare(_ job: FileJob, _ scheduler: Scheduler) {
-        job.present = tree?.existingFile(job.name, in: job.directory?.node)
+        job.present = tree?.partialFile(job.name, in: job.directory?.node)
         let existing = job.present.map {
             Existing(size: $0.status.size, modified: $0.status.modified.seconds, mark: FileMark($0.status))
         }
@@ -148,7 +149,8 @@ final class LocalTarget: TargetEndpoint {
             {
                 throw FileError(path: job.source, operation: .open, cause: .sameFile(path))
             }
-            job.new = try tree.createFile(job.name, mode: mode, in: parent, mustBeNew: job.isExclusive)
+            job.new = try tree.createFile(
+                job.name, mode: mode, in: parent, mustBeNew: job.isExclusive, isResumed: job.written.end > 0)
         } catch {
             job.fail(CopyError(error, .target))
             // What has appeared meanwhile stays.
@@ -175,6 +177,7 @@ final class LocalTarget: TargetEndpoint {
     func finish(_ job: FileJob, _ scheduler: Scheduler) {
         if job.failure == nil, let end = job.end { finish(job, size: end, scheduler) }
         if request.verify, job.failure == nil { reopen(job) }
+        if job.failure != nil, job.written.end < Scheduler.worthResuming { job.new?.discard() }
         job.new = nil
         scheduler.targetFinished(job)
     }

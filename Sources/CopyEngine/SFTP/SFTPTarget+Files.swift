@@ -29,8 +29,10 @@ extension SFTPTarget {
     func open(_ job: FileJob, _ scheduler: Scheduler) {
         job.path = destination(job.name, in: job.directory)
         job.isEarly = job.directory?.state == .asked
+        if request.writing.isAtomic, !isSpecial(job) { job.beside = PartialName.of(job.path) }
         // What an earlier connection left is resumed from.
-        job.isTruncated = job.partial == nil && (job.isExclusive || job.directory?.isNew ?? false)
+        let isOurs = job.isExclusive || job.directory?.isNew ?? false || (job.beside != nil && !request.resume)
+        job.isTruncated = job.partial == nil && isOurs
         // A directory that is not known to be there is on the way on the first lane.
         let isThere = job.directory.map { $0.state == .ready } ?? true
         let lane = isThere ? end.lane(openingAtMost: .max) ?? main : main
@@ -43,8 +45,8 @@ extension SFTPTarget {
         var attributes = SFTPAttributes(permissions: UInt32(job.attributes.mode & 0o777))
         if request.preserve { attributes.times = job.attributes.sftpTimes }
         var flags: SFTPOpenFlags = job.isTruncated ? [.write, .create, .truncate] : [.write, .create]
-        if job.isExclusive { flags = [.write, .create, .exclusive] }
-        return .open(path: job.path.buffer, flags: flags, attributes)
+        if job.isExclusive, job.beside == nil { flags = [.write, .create, .exclusive] }
+        return .open(path: job.writtenPath.buffer, flags: flags, attributes)
     }
 
     func take(_ opened: SFTPLane.Opened, _ job: FileJob, _ lane: SFTPLane, _ scheduler: Scheduler) {
@@ -61,7 +63,7 @@ extension SFTPTarget {
                 // A server that does several things at a time may not have made the directory yet.
                 job.isEarly = false
                 if directory.state == .ready { open(job, scheduler) } else { directory.early.append(job) }
-            } else if job.isExclusive {
+            } else if job.isExclusive, job.beside == nil {
                 skipIfThere(job, status, scheduler)
             } else {
                 scheduler.refused(job, CopyError(job.path, .target, .status(status)))
@@ -118,19 +120,55 @@ extension SFTPTarget {
         // Counted before any is answered.
         job.unanswered += 1
         if needsAttributes(job) { setAttributes(of: job, part, size: size, scheduler) }
+        if request.writing.synchronizes, job.failure == nil, !isSpecial(job) { synchronize(job, part, scheduler) }
         part.lane.close(part.handle) { [unowned self, unowned scheduler] status in
             if status.code != .ok { job.fail(CopyError(job.path, .target, .status(status, operation: "close"))) }
             if request.verify, isSpecial(job) { job.fail(CopyError(job.path, .target, .notVerifiable)) }
+            settle(job, scheduler)
             answered(job, scheduler)
         }
-        if isCancelled, !job.isStarted, job.partial == nil, job.directory?.isNew ?? false { remove(job, scheduler) }
+        if isCancelled, !job.isStarted, job.partial == nil, job.beside == nil, job.directory?.isNew ?? false {
+            remove(job, scheduler)
+        }
         job.writing = nil
+    }
+
+    private func synchronize(_ job: FileJob, _ part: SFTPPart, _ scheduler: Scheduler) {
+        job.unanswered += 1
+        part.lane.submit(.fsync(handle: part.handle)) {
+            [unowned self, unowned scheduler] (status: SFTPStatus) in
+            if status.code != .ok { job.fail(CopyError(job.path, .target, .status(status, operation: "fsync"))) }
+            answered(job, scheduler)
+        }
+    }
+
+    /// A file that is whole gets its name; what is left of another is worth keeping if it can be resumed from.
+    private func settle(_ job: FileJob, _ scheduler: Scheduler) {
+        guard let beside = job.beside else { return }
+        guard job.failure == nil else {
+            if job.written.end < Scheduler.worthResuming { remove(job, scheduler) }
+            return
+        }
+        let request =
+            job.isExclusive
+            ? SFTPRequest.rename(from: beside.buffer, to: job.path.buffer)
+            : .posixRename(from: beside.buffer, to: job.path.buffer)
+        job.unanswered += 1
+        main.submit(request) { [unowned self, unowned scheduler] (status: SFTPStatus) in
+            if status.code == .ok {
+                job.beside = nil
+            } else {
+                job.fail(CopyError(job.path, .target, .status(status, operation: "rename")))
+                remove(job, scheduler)
+            }
+            answered(job, scheduler)
+        }
     }
 
     /// A file that was made, and of which nothing was copied, is no use to anybody.
     private func remove(_ job: FileJob, _ scheduler: Scheduler) {
         job.unanswered += 1
-        main.submit(.remove(path: job.path.buffer)) { [unowned self, unowned scheduler] (_: SFTPStatus) in
+        main.submit(.remove(path: job.writtenPath.buffer)) { [unowned self, unowned scheduler] (_: SFTPStatus) in
             answered(job, scheduler)
         }
     }
@@ -162,14 +200,14 @@ extension SFTPTarget {
         let failure = CopyError(job.path, .target, .status(status, operation: "set attributes"))
         if request.preserve { return job.fail(failure) }
         job.unanswered += 1
-        main.submit(.stat(path: job.path.buffer)) { [unowned self, unowned scheduler] (reply: SFTPReply) in
+        main.submit(.stat(path: job.writtenPath.buffer)) { [unowned self, unowned scheduler] (reply: SFTPReply) in
             if case .attributes(let attributes) = reply, attributes.size == UInt64(size) {} else { job.fail(failure) }
             answered(job, scheduler)
         }
     }
 
     func hash(of job: FileJob, first count: Int64?) -> HashTask {
-        let (hasher, path) = (hasher, job.path)
+        let (hasher, path) = (hasher, job.writtenPath)
         return Task {
             if let hash = try await hasher?.hash(of: path, first: count) { return hash }
             return count == nil ? try await hasher?.readBack(path) : nil

@@ -41,7 +41,7 @@ final class SFTPTarget: TargetEndpoint {
             keepsWhatItOpens: { [unowned self] in keepsWhatItOpens }
         ) { [unowned self] job in
             // For reading too: some servers empty what is opened for writing alone (Erlang's).
-            .open(path: job.path.buffer, flags: keepsWhatItOpens ? .write : [.read, .write], SFTPAttributes())
+            .open(path: job.writtenPath.buffer, flags: keepsWhatItOpens ? .write : [.read, .write], SFTPAttributes())
         }
         end.shared = { [unowned self] job, scheduler in allSent(job, scheduler) }
     }
@@ -62,7 +62,8 @@ final class SFTPTarget: TargetEndpoint {
             return
         }
         placement.path = try await main.expand(target, .target)
-        if opensAhead, !asksAhead, scheduler.source.count == 1, !request.targetMustBeDirectory,
+        if opensAhead, !asksAhead, request.writing == WritingRule(), scheduler.source.count == 1,
+            !request.targetMustBeDirectory,
             let source = scheduler.source as? LocalSource, let item = source.next()
         {
             return try await begin(item, source, scheduler)
@@ -76,6 +77,7 @@ final class SFTPTarget: TargetEndpoint {
     private func look(_ scheduler: Scheduler) async throws {
         let reply = try await main.ask(.stat(path: placement.path.buffer))
         learn(reply, scheduler)
+        try checkWishes()
         guard request.targetMustBeDirectory, !placement.isDirectory else { return }
         switch reply {
         case .attributes: throw CopyError(target, .target, .notADirectory)
@@ -97,6 +99,15 @@ final class SFTPTarget: TargetEndpoint {
         let made = try await main.ask(.mkdir(path: placement.path.buffer, SFTPAttributes(permissions: 0o777)))
         if case .status(let status) = made, status.code != .ok { throw CopyError(target, .target, .status(status)) }
         placement.isDirectory = true
+    }
+
+    private func checkWishes() throws(CopyError) {
+        func refuse(_ wish: String, without name: SFTPExtension) throws(CopyError) {
+            guard !main.server.has(name) else { return }
+            throw CopyError(target, .target, .wishRefused(wish, reason: "\(end.host.name): no \(name.rawValue) there"))
+        }
+        if request.writing.isAtomic { try refuse("--atomic", without: .posixRename) }
+        if request.writing.synchronizes { try refuse("--fsync", without: .fsync) }
     }
 
     private func learn(_ reply: SFTPReply, _ scheduler: Scheduler) {

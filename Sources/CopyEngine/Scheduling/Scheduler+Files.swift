@@ -58,7 +58,8 @@ extension Scheduler {
 
     func sourceOpened(_ job: FileJob) {
         if job.mayBeSame { return skipIfSame(job) }
-        guard request.resume, source.count == nil || target.isSequential, job.size > Self.worthResuming else {
+        let mayBeWhole = source.count == nil || target.isSequential || request.writing.isAtomic
+        guard request.resume, mayBeWhole, job.size > Self.worthResuming else {
             return target.open(job, self)
         }
         skipIfSame(job)

@@ -60,7 +60,7 @@ extension DirectoryRoot {
         }
     }
 
-    private static func remove(_ entry: Entry) throws(SystemCall.Failure) {
+    static func remove(_ entry: Entry) throws(SystemCall.Failure) {
         try SystemCall.withPath(entry.name) { name throws(SystemCall.Failure) in
             _ = try SystemCall.run { unlinkat(entry.directory, name, 0) }
         }

@@ -127,6 +127,38 @@ package final class LocalDirectory {
         }
     }
 
+    /// Gives an entry another name, which it takes from what has it, unless it must be new.
+    package func rename(_ old: [UInt8], to new: [UInt8], mustBeNew: Bool) throws(FileError) {
+        do throws(SystemCall.Failure) {
+            let (from, to) = ((descriptor, old), (descriptor, new))
+            if mustBeNew {
+                try DirectoryRoot.renameExclusively(from, to)
+            } else {
+                try DirectoryRoot.rename(from, to)
+            }
+        } catch {
+            throw error.on(path.appending(new), .rename)
+        }
+    }
+
+    /// Removes an entry that is no directory.
+    package func remove(_ name: [UInt8]) throws(FileError) {
+        do throws(SystemCall.Failure) {
+            try DirectoryRoot.remove((descriptor, name))
+        } catch {
+            throw error.on(path.appending(name), .remove)
+        }
+    }
+
+    /// Waits until the names in it are on the disk.
+    package func synchronize() throws(FileError) {
+        do throws(SystemCall.Failure) {
+            try SystemCall.run { fsync(descriptor) }
+        } catch {
+            throw error.on(path, .synchronize)
+        }
+    }
+
     /// Makes a directory; returns false if there is something of that name.
     package func makeDirectory(_ name: [UInt8], mode: UInt16) throws(FileError) -> Bool {
         do throws(SystemCall.Failure) {

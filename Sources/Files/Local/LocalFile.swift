@@ -121,6 +121,12 @@ package final class LocalFile {
     /// Gives the file to a user and group, if this process may.
     func setOwner(_ owner: UInt32, group: UInt32) { _ = fchown(descriptor, owner, group) }
 
+    /// Waits until the file is on the disk; nothing for a FIFO or device.
+    package func synchronize() throws(FileError) {
+        guard status.kind == .regular else { return }
+        try call(.synchronize) { fsync(descriptor) }
+    }
+
     /// What fstat(2) says now.
     package func currentStatus() throws(FileError) -> FileStatus {
         do throws(SystemCall.Failure) {

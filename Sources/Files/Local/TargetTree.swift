@@ -56,6 +56,10 @@ package final class TargetTree {
         package var preserve: Bool
         /// A target that is no directory is an error.
         package var targetMustBeDirectory: Bool
+        /// A file gets its name when it is whole.
+        package var isAtomic = false
+        /// Files and directories are on the disk before they are done.
+        package var synchronizes = false
 
         package init(preserve: Bool = false, targetMustBeDirectory: Bool = false) {
             self.preserve = preserve
@@ -153,9 +157,11 @@ package final class TargetTree {
 
     /// Opens a file to be written: a new one, or one that is there, whose contents are overwritten.
     ///
-    /// - Parameter mustBeNew: one that is there is an error.
+    /// - Parameters:
+    ///   - mustBeNew: one that is there is an error.
+    ///   - isResumed: what an earlier attempt has left of it beside its name is used.
     package func createFile(
-        _ name: [UInt8], mode: UInt16, in parent: TargetDirectory?, mustBeNew: Bool = false
+        _ name: [UInt8], mode: UInt16, in parent: TargetDirectory?, mustBeNew: Bool = false, isResumed: Bool = false
     ) throws(FileError) -> NewFile {
         let (directory, name, isTrusted) = try place(name, in: parent)
         if parent == nil, targetName != nil, target.bytes.last == UInt8(ascii: "/") {
@@ -163,8 +169,14 @@ package final class TargetTree {
             throw FileError(path: target, operation: .open, errno: EISDIR)
         }
         let creationMode = mode & 0o777 | 0o200
+        if options.isAtomic, isReplaceable(name, in: directory) {
+            let place = NewFile.Place(directory: directory, name: name, mustBeNew: mustBeNew)
+            if !isResumed { place.discard() }
+            let file = try place.open(mode: creationMode)
+            return NewFile(file: file, isNew: true, mode: mode, mask: mask, options: options, place: place)
+        }
         if let file = try directory.createFile(name, mode: creationMode) {
-            return NewFile(file: file, isNew: true, mode: mode, mask: mask, preserve: options.preserve)
+            return NewFile(file: file, isNew: true, mode: mode, mask: mask, options: options)
         }
         if mustBeNew { throw FileError(path: directory.path.appending(name), operation: .open, errno: EEXIST) }
         let follows = isTrusted ? true : try followsLink(name, in: directory)
@@ -172,7 +184,13 @@ package final class TargetTree {
         guard isTrusted || file.status.kind == .regular else {
             throw FileError(path: file.path, operation: .open, cause: .notRegular)
         }
-        return NewFile(file: file, isNew: false, mode: mode, mask: mask, preserve: options.preserve)
+        return NewFile(file: file, isNew: false, mode: mode, mask: mask, options: options)
+    }
+
+    /// Whether another file may take the name: a device or FIFO is written to.
+    private func isReplaceable(_ name: [UInt8], in directory: LocalDirectory) -> Bool {
+        guard let status = try? directory.status(of: name, followingLinks: true) else { return true }
+        return status.kind == .regular
     }
 
     /// Opens a regular file that is there, for reading.
@@ -200,6 +218,16 @@ package final class TargetTree {
     /// A regular file that is there, open for reading; nil if there is none that may be read.
     package func existingFile(_ name: [UInt8], in parent: TargetDirectory?) -> LocalFile? {
         try? openAgain(name, in: parent)
+    }
+
+    /// What an earlier attempt has left of a file, open for reading; nil if nothing is.
+    package func partialFile(_ name: [UInt8], in parent: TargetDirectory?) -> LocalFile? {
+        guard options.isAtomic, let (directory, name, _) = try? place(name, in: parent) else {
+            return existingFile(name, in: parent)
+        }
+        let part = PartialName.of(name)
+        guard (try? directory.status(of: part, followingLinks: false))?.kind == .regular else { return nil }
+        return try? directory.openForReading(part)
     }
 
     /// Whether the name is a link that was there when the transfer began.
@@ -236,58 +264,13 @@ package final class TargetTree {
         let mode = attributes.mode & ~mask
         let needsMode = options.preserve || (node.isNew && mode & 0o700 != 0o700)
         let hasTimes = options.preserve && attributes.modified != nil
-        guard needsMode || hasTimes || attributes.owner != nil else { return }
+        guard needsMode || hasTimes || attributes.owner != nil || options.synchronizes else { return }
         let directory = try opened(node)
         if let owner = attributes.owner { directory.setOwner(owner.user, group: owner.group) }
         if needsMode { try directory.setMode(mode) }
         if options.preserve, let modified = attributes.modified {
             try directory.setTimes(accessed: attributes.accessed ?? modified, modified: modified)
         }
-    }
-}
-
-/// A file that is being written.
-package final class NewFile {
-    package let file: LocalFile
-    package let isNew: Bool
-    private let mode: UInt16
-    private let mask: UInt16
-    private let preserve: Bool
-
-    init(file: LocalFile, isNew: Bool, mode: UInt16, mask: UInt16, preserve: Bool) {
-        self.file = file
-        self.isNew = isNew
-        self.mode = mode
-        self.mask = mask
-        self.preserve = preserve
-    }
-
-    /// Writes all readable bytes at `offset`, as ``LocalFile/write(_:at:)`` does.
-    package func write(_ bytes: ByteBuffer, at offset: Int64) throws(FileError) { try file.write(bytes, at: offset) }
-
-    /// Sets the file's size in bytes and its attributes, and closes it.
-    ///
-    /// - Throws: ``FileError``: the first thing that went wrong. The rest is done even so.
-    package func finish(size: Int64, attributes: FileAttributes) throws(FileError) {
-        var failure: FileError?
-        func attempt(_ body: () throws(FileError) -> Void) {
-            do throws(FileError) {
-                try body()
-            } catch {
-                failure = failure ?? error
-            }
-        }
-        attempt { () throws(FileError) in try file.truncate(to: size) }
-        if let owner = attributes.owner { file.setOwner(owner.user, group: owner.group) }
-        if file.status.kind == .regular, preserve || (isNew && mode & 0o200 == 0) {
-            attempt { () throws(FileError) in try file.setMode(mode & ~mask) }
-        }
-        if preserve, file.status.kind == .regular, let modified = attributes.modified {
-            attempt { () throws(FileError) in
-                try file.setTimes(accessed: attributes.accessed ?? modified, modified: modified)
-            }
-        }
-        attempt { () throws(FileError) in try file.close() }
-        if let failure { throw failure }
+        if options.synchronizes { try directory.synchronize() }
     }
 }
