@@ -47,6 +47,7 @@ final class CopyEnds {
             let end = try await openSFTP(host, traits)
             return SFTPTarget(
                 end, path, request, opensAhead: await host.traits.refusesToWriteDirectories, hasher(host))
+        case .scp where request.isDryRun: return UnseenTarget()
         case .scp(let host, let path, let rules):
             let command = try await run(
                 SCPCommandLine(request, rules).sink(path, targetMustBeDirectory: targetMustBeDirectory), on: host)
@@ -72,7 +73,7 @@ final class CopyEnds {
         let holdsOneHandle = await host.traits.repeatsHandles || traits.repeatsHandles
         let connection = SFTPConnection(request.tuning.flow)
         var policy = ConnectionPolicy(request.connections)
-        if holdsOneHandle || traits.lostConnections > 1 { policy.settle() }
+        if holdsOneHandle || traits.lostConnections > 1 || request.isDryRun { policy.settle() }
         let end = SFTPEnd(
             host, SFTPLane(stream: stream, on: connection, holdsOneHandle: holdsOneHandle, trace: trace), policy)
         servers.append(end)

@@ -14,6 +14,8 @@ public struct CopyFile: Hashable, Sendable {
 
 /// What happens in a copy, in the order in which it does. No text is made before somebody shows it.
 public enum CopyEvent: Sendable {
+    /// A file would be copied.
+    case planned(CopyFile)
     /// A file's contents are about to be copied. Others may be under way.
     case started(CopyFile)
     /// This many bytes more of the file were read or written.

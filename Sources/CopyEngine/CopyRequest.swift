@@ -27,6 +27,9 @@ public struct CopyRequest: Sendable {
     public var update = UpdateRule.always
     /// How carefully files are written at the target (`--atomic`, `--fsync`).
     public var writing = WritingRule()
+    /// Changes nothing at the target: what would be copied is told, each file as ``CopyEvent/planned(_:)`` (`--dry-run`). The summary
+    /// is that of the copy.
+    public var isDryRun = false
     /// Resumes behind what is at the target of a file, if that is the beginning of the source by its hash (`--resume`). A
     /// small file is copied again, unless it has the same size and time and ``preserve`` is set.
     public var resume = false
@@ -44,6 +47,17 @@ public struct CopyRequest: Sendable {
     public init(from source: CopySource, to target: CopyTarget) {
         self.source = source
         self.target = target
+    }
+
+    /// Why a wish cannot be fulfilled with all the others; nil if all can.
+    var refusal: CopyError? {
+        func refused(_ wish: String) -> CopyError {
+            CopyError(target.path, .target, .wishRefused(wish, reason: "contradicts --resume"))
+        }
+        if resume, !update.allowsResuming { return refused(update.wish) }
+        if resume, isDryRun { return refused("--dry-run") }
+        if case .scp(let host, let path, _) = target { return update.refusal(bySCPTo: path, on: host.name) }
+        return nil
     }
 
     /// Whether times of modification decide what is copied, kept or not.

@@ -82,6 +82,14 @@ extension CopyOptions {
                 """,
             synonyms: ["unchanged", "size-only", "sync"]
         ) { (options, _) throws(OptionFault) in try options.long.set(.unlessSame) },
+        .init(
+            "dry-run", help: "copy nothing: list what would be copied, size and path",
+            manual: """
+                Copies nothing and changes nothing at the target.
+                Each file that would be copied is a line on standard output: its size in bytes, a tab and where it comes from.
+                """,
+            synonyms: ["list-only", "simulate", "just-print", "plan"]
+        ) { (options, _) in options.long.isDryRun = true },
     ]
 
     private static func size(_ text: String) throws(OptionFault) -> Int64 {
@@ -143,6 +151,7 @@ extension LongOptions {
         if !filter.isEmpty { return "choosing files" }
         if update != .always { return update.wish }
         if let wish = writing.wish { return wish }
+        if isDryRun { return "--dry-run" }
         if resume { return "--resume" }
         return verify ? "--verify" : nil
     }
@@ -157,6 +166,7 @@ extension LongOptions {
 
     /// What of these wishes contradicts another; nil if all go together.
     var contradiction: String? {
+        if resume, isDryRun { return "--dry-run contradicts --resume: what is missing shows only in the copy" }
         if resume, !update.allowsResuming { return "\(update.wish) contradicts --resume" }
         if let least = filter.minimumSize, let most = filter.maximumSize, least > most {
             return "--min-size \(least) contradicts --max-size \(most): no file has such a size"

@@ -7,6 +7,7 @@ import Synchronization
 final class CommandObserver: CopyObserver {
     private let meter: ProgressMeter?
     private let report: EventReport?
+    private let isJSON: Bool
     private let verbosity: Int
     private let begun = Atomic(false)
     private let files = Mutex<[CopyFile: ProgressFile]>([:])
@@ -14,6 +15,7 @@ final class CommandObserver: CopyObserver {
     init(options: CopyOptions, _ report: EventReport?) {
         self.report = report
         meter = options.quiet || options.long.json || options.serverRole != nil ? nil : ProgressMeter()
+        isJSON = options.long.json
         verbosity = options.verbosity
     }
 
@@ -23,6 +25,7 @@ final class CommandObserver: CopyObserver {
     func receive(_ event: CopyEvent) {
         report?.receive(event)
         switch event {
+        case .planned(let file): if !isJSON { print("\(file.size)\t\(file.path)") }
         case .started(let file): begin(file)
         case .bytes(let count, let file): if meter != nil { files.withLock { $0[file] }?.advance(by: count) }
         case .finished(let file, _): if meter != nil { files.withLock { $0.removeValue(forKey: file) }?.finish() }

@@ -1,6 +1,7 @@
 import CopyEngine
 import Files
 import NIOCore
+import Platform
 import SSHClient
 import SSHConfig
 import SSHWire
@@ -39,7 +40,9 @@ struct CopyCommand {
         } else {
             isComplete = await copy()
         }
-        let status = await hosts.close() && isComplete ? 0 : outcome.status.rawValue
+        // What was listed has to be written as well.
+        let isWritten = !options.long.isDryRun || fflush(nil) == 0
+        let status = await hosts.close() && isComplete && isWritten ? 0 : outcome.status.rawValue
         guard let failure = report?.finish(status) else { return status }
         CommandObserver.tell("\(failure)")
         return max(status, ExitStatus.incomplete.rawValue)

@@ -164,6 +164,7 @@ extension CopyOptions {
         (request.filter, request.update) = (long.filter, long.update)
         request.connections = long.connections
         request.writing = long.writing
+        request.isDryRun = long.isDryRun
         return request
     }
 }

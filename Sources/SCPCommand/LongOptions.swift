@@ -12,6 +12,8 @@ struct LongOptions {
     var filter = CopyFilter()
     /// What becomes of files that are at the target already (`--no-clobber`, `--update`, `--skip-unchanged`).
     var update = UpdateRule.always
+    /// Tells what would be copied, and copies nothing (`--dry-run`).
+    var isDryRun = false
     /// How many connections to a server are used (`--connections`).
     var connections = ConnectionCount.auto
     /// How carefully files are written (`--atomic`, `--fsync`).

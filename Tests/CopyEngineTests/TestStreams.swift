@@ -148,6 +148,7 @@ final class Recorder: CopyObserver {
         var bytes = 0
         var traces: [String] = []
         var notes: [String] = []
+        var planned: Set<String> = []
     }
 
     private let told = Mutex(Told())
@@ -160,6 +161,7 @@ final class Recorder: CopyObserver {
     var finished: [String: Bool] { told.withLock { $0.finished } }
     var bytes: Int { told.withLock { $0.bytes } }
     var notes: [String] { told.withLock { $0.notes } }
+    var planned: Set<String> { told.withLock { $0.planned } }
     var traces: [String] { told.withLock { $0.traces } }
 
     func receive(_ event: CopyEvent) {
@@ -171,6 +173,7 @@ final class Recorder: CopyObserver {
             case .bytes(let count, _): told.bytes += count
             case .finished(let file, let isComplete): told.finished[Self.name(file)] = isComplete
             case .interrupted(let file): told.finished[Self.name(file)] = false
+            case .planned(let file): told.planned.insert(String(decoding: file.path.bytes, as: UTF8.self))
             case .started, .verified, .connections: break
             }
         }

@@ -151,6 +151,21 @@ struct ChoosingTests {
         #expect(!listDirectory(peer.directory.path).contains(bytes("b")))
     }
 
+    @Test("A dry run lists sizes and paths, and copies nothing", arguments: Place.all, [true, false])
+    func dryRun(place: Place, isUpload: Bool) async throws {
+        let server = try await place.start()
+        let (from, to) = (isUpload ? RunningHost.Place.here : .there, isUpload ? RunningHost.Place.there : .here)
+        try makeTree(Self.source, at: server.path(from, "source"))
+        let finished = try await server.copy(
+            up: isUpload, "source", "target", port: server.port,
+            (place.bySCP ? ["-O"] : []) + ["-r", "--dry-run", "--exclude=*.o", "--max-depth=1"])
+        #expect(finished.succeeded && finished.errors.isEmpty, "\(finished)")
+        let lines = Set(
+            finished.outputText.split(separator: "\n").map { $0.split(separator: "/").last.map(String.init) })
+        #expect(lines == ["a.txt", "empty"] && finished.outputText.contains("10000\t"), "\(finished)")
+        #expect(throws: (any Error).self) { try readTree(at: server.path(to, "target")) }
+    }
+
     @Test("Between two servers, and by hash", arguments: [[], ["--verify"]])
     func relayedRules(options: [String]) async throws {
         let peer = try await Peer.openSSH()

@@ -82,6 +82,7 @@ package struct Wishes: Sendable {
     package var filter = CopyFilter()
     package var update = UpdateRule.always
     package var writing = WritingRule()
+    package var isDryRun = false
 
     package init(recursive: Bool = false, preserve: Bool = false, targetMustBeDirectory: Bool = false) {
         (self.recursive, self.preserve) = (recursive, preserve)
@@ -97,6 +98,7 @@ package struct Wishes: Sendable {
         (request.resume, request.verify, request.tuning) = (resume, verify, tuning)
         (request.trustsNames, request.connections) = (trustsNames, connections)
         (request.filter, request.update, request.writing) = (filter, update, writing)
+        request.isDryRun = isDryRun
         var copy = Copy(request, observer: observer)
         if let farewell { copy.farewell = farewell }
         return try await copy.run()

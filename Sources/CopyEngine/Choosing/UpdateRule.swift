@@ -28,16 +28,6 @@ public enum UpdateRule: Sendable {
     /// Whether it goes together with ``CopyRequest/resume``, which changes what is at the target, and leaves it newer than its source.
     package var allowsResuming: Bool { self != .ifMissing && self != .ifNewer }
 
-    /// Why it cannot be kept to with all else that is wished; nil if it can.
-    func refusal(of request: CopyRequest) -> CopyError? {
-        let path = request.target.path
-        if request.resume, !allowsResuming {
-            return CopyError(path, .target, .wishRefused(wish, reason: "contradicts --resume"))
-        }
-        if case .scp(let host, _, _) = request.target { return refusal(bySCPTo: path, on: host.name) }
-        return nil
-    }
-
     /// Why an scp on the other machine would not keep to it; nil if it need not.
     package func refusal(bySCPTo path: BytePath, on host: String) -> CopyError? {
         guard self != .always else { return nil }

@@ -39,6 +39,7 @@ final class LocalTarget: TargetEndpoint {
         (options.isAtomic, options.synchronizes) = (request.writing.isAtomic, request.writing.synchronizes)
         if sources > 1, !options.targetMustBeDirectory {
             if (try? LocalFileSystem.status(of: path)) == nil {
+                if request.isDryRun { return try TargetTree(missingDirectory: path, options: options) }
                 _ = try TargetTree(target: path, options: options).enterDirectory(
                     [], attributes: FileAttributes(mode: 0o777), in: nil)
             }
@@ -64,6 +65,7 @@ final class LocalTarget: TargetEndpoint {
         guard let name = directory.name else { return scheduler.isReady(directory, isNew: false) }
         do throws(FileError) {
             if isLocalCopy { try checkIdentity(directory, tree) }
+            if request.isDryRun { return try plan(directory, name, tree, scheduler) }
             let node = try tree.enterDirectory(
                 name, attributes: attributes(directory.attributes), in: directory.parent?.node)
             directory.node = node
@@ -78,6 +80,22 @@ final class LocalTarget: TargetEndpoint {
         }
     }
 
+    /// Finds out what would come of making a directory.
+    private func plan(
+        _ directory: DirectoryJob, _ name: [UInt8], _ tree: TargetTree, _ scheduler: Scheduler
+    ) throws(FileError) {
+        if !isMissing(directory.parent) {
+            directory.node = try tree.findDirectory(
+                name, attributes: attributes(directory.attributes), in: directory.parent?.node)
+        }
+        scheduler.isReady(directory, isNew: directory.node == nil)
+    }
+
+    /// Whether a directory is not there, as it is one of a plan.
+    private func isMissing(_ directory: DirectoryJob?) -> Bool {
+        directory.map { $0.name != nil && $0.node == nil } ?? false
+    }
+
     private func checkIdentity(_ directory: DirectoryJob, _ tree: TargetTree) throws(FileError) {
         guard let name = directory.name else { return }
         let there = tree.path(of: name, in: directory.parent?.node)
@@ -88,6 +106,7 @@ final class LocalTarget: TargetEndpoint {
     }
 
     func finish(_ directory: DirectoryJob, _ scheduler: Scheduler) {
+        if request.isDryRun { return scheduler.done(directory) }
         if let node = directory.node, let tree {
             do throws(FileError) {
                 try tree.finish(node)
@@ -104,13 +123,15 @@ final class LocalTarget: TargetEndpoint {
     func look(for job: FileJob, _ scheduler: Scheduler) { scheduler.found(job, existing(job)) }
 
     private func existing(_ job: FileJob) -> Existing? {
-        tree?.status(of: job.name, in: job.directory?.node).map {
+        if isMissing(job.directory) { return nil }
+        return tree?.status(of: job.name, in: job.directory?.node).map {
             Existing(
                 size: $0.size, modified: $0.modified.seconds, mark: FileMark($0), isRegular: $0.kind == .regular)
         }
     }
 
     func open(_ job: FileJob, _ scheduler: Scheduler) {
+        if request.isDryRun { return scheduler.plan(job) }
         // It may be one of this copy's own.
         if job.isExclusive, existing(job) != nil { return scheduler.skip(job) }
         // A source that asks whether a file is wanted is told when it cannot be written.

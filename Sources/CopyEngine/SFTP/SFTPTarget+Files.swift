@@ -27,6 +27,7 @@ extension SFTPTarget {
     }
 
     func open(_ job: FileJob, _ scheduler: Scheduler) {
+        if request.isDryRun { return scheduler.plan(job) }
         job.path = destination(job.name, in: job.directory)
         job.isEarly = job.directory?.state == .asked
         if request.writing.isAtomic, !isSpecial(job) { job.beside = PartialName.of(job.path) }

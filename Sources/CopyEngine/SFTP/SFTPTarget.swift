@@ -24,7 +24,7 @@ final class SFTPTarget: TargetEndpoint {
     private(set) var placement = SFTPPlacement(path: ".")
     /// Where it matters what is there.
     private(set) lazy var listing = SFTPTargetListing(main) { [unowned self] in makeDirectory($0, $1) }
-    var asksAhead: Bool { request.update != .always }
+    var asksAhead: Bool { request.update != .always || request.isDryRun }
 
     /// - Parameter opensAhead: the server is known to fail to open a directory for writing, so that one small file's target is
     ///   opened while it is asked whether it is a directory, which saves a round trip.
@@ -96,6 +96,7 @@ final class SFTPTarget: TargetEndpoint {
 
     /// Several sources go into a directory, which is made where it is missing.
     private func make() async throws {
+        if request.isDryRun { return placement.isDirectory = true }
         let made = try await main.ask(.mkdir(path: placement.path.buffer, SFTPAttributes(permissions: 0o777)))
         if case .status(let status) = made, status.code != .ok { throw CopyError(target, .target, .status(status)) }
         placement.isDirectory = true
@@ -164,6 +165,7 @@ final class SFTPTarget: TargetEndpoint {
     }
 
     private func makeDirectory(_ directory: DirectoryJob, _ scheduler: Scheduler) {
+        if request.isDryRun { return planDirectory(directory, scheduler) }
         let mode = UInt32(directory.attributes.mode & 0o1777 | 0o300)
         main.submit(.mkdir(path: directory.path.buffer, SFTPAttributes(permissions: mode))) {
             [unowned self, unowned scheduler] (status: SFTPStatus) in
@@ -187,7 +189,27 @@ final class SFTPTarget: TargetEndpoint {
         }
     }
 
+    /// Finds out what would come of making a directory.
+    private func planDirectory(_ directory: DirectoryJob, _ scheduler: Scheduler) {
+        if directory.parent?.isNew ?? false {
+            scheduler.isReady(directory, isNew: true)
+            return listing.settle(directory, scheduler)
+        }
+        main.submit(.stat(path: directory.path.buffer)) { [unowned self, unowned scheduler] (reply: SFTPReply) in
+            switch reply {
+            case .status(let status) where status.code == .noSuchFile: scheduler.isReady(directory, isNew: true)
+            case .attributes(let attributes) where attributes.kind == .directory:
+                scheduler.isReady(directory, isNew: false)
+            case .status(let status):
+                scheduler.lose(directory, CopyError(directory.path, .target, .status(status)))
+            default: scheduler.lose(directory, CopyError(directory.path, .target, .existsAndIsNoDirectory))
+            }
+            listing.settle(directory, scheduler)
+        }
+    }
+
     func finish(_ directory: DirectoryJob, _ scheduler: Scheduler) {
+        if request.isDryRun { return scheduler.done(directory) }
         listing.forget(directory)
         guard directory.isNew || request.preserve, directory.name != nil else { return scheduler.done(directory) }
         var attributes = SFTPAttributes(permissions: UInt32(directory.attributes.mode & 0o1777))

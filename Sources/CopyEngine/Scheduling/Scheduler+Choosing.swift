@@ -102,3 +102,14 @@ extension Scheduler {
         done(job)
     }
 }
+
+extension Scheduler {
+    /// All is known of a file that a dry run would have copied.
+    func plan(_ job: FileJob) {
+        openFiles.remove(job)
+        summary.bytes += job.size
+        observer.receive(.planned(CopyFile(number: job.number, path: job.source, size: job.size)))
+        source.close(job, self)
+        done(job)
+    }
+}

@@ -26,6 +26,8 @@ extension Scheduler {
 
     func open(_ job: FileJob) {
         openFiles.add(job)
+        // If hashes decide, they have to be asked for.
+        if request.isDryRun, !job.mayBeSame, !job.isLost { return plan(job) }
         if job.isLost { return refused(job, nil) }
         underWay[job.number] = job
         if job.partial == nil { job.partial = ledger.take(job.source) }

@@ -93,6 +93,14 @@ package final class TargetTree {
         targetName = isDirectory ? nil : target.lastComponent
     }
 
+    /// A tree to look at as if the target had been made.
+    package init(missingDirectory target: BytePath, options: Options) throws(FileError) {
+        self.options = options
+        self.target = target
+        mask = 0
+        (rootPath, targetName) = (target, nil)
+    }
+
     /// Whether entries at the top go into the target, which is a directory.
     package var targetIsDirectory: Bool { targetName == nil }
 
@@ -254,6 +262,20 @@ package final class TargetTree {
         if !isNew, options.preserve, child.status.mode & 0o700 != 0o700 { try? child.setMode(mode | 0o700) }
         let node = TargetDirectory(
             child, name: name, parent: parent, followsLink: follows, isNew: isNew, attributes: attributes)
+        keep(child, of: node)
+        return node
+    }
+
+    /// The directory that is there, or behind a link that is there; nil if nothing is.
+    package func findDirectory(
+        _ name: [UInt8], attributes: FileAttributes, in parent: TargetDirectory?
+    ) throws(FileError) -> TargetDirectory? {
+        guard status(of: name, in: parent) != nil else { return nil }
+        let (directory, name, isTrusted) = try place(name, in: parent)
+        let follows = isTrusted ? true : try followsLink(name, in: directory)
+        let child = try directory.openDirectory(name, followingLinks: follows)
+        let node = TargetDirectory(
+            child, name: name, parent: parent, followsLink: follows, isNew: false, attributes: attributes)
         keep(child, of: node)
         return node
     }

@@ -70,6 +70,10 @@ final class EventReport: Sendable {
     func receive(_ event: CopyEvent) {
         state.withLock { state in
             switch event {
+            case .planned(let file):
+                state.summary.files += 1
+                state.summary.bytes += file.size
+                write(EventRecord("planned").with(path: file.path).with("size", file.size), &state)
             case .started(let file):
                 state.begun += 1
                 state.files[file] = state.begun
