@@ -82,6 +82,7 @@ complete -c $command -s s -d 'copy by SFTP, and not by the SCP protocol where th
 complete -c $command -s D -x -a '(__fish_complete_command)' -d 'start this SFTP server here in place of connecting'
 complete -c $command -s X -x -a 'nrequests= buffer=' -d 'nrequests=N: ask for so much at a time; buffer=BYTES: in pieces of this size'
 complete -c $command -l json -d 'tell what happens on standard output, a line of JSON each, for programs'
+complete -c $command -l stats -d 'tell at the end what was copied, skipped and left out, and how fast'
 complete -c $command -l log -r -F -d 'add a line for each thing that happens to FILE'
 complete -c $command -s v -d 'tell the steps; -vv more of them, -vvv every packet'
 complete -c $command -s q -d 'show neither progress nor warnings'

@@ -8,6 +8,11 @@ final class CommandObserver: CopyObserver {
     private let meter: ProgressMeter?
     private let report: EventReport?
     private let isJSON: Bool
+    /// Whether it is told at the end what was done (`--stats`).
+    private let showsStatistics: Bool
+    private let tally = Mutex(CopyTally())
+    private let isDryRun: Bool
+    private let started = ContinuousClock.now
     private let verbosity: Int
     private let begun = Atomic(false)
     private let files = Mutex<[CopyFile: ProgressFile]>([:])
@@ -16,6 +21,8 @@ final class CommandObserver: CopyObserver {
         self.report = report
         meter = options.quiet || options.long.json || options.serverRole != nil ? nil : ProgressMeter()
         isJSON = options.long.json
+        isDryRun = options.long.isDryRun
+        showsStatistics = options.long.showsStatistics
         verbosity = options.verbosity
     }
 
@@ -24,6 +31,7 @@ final class CommandObserver: CopyObserver {
 
     func receive(_ event: CopyEvent) {
         report?.receive(event)
+        if showsStatistics { tally.withLock { $0.count(event) } }
         switch event {
         case .planned(let file): if !isJSON { print("\(file.size)\t\(file.path)") }
         case .started(let file): begin(file)
@@ -52,8 +60,20 @@ final class CommandObserver: CopyObserver {
         files.withLock { $0[file] = line }
     }
 
+    /// Something was kept from being copied, which was no event.
+    func countFailure() { tally.withLock { $0.countFailure() } }
+
+    /// All copies are over.
+    func finish() {
+        guard showsStatistics else { return }
+        let line = tally.withLock { $0.line(after: .now - started, isDryRun: isDryRun) }
+        Self.tell(line)
+    }
+
     /// What is said of a copy that is done.
     func tell(_ summary: CopySummary) {
+        report?.count(summary)
+        tally.withLock { $0.count(summary) }
         guard verbosity > 0 else { return }
         if summary.verified > 0 { receive(.note(.verified(summary.verified))) }
         if summary.skipped > 0 { StandardError.write("debug1: \(summary.skipped) skipped\n") }

@@ -43,6 +43,7 @@ struct CopyCommand {
         // What was listed has to be written as well.
         let isWritten = !options.long.isDryRun || fflush(nil) == 0
         let status = await hosts.close() && isComplete && isWritten ? 0 : outcome.status.rawValue
+        observer.finish()
         guard let failure = report?.finish(status) else { return status }
         CommandObserver.tell("\(failure)")
         return max(status, ExitStatus.incomplete.rawValue)
@@ -257,6 +258,7 @@ struct CopyCommand {
     /// - Returns: false, for nothing was copied.
     private func refuse(_ error: any Error) -> Bool {
         report?.tell(error)
+        observer.countFailure()
         switch error {
         case CopyOptions.Fault.message(let text), CopyOptions.Fault.fatal(let text): CommandObserver.tell(text)
         default: CommandObserver.tell("\(error)")
@@ -271,7 +273,6 @@ struct CopyCommand {
         do {
             let summary = try await body()
             observer.tell(summary)
-            report?.add(summary)
             return summary.errors == 0
         } catch {
             // Whoever cancelled it says so.

@@ -208,6 +208,14 @@ extension CopyOptions {
                 What a person is told still goes to standard error.
                 """
         ) { (options, _) in options.long.json = true },
+        .init(
+            "stats", help: "tell at the end what was copied, skipped and left out, and how fast",
+            manual: """
+                Tells at the end, in one line on standard error, how many files and bytes were copied and how fast, how many files
+                were skipped, left out and verified, and what went wrong.
+                """,
+            synonyms: ["statistics", "summary"]
+        ) { (options, _) in options.long.showsStatistics = true },
         .init("log", value: .init("FILE", .file), help: "add a line for each thing that happens to FILE") {
             (options, value) in options.long.log = BytePath(value)
         },

@@ -14,6 +14,8 @@ struct LongOptions {
     var update = UpdateRule.always
     /// Tells what would be copied, and copies nothing (`--dry-run`).
     var isDryRun = false
+    /// Tells at the end what was done (`--stats`).
+    var showsStatistics = false
     /// How many connections to a server are used (`--connections`).
     var connections = ConnectionCount.auto
     /// How carefully files are written (`--atomic`, `--fsync`).

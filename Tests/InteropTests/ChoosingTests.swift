@@ -166,6 +166,24 @@ struct ChoosingTests {
         #expect(throws: (any Error).self) { try readTree(at: server.path(to, "target")) }
     }
 
+    @Test("Statistics are one line at the end, whatever came of the copy")
+    func statistics() async throws {
+        let peer = try await Peer.openSSH()
+        try makeTree(Self.source, at: peer.directory.file("source"))
+        let options = ["-q", "-r", "-p", "--stats", "--exclude=*.o", "--no-clobber"]
+        let operands = [peer.directory.file("source"), peer.remote("target")]
+        let plan = try await peer.scp(options + ["--dry-run"], operands)
+        #expect(
+            plan.errorText == "scp: would copy 6 files, 10004 bytes; 0 skipped, 3 left out, 0 verified, 0 errors\n")
+        let first = try await peer.scp(options, operands)
+        #expect(first.errorText.hasPrefix("scp: copied 6 files, 10004 bytes in "), "\(first)")
+        #expect(first.errorText.hasSuffix("; 0 skipped, 3 left out, 0 verified, 0 errors\n"), "\(first)")
+        let second = try await peer.scp(
+            options, [peer.directory.file("missing"), peer.directory.file("source") + "/.", peer.remote("target")])
+        #expect(second.status == .exited(1))
+        #expect(second.errorText.hasSuffix("; 6 skipped, 3 left out, 0 verified, 1 errors\n"), "\(second)")
+    }
+
     @Test("Between two servers, and by hash", arguments: [[], ["--verify"]])
     func relayedRules(options: [String]) async throws {
         let peer = try await Peer.openSSH()

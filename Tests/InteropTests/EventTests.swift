@@ -89,6 +89,24 @@ struct EventTests {
         #expect(differences(tree, try readTree(at: server.path(.here, "back")), attributes: true) == [])
     }
 
+    @Test("A dry run tells of each file that would be copied, and what is left out and skipped is counted")
+    func choosing() async throws {
+        let server = try await CopyHost.openSSH.start()
+        try makeTree(
+            .named(["a": .file([1]), "b": .file([1, 2]), "c.o": .file([3])]), at: server.path(.here, "original"))
+        let options = ["--json", "-r", "-p", "--exclude=*.o", "--skip-unchanged"]
+        let plan = try await server.copy(up: true, "original", "copy", port: server.port, options + ["--dry-run"])
+        let planned = try events(plan)
+        #expect(plan.succeeded && names(planned) == ["planned", "planned", "summary"], "\(plan)")
+        #expect(planned.last?["bytes"] as? Int == 3)
+        for (files, skipped) in [(2, 0), (0, 2)] {
+            let finished = try await server.copy(up: true, "original/.", "copy/", port: server.port, options)
+            let summary = try #require(try events(finished).last)
+            #expect(summary["files"] as? Int == files && summary["skipped"] as? Int == skipped, "\(finished)")
+            #expect(summary["leftOut"] as? Int == 1, "\(finished)")
+        }
+    }
+
     @Test("What goes wrong has a code and the same message as for a person")
     func errors() async throws {
         let peer = try await Peer.openSSH(hostKeys: [.ed25519])

@@ -34,7 +34,7 @@ final class EventReport: Sendable {
         /// Files under way; a copy of its own numbers them from the beginning again.
         var files: [CopyFile: Int] = [:]
         var begun = 0
-        var summary = CopySummary()
+        var tally = CopyTally()
         var shown = ContinuousClock.now
         var failure: FileError?
     }
@@ -69,10 +69,9 @@ final class EventReport: Sendable {
 
     func receive(_ event: CopyEvent) {
         state.withLock { state in
+            state.tally.count(event)
             switch event {
             case .planned(let file):
-                state.summary.files += 1
-                state.summary.bytes += file.size
                 write(EventRecord("planned").with(path: file.path).with("size", file.size), &state)
             case .started(let file):
                 state.begun += 1
@@ -80,15 +79,11 @@ final class EventReport: Sendable {
                 write(
                     EventRecord("start").with("file", state.begun).with(path: file.path).with("size", file.size)
                         .with("present", file.present), &state)
-            case .bytes(let count, _):
-                state.summary.bytes += Int64(count)
-                tellProgress(&state)
+            case .bytes: tellProgress(&state)
             case .interrupted(let file): end(file, "interrupted", &state)
             case .finished(let file, let isComplete):
-                if isComplete { state.summary.files += 1 }
                 end(file, "finished", &state) { $0.with("complete", isComplete) }
             case .verified(let file):
-                state.summary.verified += 1
                 write(record("verified", file, state), &state)
             case .connections(let count, let host):
                 write(EventRecord("connections").with("host", host).with("count", count), &state)
@@ -104,16 +99,16 @@ final class EventReport: Sendable {
         state.withLock { write(record, &$0) }
     }
 
-    /// A copy is over: what no event has told of.
-    func add(_ summary: CopySummary) {
-        state.withLock { state in
-            state.summary.leftOut += summary.leftOut
-            state.summary.skipped += summary.skipped
-        }
-    }
+    /// A copy is over: what of it was no event is counted.
+    func count(_ summary: CopySummary) { state.withLock { $0.tally.count(summary) } }
 
     /// What has ended a copy, or kept it from beginning.
-    func tell(_ error: any Error) { state.withLock { tell(error, &$0) } }
+    func tell(_ error: any Error) {
+        state.withLock { state in
+            state.tally.countFailure()
+            tell(error, &state)
+        }
+    }
 
     /// All copies are over.
     ///
@@ -122,7 +117,7 @@ final class EventReport: Sendable {
     func finish(_ status: CInt) -> FileError? {
         state.withLock { state in
             let seconds = (ContinuousClock.now - started) / .milliseconds(1)
-            let summary = state.summary
+            let summary = state.tally.summary
             write(
                 EventRecord("summary").with("files", summary.files).with("bytes", summary.bytes)
                     .with("verified", summary.verified).with("leftOut", summary.leftOut)
@@ -152,11 +147,11 @@ final class EventReport: Sendable {
         let now = ContinuousClock.now
         guard now - state.shown >= .seconds(1) else { return }
         state.shown = now
-        write(EventRecord("progress").with("files", state.summary.files).with("bytes", state.summary.bytes), &state)
+        let summary = state.tally.summary
+        write(EventRecord("progress").with("files", summary.files).with("bytes", summary.bytes), &state)
     }
 
     private func tell(_ error: any Error, _ state: inout State) {
-        state.summary.errors += 1
         var record = EventRecord("error").with("code", Self.code(error)).with("message", "\(error)")
         if let error = error as? CopyError {
             record = record.with(path: error.path).with("end", error.end == .source ? "source" : "target")
