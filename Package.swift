@@ -34,8 +34,9 @@ let cryptoExtras: Target.Dependency = .product(name: "CryptoExtras", package: "s
 // With FUZZ set (Scripts/fuzz.sh), the targets of FuzzTests are linked with libFuzzer's own program in place of a test.
 let fuzzing: Target = {
     let modules: [Target.Dependency] = [
-        "Platform", "SSHWire", "SSHCrypto", "SSHKeys", "SSHProtocol", "SSHConfig", "SCP", "SFTP", "FileServer", nioCore,
-        crypto,
+        "Platform", "SSHWire", "SSHCrypto", "SSHKeys", "SSHProtocol", "SSHConfig", "SCP", "SFTP", "CopyEngine",
+        "FileServer",
+        nioCore, crypto,
     ]
     if Context.environment["FUZZ"] != nil {
         return .executableTarget(

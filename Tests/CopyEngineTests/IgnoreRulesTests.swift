@@ -112,7 +112,7 @@ struct IgnoreRulesTests {
             })
         let all = paths + folders.sorted()
         _ = try await run("git", ["init", "-q", tree]).success()
-        var random = Generator(state: 7)
+        var random = SeededGenerator(seed: 7)
         let components = [
             "a", "b", "da", "d*", "*", "?b", "[ab]", "[!a]*", "*.o", "a*o", "**", "**", "***", "\\a", "\\d[a-b]", "",
         ]
@@ -140,15 +140,6 @@ struct IgnoreRulesTests {
                 let isIgnored = rule.count > 2 && !rule[2].isEmpty && !rule[2].hasPrefix("!")
                 #expect(leaveOut(patterns, path) == isIgnored, "\(patterns) \(path): \(line)")
             }
-        }
-    }
-
-    /// The same numbers in every run.
-    private struct Generator: RandomNumberGenerator {
-        var state: UInt64
-        mutating func next() -> UInt64 {
-            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            return state ^ (state >> 31)
         }
     }
 }

@@ -1,3 +1,4 @@
+import CopyEngine
 import FileServer
 import NIOCore
 import SSHWire
@@ -178,7 +179,10 @@ private enum CommandLines {
 
 private enum Patterns {
     @Sendable static func seeds() -> [[UInt8]] {
-        [("a*b?[!c-e]", "axxbyz"), ("[[:alpha:]]\\*{a,b{c,d}}", "x*bc"), ("*a*a*a*a*b", "aaaaaaaaaaaaaaaa")].map {
+        [
+            ("!/a/**/b\n#c\n*.o \\ \n**/d/", "a/x/b"), ("a*b?[!c-e]", "axxbyz"), ("[[:alpha:]]\\*{a,b{c,d}}", "x*bc"),
+            ("*a*a*a*a*b", "aaaaaaaaaaaaaaaa"),
+        ].map {
             FuzzInput.joined([], [Array($0.0.utf8), Array($0.1.utf8)])
         }
     }
@@ -187,6 +191,9 @@ private enum Patterns {
         var input = FuzzInput(bytes)
         guard let pattern = input.piece(), let name = input.piece() else { return }
         _ = GlobPattern(pattern).matches(name)
+        var rules = IgnoreRules()
+        rules.add(linesOf: pattern)
+        _ = rules.leaveOut(name.split(separator: UInt8(ascii: "/")).map(Array.init), isDirectory: false)
         guard let words = try? BraceExpansion.expand(pattern, limit: 100) else { return }
         precondition(words.count <= 100, "\(words.count) words")
     }
