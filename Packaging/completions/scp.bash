@@ -80,7 +80,7 @@ _swift_scp() {
         -l|--bwlimit|--retries|--exclude|--include|--max-depth|--min-size|--max-size|--newer-than|--older-than|-P|--congestion) return ;;
     esac
     case $cur in
-    -*) COMPREPLY=($(compgen -W '-r -p -l --bwlimit -T --resume --atomic --fsync --verify --retries --exclude --include --exclude-from --max-depth --min-size --max-size --newer-than --older-than --no-clobber --update --skip-unchanged -P -i -o -F -J -4 -6 -A -B -C -c --connections --congestion -S -3 -R -O -s -D -X --json --log -v -q -G -Q -V --version --help' -- "$cur")); return ;;
+    -*) COMPREPLY=($(compgen -W '-r -p -l --bwlimit -T --resume --atomic --fsync --verify --retries --exclude --include --exclude-from --max-depth --min-size --max-size --newer-than --older-than --no-clobber --update --skip-unchanged --dry-run -P -i -o -F -J -4 -6 -A -B -C -c --connections --congestion -S -3 -R -O -s -D -X --json --stats --log -v -q -G -Q -V --version --help' -- "$cur")); return ;;
     */*:*|*:*) _swift_scp_reply < <(_swift_scp_ask paths "$cur") ;;
     *)
         COMPREPLY=()

@@ -56,8 +56,8 @@ public struct CopyRequest: Sendable {
         }
         if resume, !update.allowsResuming { return refused(update.wish) }
         if resume, isDryRun { return refused("--dry-run") }
-        if case .scp(let host, let path, _) = target { return update.refusal(bySCPTo: path, on: host.name) }
-        return nil
+        guard case .scp(let host, let path, _) = target else { return nil }
+        return update.refusal(bySCPTo: path, on: host.name) ?? writing.refusal(bySCPTo: path, on: host.name)
     }
 
     /// Whether times of modification decide what is copied, kept or not.

@@ -23,13 +23,6 @@ public struct WritingRule: Equatable, Sendable {
 }
 
 extension CopyRequest {
-    /// Why what is wished contradicts itself or cannot be done at the target, as far as that is known before the copy begins.
-    var refusal: CopyError? {
-        if let refusal = update.refusal(of: self) { return refusal }
-        guard case .scp(let host, _, _) = target else { return nil }
-        return writing.refusal(bySCPTo: target.path, on: host.name)
-    }
-
     /// The same, with what follows from it: under its own name a file is whole, so that one of the same size and time is not
     /// compared, and above all not written again beside it.
     var completed: CopyRequest {
