@@ -29,14 +29,17 @@ public final class SSHClient: Sendable {
     private let forwardsAgent: Bool
     private let updates: UpdateGate
     private let hostKey: PublicKey?
+    /// Given by a program.
+    private let group: (any EventLoopGroup)?
 
     /// Seconds a server has for the handshake when the user set none.
     private static let handshakeLimit = 120
 
     private init(
         options: ClientOptions, server: PeerSoftware, route: Route, watcher: Task<Void, Never>, forwardsAgent: Bool,
-        updates: UpdateGate, hostKey: PublicKey?
+        updates: UpdateGate, hostKey: PublicKey?, group: (any EventLoopGroup)?
     ) {
+        self.group = group
         self.hostKey = hostKey
         self.options = options
         self.server = server
@@ -54,11 +57,12 @@ public final class SSHClient: Sendable {
     ///   - log: told the story of the connection.
     ///   - subsystem: what ``subsystem(_:)`` will be asked for first, such as `sftp`. A server whose ways are known starts it
     ///     as soon as the user is let in, which saves a round trip.
+    ///   - group: whose event loops the connection lives on; the process's own if it is nil.
     /// - Throws: `ClientError`; `TransportError` when the connection ends in between; `CancellationError` as soon as the task
     ///   is cancelled, wherever the server, a program on the way or a person is waited for.
     public static func connect(
         _ options: ClientOptions, interface: any UserInterface, log: ClientLog = ClientLog(verbosity: 0) { _ in },
-        subsystem: String? = nil
+        subsystem: String? = nil, on group: (any EventLoopGroup)? = nil
     ) async throws -> SSHClient {
         var session: [ChannelRequestKind] = []
         // Lending the agent needs a request of its own, and that an agent can be reached, which is looked at later.
@@ -66,22 +70,31 @@ public final class SSHClient: Sendable {
             let requests = requests(for: .subsystem(name: subsystem), options)
             if requests.count <= mostRequestsAhead { session = requests }
         }
-        return try await connect(options, interface: interface, log: log, trail: [], session: session)
+        return try await connect(
+            options, Approach(interface: interface, log: log, session: session, group: group))
+    }
+
+    /// What a connection is made with besides its options.
+    struct Approach {
+        var interface: any UserInterface
+        let log: ClientLog
+        /// The servers that are to be reached through this one.
+        var trail: [Dialer.Stop] = []
+        /// What will be asked for on the first session; nil if none will be opened.
+        var session: [ChannelRequestKind]?
+        /// Given by a program; nil for the process's own.
+        let group: (any EventLoopGroup)?
     }
 
     /// So many requests may be made before the user is let in; more variables to be set than that wait.
     private static let mostRequestsAhead = 32
 
-    /// - Parameters:
-    ///   - trail: the servers that are to be reached through this one.
-    ///   - session: what will be asked for on the first session; nil if none will be opened.
-    static func connect(
-        _ options: ClientOptions, interface: any UserInterface, log: ClientLog, trail: [Dialer.Stop],
-        session: [ChannelRequestKind]? = nil
-    ) async throws -> SSHClient {
-        let interface = LeveledInterface(base: interface, threshold: options.logLevel)
+    static func connect(_ options: ClientOptions, _ approach: Approach) async throws -> SSHClient {
+        var approach = approach
+        approach.interface = LeveledInterface(base: approach.interface, threshold: options.logLevel)
+        let log = approach.log
         do {
-            return try await connect(again: options, interface: interface, log: log, trail: trail, session: session)
+            return try await connect(again: options, approach)
         } catch let error where Task.isCancelled {
             log.note(1, "cancelled: \(error)")
             throw CancellationError()
@@ -91,37 +104,33 @@ public final class SSHClient: Sendable {
             log.note(1, "\(reason); connecting again, with what is for such servers")
             var options = options
             options.reach = .wide
-            return try await connect(again: options, interface: interface, log: log, trail: trail, session: session)
+            return try await connect(again: options, approach)
         }
     }
 
     /// The server has ended the connection for a session that was asked for before the user was let in.
     private struct SessionAheadRefused: Error {}
 
-    private static func connect(
-        again options: ClientOptions, interface: any UserInterface, log: ClientLog, trail: [Dialer.Stop],
-        session: [ChannelRequestKind]?
-    ) async throws -> SSHClient {
+    private static func connect(again options: ClientOptions, _ approach: Approach) async throws -> SSHClient {
         do {
-            return try await connect(
-                once: options, interface: interface, log: log, trail: trail, session: session)
+            return try await connect(once: options, approach)
         } catch is SessionAheadRefused {
-            log.note(1, "The server has ended the connection; connecting again, one step after the other")
-            return try await connect(once: options, interface: interface, log: log, trail: trail, session: nil)
+            approach.log.note(1, "The server has ended the connection; connecting again, one step after the other")
+            var approach = approach
+            approach.session = nil
+            return try await connect(once: options, approach)
         }
     }
 
-    private static func connect(
-        once options: ClientOptions, interface: any UserInterface, log: ClientLog, trail: [Dialer.Stop],
-        session: [ChannelRequestKind]?
-    ) async throws -> SSHClient {
+    private static func connect(once options: ClientOptions, _ approach: Approach) async throws -> SSHClient {
         var options = options
+        let (interface, log) = (approach.interface, approach.log)
         var verifier = HostVerifier(options: options, interface: interface, log: log)
         let publicKeyAlgorithms = try PublicKeyOffers.algorithms(options)
         let configuration = try configuration(options, hostKeys: try await verifier.algorithms())
         let dialer = Dialer(
-            options: options, interface: interface, log: log,
-            group: options.expectedHostKey == nil ? Self.group : Self.furtherGroup, trail: trail)
+            options: options, interface: interface, log: log, group: approach.group ?? Self.group,
+            trail: approach.trail)
         let route = try await dialer.connect(configuration)
         let (transport, address) = (route.transport, route.address)
         let limit = options.connectTimeout ?? handshakeLimit
@@ -144,7 +153,7 @@ public final class SSHClient: Sendable {
             server = facts.server
             var authenticator = Authenticator(
                 options: options, interface: timed, log: log, time: time, facts: facts,
-                publicKeyAlgorithms: publicKeyAlgorithms, session: session)
+                publicKeyAlgorithms: publicKeyAlgorithms, session: approach.session)
             do {
                 try await authenticator.run(&events)
             } catch let error as TransportError where authenticator.mayHaveRefusedSessionAhead(error) {
@@ -176,7 +185,7 @@ public final class SSHClient: Sendable {
         }
         return SSHClient(
             options: options, server: server, route: route, watcher: watcher, forwardsAgent: forwarding != nil,
-            updates: updates, hostKey: hostKey)
+            updates: updates, hostKey: hostKey, group: approach.group)
     }
 
     /// One thread serves the connections of a process.
@@ -189,14 +198,15 @@ public final class SSHClient: Sendable {
     /// no other host key is taken.
     ///
     /// - Parameter log: told the story of the connection.
-    /// - Throws: as ``connect(_:interface:log:subsystem:)``.
+    /// - Throws: as ``connect(_:interface:log:subsystem:on:)``.
     package func connectAgain(log: ClientLog = ClientLog(verbosity: 0) { _ in }) async throws -> SSHClient {
         guard let hostKey else { throw TransportError.closedByPeer }
         var options = options
         options.expectedHostKey = hostKey
         options.batchMode = true
         options.forwardAgent = .no
-        return try await Self.connect(options, interface: SilentInterface(), log: log, subsystem: "sftp")
+        return try await Self.connect(
+            options, interface: SilentInterface(), log: log, subsystem: "sftp", on: group ?? Self.furtherGroup)
     }
 
     private static func explain(_ error: TransportError, _ options: ClientOptions, _ limit: Int) -> ClientError {

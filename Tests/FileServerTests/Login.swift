@@ -1,3 +1,4 @@
+import NIOCore
 import SSHClient
 import SSHConfig
 import SSHServer
@@ -12,7 +13,8 @@ private struct OnePassword: UserInterface {
 
 /// Logs in to a server of this process as `me`, with nothing of the tester's own configuration.
 func connect(
-    _ server: SSHServer, password: String = "secret", _ change: (inout ClientOptions) -> Void = { _ in }
+    _ server: SSHServer, password: String = "secret", on group: (any EventLoopGroup)? = nil,
+    _ change: (inout ClientOptions) -> Void = { _ in }
 ) async throws -> SSHClient {
     var options = ClientOptions(host: "127.0.0.1")
     options.port = server.port
@@ -23,5 +25,5 @@ func connect(
     options.identityFiles = []
     options.agentSocket = nil
     change(&options)
-    return try await SSHClient.connect(options, interface: OnePassword(password: password))
+    return try await SSHClient.connect(options, interface: OnePassword(password: password), on: group)
 }

@@ -69,6 +69,20 @@ struct ServerTests {
             handler: FileService(files, logger: log.logger, metrics: metrics), logger: log.logger, metrics: metrics)
     }
 
+    @Test("A program's own event loops carry a connection, and end with it")
+    func ownGroup() async throws {
+        let server = try await start()
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let (own, other) = (try await connect(server, on: group), try await connect(server))
+        #expect(own.failure == nil)
+        _ = try await own.subsystem("sftp")
+        try await group.shutdownGracefully()
+        await #expect(throws: (any Error).self) { _ = try await own.subsystem("sftp") }
+        _ = try await other.subsystem("sftp")
+        await other.close()
+        await server.stop()
+    }
+
     @Test("Three lines start it, and files of memory are read and written")
     func threeLines() async throws {
         let files = MemoryFileSystem(["a.txt": "hello"])

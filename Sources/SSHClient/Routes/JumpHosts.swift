@@ -23,7 +23,8 @@ extension Dialer {
         let visited = trail + [Stop(options)]
         guard !visited.contains(Stop(hop)) else { throw ClientError.jumpLoop(host: hop.originalHost) }
         log.note(1, "Connecting to \(options.host) port \(options.port) through jump host \(last.text).")
-        let client = try await SSHClient.connect(hop, interface: interface, log: log, trail: visited)
+        let client = try await SSHClient.connect(
+            hop, .init(interface: interface, log: log, trail: visited, group: group))
         do {
             // What ssh(1) -W gives as the originator: there is none.
             let origin = ("127.0.0.1", UInt32(65535))
