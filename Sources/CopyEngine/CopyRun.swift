@@ -96,8 +96,8 @@ actor CopyRun {
     private func copy(_ scheduler: Scheduler) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for index in lanes.indices { group.addTask { await self.serve(index) } }
+            group.addTask { await self.begin() }
             do {
-                try await drive()
                 while !scheduler.isDone, failure == nil {
                     try Task.checkCancellation()
                     if scheduler.isStopped { throw CancellationError() }
@@ -206,6 +206,14 @@ actor CopyRun {
 
     // MARK: Tasks of a connection
 
+    private func begin() async {
+        do {
+            try await drive()
+        } catch {
+            fail(error)
+        }
+    }
+
     private func serve(_ index: Int) async {
         do {
             while try await receive(lanes[index]) { try await drive() }
@@ -240,11 +248,7 @@ actor CopyRun {
         else { return }
         let index = lanes.count
         lanes.append(lane)
-        do {
-            try await drive()
-        } catch {
-            return fail(error)
-        }
+        await begin()
         await serve(index)
     }
 }

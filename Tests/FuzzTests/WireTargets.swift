@@ -22,11 +22,13 @@ private enum Packets {
         cipher.isAEAD ? [(cipher, nil)] : MACAlgorithm.all.map { (cipher, $0) }
     }
 
+    /// Of each cipher's own: a MAC over the ciphertext does not tell with which it was made.
     private static func keys(_ cipher: CipherAlgorithm, _ mac: MACAlgorithm?) -> DirectionKeys {
-        DirectionKeys(
+        let own = cipher.name.utf8.reduce(0, &+)
+        return DirectionKeys(
             iv: [UInt8](repeating: 1, count: cipher.ivLength),
             encryptionKey: SymmetricKey(data: [UInt8](repeating: 2, count: cipher.keyLength)),
-            integrityKey: SymmetricKey(data: [UInt8](repeating: 3, count: mac?.keyLength ?? 0)))
+            integrityKey: SymmetricKey(data: [UInt8](repeating: own, count: mac?.keyLength ?? 0)))
     }
 
     private static let payload = Array("The quick brown fox".utf8)

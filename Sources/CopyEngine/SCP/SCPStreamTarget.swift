@@ -246,10 +246,8 @@ final class SCPStreamTarget: TargetEndpoint, CopyLane {
         machine.receive(bytes)
     }
 
-    func abandon(after error: any Error) async {
-        try? await flush()
-        command.close()
-    }
+    /// There is nothing to be said to a sink that is given up.
+    func abandon(after error: any Error) async { command.close() }
 
     func wake() {
         idle?.resume()
