@@ -148,7 +148,9 @@ final class SFTPWalk {
     private func listed(_ directory: DirectoryJob, _ listing: SFTPListing, _ reply: SFTPReply, _ scheduler: Scheduler) {
         listing.reads -= 1
         reads -= 1
-        if !listing.isEnded { take(reply, in: directory, listing, scheduler) }
+        // A server may tell the end before names that were asked for earlier.
+        let isLate = if case .names = reply { !listing.hasFailed } else { false }
+        if !listing.isEnded || isLate { take(reply, in: directory, listing, scheduler) }
         guard listing.isEnded, listing.reads == 0, let handle = listing.handle else { return }
         listing.handle = nil
         lane.close(handle)
@@ -168,7 +170,9 @@ final class SFTPWalk {
         default: problem = .listingEnded(SFTPStatus(.badMessage))
         }
         listing.isEnded = true
-        if let problem { scheduler.problem(CopyError(directory.source, .source, problem)) }
+        guard let problem else { return }
+        listing.hasFailed = true
+        scheduler.problem(CopyError(directory.source, .source, problem))
     }
 
     private func isTooMuch(_ scheduler: Scheduler) -> Bool {
@@ -303,6 +307,8 @@ final class SFTPListing {
     /// Entries that are being looked at.
     var looks = 0
     var isEnded = false
+    /// It ended before all was listed.
+    var hasFailed = false
     /// Entries that are told in order once all are known.
     var held: [SFTPEntry] = []
 }
