@@ -166,8 +166,8 @@ final class SFTPTarget: TargetEndpoint {
 
     private func makeDirectory(_ directory: DirectoryJob, _ scheduler: Scheduler) {
         if request.isDryRun { return planDirectory(directory, scheduler) }
-        let mode = UInt32(directory.attributes.mode & 0o1777 | 0o300)
-        main.submit(.mkdir(path: directory.path.buffer, SFTPAttributes(permissions: mode))) {
+        let attributes = SFTPAttributes(permissions: Self.creationMode(directory))
+        main.submit(.mkdir(path: directory.path.buffer, attributes)) {
             [unowned self, unowned scheduler] (status: SFTPStatus) in
             if status.code == .ok {
                 scheduler.isReady(directory, isNew: true)
@@ -208,14 +208,21 @@ final class SFTPTarget: TargetEndpoint {
         }
     }
 
+    /// With what files can be made in it.
+    private static func creationMode(_ directory: DirectoryJob) -> UInt32 {
+        UInt32(directory.attributes.mode & 0o1777 | 0o300)
+    }
+
     func finish(_ directory: DirectoryJob, _ scheduler: Scheduler) {
         if request.isDryRun { return scheduler.done(directory) }
         listing.forget(directory)
         guard directory.isNew || request.preserve, directory.name != nil else { return scheduler.done(directory) }
         var attributes = SFTPAttributes(permissions: UInt32(directory.attributes.mode & 0o1777))
         if request.preserve { attributes.times = directory.attributes.sftpTimes }
+        // A server that sets no attributes has done no harm where MKDIR has given the mode and nothing else was to be kept.
+        let isHarmless = !request.preserve && Self.creationMode(directory) == attributes.permissions
         main.submit(.setstat(path: directory.path.buffer, attributes)) { [unowned scheduler] (status: SFTPStatus) in
-            if status.code != .ok {
+            if status.code != .ok, !isHarmless {
                 scheduler.problem(CopyError(directory.path, .target, .status(status, operation: "set attributes")))
             }
             scheduler.done(directory)
