@@ -73,7 +73,9 @@ final class CopyEnds {
         let holdsOneHandle = await host.traits.repeatsHandles || traits.repeatsHandles
         let connection = SFTPConnection(request.tuning.flow)
         var policy = ConnectionPolicy(request.connections)
-        if holdsOneHandle || traits.lostConnections > 1 || request.isDryRun { policy.settle() }
+        // What goes one after another at the other end, more connections do not make faster.
+        let isOneEnough = request.isDryRun || request.isOrdered
+        if holdsOneHandle || traits.lostConnections > 1 || isOneEnough { policy.settle() }
         let end = SFTPEnd(
             host, SFTPLane(stream: stream, on: connection, holdsOneHandle: holdsOneHandle, trace: trace), policy)
         servers.append(end)

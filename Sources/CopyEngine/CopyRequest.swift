@@ -62,6 +62,9 @@ public struct CopyRequest: Sendable {
 
     /// Whether times of modification decide what is copied, kept or not.
     var asksForTimes: Bool { filter.asksForTimes || update.asksForTimes(verifies: verify) }
+
+    /// Whether an end takes or brings one thing after another.
+    var isOrdered: Bool { source.isOrdered || target.isOrdered }
 }
 
 /// How many connections to a server a copy uses.
@@ -81,6 +84,11 @@ public enum CopySource: Sendable {
     /// What `scp -f` sends there.
     case scp(any CopyHost, BytePath, SCPCommandLine.Rules)
 
+    fileprivate var isOrdered: Bool {
+        if case .scp = self { return true }
+        return false
+    }
+
     /// Whether it lies on another machine.
     var isRemote: Bool {
         if case .local = self { return false }
@@ -95,6 +103,11 @@ public enum CopyTarget: Sendable {
     case sftp(any CopyHost, BytePath)
     /// What `scp -t` writes there.
     case scp(any CopyHost, BytePath, SCPCommandLine.Rules)
+
+    fileprivate var isOrdered: Bool {
+        if case .scp = self { return true }
+        return false
+    }
 
     /// Whether it lies on another machine.
     var isRemote: Bool {
