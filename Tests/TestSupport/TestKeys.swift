@@ -73,13 +73,13 @@ package struct TestKeys: Sendable {
 }
 
 /// A value that is made by the first who asks; all others wait for it.
-final class Shared<Value: Sendable>: Sendable {
+package final class Shared<Value: Sendable>: Sendable {
     private let task = Mutex<Task<Value, any Error>?>(nil)
     private let make: @Sendable () async throws -> Value
 
-    init(_ make: @escaping @Sendable () async throws -> Value) { self.make = make }
+    package init(_ make: @escaping @Sendable () async throws -> Value) { self.make = make }
 
-    func value() async throws -> Value {
+    package func value() async throws -> Value {
         let task = task.withLock { task in
             if let task { return task }
             // Detached: the making must not be cancelled with the test that happened to ask first.
