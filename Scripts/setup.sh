@@ -11,7 +11,7 @@ packages=(
     dropbear-bin tinysshd putty-tools
     python3-asyncssh python3-paramiko python3-scp lftp rclone sshfs
     erlang-ssh proftpd-core proftpd-mod-crypto
-    openssl curl tmux util-linux procps iproute2 time python3 python3-venv
+    openssl curl jq tmux util-linux procps iproute2 time python3 python3-venv
     bash-completion zsh fish mandoc man-db
     dpkg-dev lintian binutils
 )

@@ -1,3 +1,4 @@
+import Platform
 import TestSupport
 
 /// Whether the `scp` under test is a release build, which the largest copies are for.
@@ -53,4 +54,13 @@ extension Peer {
     func countInLog(_ text: String) -> Int {
         log.utf8.split(separator: 10).count { String($0)?.contains(text) == true }
     }
+}
+
+/// The path of OpenSSH's SFTP server.
+func sftpServer() throws -> String {
+    let places = ["/usr/lib/openssh/sftp-server", "/usr/libexec/openssh/sftp-server", "/usr/libexec/sftp-server"]
+    guard let place = places.first(where: { access($0, X_OK) == 0 }) else {
+        throw TestSupportError("sftp-server is not installed: Scripts/setup.sh installs what the tests need")
+    }
+    return place
 }

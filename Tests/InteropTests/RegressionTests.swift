@@ -48,12 +48,4 @@ struct RegressionTests {
             ],
             directory: objects, timeout: patience * 2)
     }
-
-    private func sftpServer() throws -> String {
-        let places = ["/usr/lib/openssh/sftp-server", "/usr/libexec/openssh/sftp-server", "/usr/libexec/sftp-server"]
-        guard let place = places.first(where: { access($0, X_OK) == 0 }) else {
-            throw TestSupportError("sftp-server is not installed: Scripts/setup.sh installs what the tests need")
-        }
-        return place
-    }
 }
