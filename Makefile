@@ -50,6 +50,7 @@ demo: build
 bench: build
 	Benchmarks/loopback.sh
 	Benchmarks/real-tcp.py
+	Benchmarks/again.sh
 	Benchmarks/own-ends.sh
 	Benchmarks/idle.sh
 	Benchmarks/soak.sh

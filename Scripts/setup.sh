@@ -9,7 +9,7 @@ packages=(
     zlib1g-dev
     openssh-server openssh-client openssh-sftp-server openssh-tests
     dropbear-bin tinysshd putty-tools
-    python3-asyncssh python3-paramiko python3-scp lftp rclone sshfs
+    python3-asyncssh python3-paramiko python3-scp lftp rclone rsync sshfs
     erlang-ssh proftpd-core proftpd-mod-crypto
     openssl curl jq tmux util-linux procps iproute2 time python3 python3-venv
     bash-completion zsh fish mandoc man-db
