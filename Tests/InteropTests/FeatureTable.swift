@@ -26,6 +26,8 @@ enum FeatureTable {
         case patterns
         case exclude = "`--exclude`"
         case noClobber = "`--no-clobber`"
+        case atomic = "`--atomic`"
+        case dryRun = "`--dry-run`"
     }
 
     /// What becomes of a feature.
@@ -58,6 +60,7 @@ enum FeatureTable {
         case localShell = "Patterns of this machine's files are its shell's: `scp` takes what it gets for a name."
         case copiedThere = "The first server copies by an `scp` of its own, which is given `-r`, `-p` and `-v` alone."
         case unseenTarget = "The SCP protocol does not tell what is at the target."
+        case noRenaming = "The SCP protocol cannot rename a file."
 
         var mark: String { "(\((Self.allCases.firstIndex(of: self) ?? 0) + 1))" }
     }
@@ -67,7 +70,9 @@ enum FeatureTable {
         case (.recursive, _), (.preserve, _): .yes
         case (.patterns, .sftpUp), (.patterns, .scpUp), (.patterns, .local): .no(.localShell)
         case (.patterns, _): .yes
-        case (.resume, .direct), (.verify, .direct), (.exclude, .direct), (.noClobber, .direct): .no(.copiedThere)
+        case (.resume, .direct), (.verify, .direct), (.exclude, .direct), (.noClobber, .direct),
+            (.atomic, .direct), (.dryRun, .direct):
+            .no(.copiedThere)
         case (_, .direct): .idle(.copiedThere)
         case (.limit, .local), (.retries, .local), (.connections, .local): .idle(.nothingConnected)
         case (.resume, .scpUp), (.resume, .scpDown), (.resume, .scpToSCP), (.resume, .sftpToSCP), (.resume, .scpToSFTP):
@@ -76,6 +81,7 @@ enum FeatureTable {
             (.connections, .scpToSFTP):
             .idle(.oneStream)
         case (.noClobber, .scpUp), (.noClobber, .scpToSCP), (.noClobber, .sftpToSCP): .no(.unseenTarget)
+        case (.atomic, .scpUp), (.atomic, .scpToSCP), (.atomic, .sftpToSCP): .no(.noRenaming)
         default: .yes
         }
     }

@@ -163,6 +163,7 @@ struct FeatureTests {
         let began = ContinuousClock.now
         try await succeeds(trial, cell, ends)
         if cell.support == .yes { #expect(ContinuousClock.now - began > trial.duration) }
+        if cell.feature == .atomic { #expect(try readFile(at: ends.target("kept")) == [9]) }
         if let relay { #expect(relay.connectionCount == 2) }
         if cell.feature == .resume, case .partly = cell.support { try await passesBy(trial, ends) }
     }
@@ -204,6 +205,16 @@ struct FeatureTests {
             try makeTree(.file([1]), at: ends.source("it"))
             try makeTree(.file([9]), at: ends.target("it"))
             return Trial(options: ["--no-clobber"], source: "it", target: "it", result: .file([9]))
+        case .atomic:
+            try makeTree(.file([9]), at: ends.target("it"))
+            // Shows whether another file has got the name.
+            #expect(link(ends.target("it"), ends.target("kept")) == 0)
+            return try trial(["--atomic"], of: .file([1]), in: ends)
+        case .dryRun:
+            try makeTree(.named(Self.entries), at: ends.source("it"))
+            let before = Tree.named(["x": .file([9])])
+            try makeTree(before, at: ends.target("it"))
+            return Trial(options: ["-r", "--dry-run"], source: "it", target: "it", result: before)
         }
     }
 
