@@ -92,23 +92,24 @@ final class SCPStreamTarget: TargetEndpoint, CopyLane {
         _ kind: SCPEntry.Kind, _ name: [UInt8], _ attributes: FileAttributes, _ path: BytePath, _ scheduler: Scheduler,
         _ then: (CopyError?) -> Void
     ) {
+        let checked: SCPName
+        do throws(SCPError) {
+            checked = try SCPName(name)
+        } catch {
+            return then(CopyError(path, .source, .unexpectedName(name)))
+        }
         // Without the sticky bit, as OpenSSH's source.
         let mask: UInt16 = rules == .scp && !request.source.isRemote ? 0o6777 : 0o777
-        do throws(SCPError) {
-            var entry = SCPEntry(
-                kind: kind, name: try SCPName(name), mode: attributes.mode & mask,
-                times: request.preserve ? attributes.scpTimes : nil)
-            if waitsForAnswers, let times = entry.times {
-                try machine.sendTimes(times, of: entry, into: &block)
-                entry.times = nil
-                announced = entry
-            } else {
-                try machine.begin(entry, into: &block)
-            }
-            then(nil)
-        } catch {
-            then(CopyError(path, .source, .unexpectedName(name)))
+        var entry = SCPEntry(
+            kind: kind, name: checked, mode: attributes.mode & mask,
+            times: request.preserve ? attributes.scpTimes : nil)
+        attempt { () throws(SCPError) in
+            guard waitsForAnswers, let times = entry.times else { return try machine.begin(entry, into: &block) }
+            try machine.sendTimes(times, of: entry, into: &block)
+            entry.times = nil
+            announced = entry
         }
+        then(nil)
     }
 
     /// The machine's order is the scheduler's: it minds nothing.
