@@ -74,11 +74,12 @@ struct RunningHost: Sendable {
         ]
     }
 
-    /// Copies `source` to `target`, there or back.
+    /// Copies `source` to `target`, there or back, over one connection: on a busy machine a server seems far, and more would be made.
     func copy(
         up isUpload: Bool, _ source: String, _ target: String, port: Int, _ options: [String] = []
     ) async throws -> Finished {
-        try await run(
+        let options = ["--connections=1"] + options
+        return try await run(
             scpBinary(), arguments(up: isUpload, source, target, port: port, options), timeout: .seconds(900))
     }
 }

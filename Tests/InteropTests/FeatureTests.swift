@@ -185,7 +185,8 @@ struct FeatureTests {
             var trial = try trial(["-l2000"], of: .file(noise(300_000)), in: ends)
             trial.duration = .milliseconds(900)
             return trial
-        case .progress, .retries: return try trial(["--retries=1000"], of: .file(Self.large), in: ends)
+        case .progress, .retries:
+            return try trial(["--retries=1000", "--connections=1"], of: .file(Self.large), in: ends)
         case .resume:
             try writeFile(Array(Self.large.prefix(1_000_000)), at: ends.target("it"))
             let words = "1000000 of 3000000 bytes are there\n"
