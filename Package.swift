@@ -106,7 +106,7 @@ let package = Package(
         module(
             "SCPCommand",
             [
-                "Platform", "CommandOptions", "SSHWire", "SSHKeys", "SSHConfig", "SSHClient", "SFTP", "Files",
+                "Platform", "CommandOptions", "SSHWire", "SSHKeys", "SSHConfig", "SSHClient", "SFTP", "SCP", "Files",
                 "CopyEngine", "RemoteHosts", "FileServer", nioCore,
             ]),
         module(

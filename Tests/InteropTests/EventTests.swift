@@ -127,6 +127,9 @@ struct EventTests {
         }
         let nobody = try await peer.scp(["--json", "-oUser=nobody-here"], [directory.file("there"), "127.0.0.1:x"])
         #expect(try events(nobody).first?["code"] as? String == "login-refused", "\(nobody)")
+        let talker = try await Peer.openSSH(hostKeys: [.ed25519], configuration: ["ForceCommand echo hello"])
+        let nonsense = try await talker.scp(["--json", "-O"], [talker.remote("x"), directory.file("x")])
+        #expect(try events(nonsense).first?["code"] as? String == "protocol", "\(nonsense)")
         let nowhere = try await peer.scp(["--json"], [directory.file("there"), "127.0.0.1:x"], port: 1)
         let events = try events(nowhere)
         #expect(events.first?["code"] as? String == "unreachable", "\(nowhere)")

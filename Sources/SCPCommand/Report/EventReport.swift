@@ -2,6 +2,7 @@ import CopyEngine
 import Files
 import Platform
 import RemoteHosts
+import SCP
 import SFTP
 import SSHClient
 import SSHConfig
@@ -168,7 +169,7 @@ final class EventReport: Sendable {
         case let error as ClientError: code(error)
         case is CopyOptions.Fault, is ConfigurationError: "usage"
         case is ConnectionLost, is TransportError: "connection-lost"
-        case is SFTPError, is SFTPUnavailable: "protocol"
+        case is SFTPError, is SCPError, is SFTPUnavailable: "protocol"
         case is CancellationError: "cancelled"
         default: "failure"
         }
